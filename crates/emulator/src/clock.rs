@@ -1,0 +1,62 @@
+//! Virtual time: every wait of the emulator that stands for work of the real services is measured on this clock, so
+//! that tests of five-minute waits take moments.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+/// A clock that runs `scale` times as fast as the machine's and can be pushed forward.
+#[derive(Debug)]
+pub struct Clock {
+    origin: Timestamp,
+    started: Instant,
+    scale: f64,
+    advanced: Mutex<Duration>,
+    moved: Notify,
+}
+
+impl Clock {
+    /// Starts at the machine's time. `scale` is clamped to 0.001 ..= 1,000,000; 1 is real time.
+    pub fn new(scale: f64) -> Self {
+        let scale = if scale.is_finite() { scale.clamp(0.001, 1_000_000.0) } else { 1.0 };
+        Self {
+            origin: Timestamp::now(),
+            started: Instant::now(),
+            scale,
+            advanced: Mutex::new(Duration::ZERO),
+            moved: Notify::new(),
+        }
+    }
+
+    /// Time since the clock started.
+    pub fn elapsed(&self) -> Duration {
+        let advanced = *self.advanced.lock().expect("no panic while held");
+        self.started.elapsed().mul_f64(self.scale) + advanced
+    }
+
+    /// The virtual moment.
+    pub fn now(&self) -> Timestamp {
+        self.origin.checked_add(self.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Pushes the clock forward and wakes everybody who sleeps on it.
+    pub fn advance(&self, by: Duration) {
+        *self.advanced.lock().expect("no panic while held") += by;
+        self.moved.notify_waiters();
+    }
+
+    /// Sleeps until the clock has moved on by `duration`, by itself or by [`Clock::advance`].
+    pub async fn sleep(&self, duration: Duration) {
+        let wake = self.elapsed() + duration;
+        loop {
+            let moved = self.moved.notified();
+            let Some(left) = wake.checked_sub(self.elapsed()).filter(|left| !left.is_zero()) else { return };
+            tokio::select! {
+                () = tokio::time::sleep(left.div_f64(self.scale)) => {}
+                () = moved => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Faults planted by a test: `POST /faults`, consulted by each channel before and after it serves a request.
+
+use std::sync::Mutex;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{Channel, Entry};
+
+#[derive(Debug, Default)]
+pub struct Faults {
+    planted: Mutex<Vec<Planted>>,
+}
+
+#[derive(Debug)]
+struct Planted {
+    channel: Option<Channel>,
+    method: Option<Regex>,
+    path: Option<Regex>,
+    sql: Option<Regex>,
+    index: Option<u64>,
+    /// 0: until cleared.
+    left: u64,
+    forever: bool,
+    effect: Effect,
+}
+
+/// A fault as it is posted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    #[serde(default, rename = "match")]
+    pub matches: Match,
+    #[serde(default = "once")]
+    pub count: u64,
+    pub effect: Effect,
+}
+
+fn once() -> u64 {
+    1
+}
+
+/// All given fields must match; `method`, `path` and `sql` are regular expressions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Match {
+    pub channel: Option<Channel>,
+    pub method: Option<String>,
+    pub path: Option<String>,
+    pub sql: Option<String>,
+    pub index: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Effect {
+    /// An HTTP answer instead of the real one; nothing is done.
+    Answer {
+        status: u16,
+        #[serde(default)]
+        headers: std::collections::BTreeMap<String, String>,
+        #[serde(default)]
+        body: serde_json::Value,
+    },
+    /// The connection is cut before the request is served, or after it took effect and before the answer.
+    Reset { reset: When },
+    /// The request is served late (real milliseconds).
+    Delay { delay_ms: u64 },
+    /// A SQL error instead of the real answer; nothing is done.
+    SqlError { sql_error: SqlFault },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    Before,
+    After,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlFault {
+    pub number: i32,
+    pub severity: u8,
+    #[serde(default = "one")]
+    pub state: u8,
+    /// The connection ends after the error.
+    #[serde(default)]
+    pub close: bool,
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+fn one() -> u8 {
+    1
+}
+
+impl Faults {
+    /// Plants a fault.
+    ///
+    /// # Errors
+    /// A regular expression that does not compile.
+    pub fn plant(&self, fault: Fault) -> Result<(), regex::Error> {
+        let compile = |pattern: Option<String>| pattern.map(|pattern| Regex::new(&pattern)).transpose();
+        let planted = Planted {
+            channel: fault.matches.channel,
+            method: compile(fault.matches.method)?,
+            path: compile(fault.matches.path)?,
+            sql: compile(fault.matches.sql)?,
+            index: fault.matches.index,
+            left: fault.count,
+            forever: fault.count == 0,
+            effect: fault.effect,
+        };
+        self.planted.lock().expect("no panic while held").push(planted);
+        Ok(())
+    }
+
+    pub fn clear(&self) {
+        self.planted.lock().expect("no panic while held").clear();
+    }
+
+    /// The effect that applies to this request, if any; counts it as used. `sql` is the unmasked text.
+    pub fn strike(&self, entry: &Entry, sql: Option<&str>) -> Option<Effect> {
+        let mut planted = self.planted.lock().expect("no panic while held");
+        let hit = planted.iter().position(|fault| fault.matches(entry, sql))?;
+        let effect = planted[hit].effect.clone();
+        if !planted[hit].forever {
+            planted[hit].left -= 1;
+            if planted[hit].left == 0 {
+                planted.remove(hit);
+            }
+        }
+        Some(effect)
+    }
+}
+
+impl Planted {
+    fn matches(&self, entry: &Entry, sql: Option<&str>) -> bool {
+        let text = |pattern: &Option<Regex>, text: Option<&str>| {
+            pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| pattern.is_match(text)))
+        };
+        self.channel.is_none_or(|channel| channel == entry.channel)
+            && self.index.is_none_or(|index| index == entry.index)
+            && text(&self.method, entry.method.as_deref())
+            && text(&self.path, entry.path.as_deref())
+            && text(&self.sql, sql)
+    }
+}

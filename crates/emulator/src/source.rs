@@ -1,0 +1,104 @@
+//! What mirroring, the control interface and the start-up ask of the instance, besides SQL.
+
+use crate::engine::Message;
+
+/// How an instance begins.
+#[derive(Debug, Clone)]
+pub struct InstanceConfig {
+    /// `@@SERVERNAME`, e.g. `mi.abc123.database.windows.net`.
+    pub server_name: String,
+    /// Object id and client id of the system-assigned identity, and the tenant: `sys.dm_server_managed_identities`.
+    pub identity_client_id: uuid::Uuid,
+    pub identity_object_id: uuid::Uuid,
+    pub tenant_id: uuid::Uuid,
+    pub administrator: String,
+    pub administrator_password: String,
+    /// Entra principals that are logins and members of sysadmin from the start: name, and client id (the login's SID).
+    pub entra_administrators: Vec<(String, uuid::Uuid)>,
+    pub databases: Vec<DatabaseConfig>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    pub name: String,
+    /// T-SQL run in the database by the administrator when the instance is made: tables and rows.
+    pub script: String,
+}
+
+/// The instance as the replicator sees it.
+pub trait Source: Send + Sync + 'static {
+    /// What a login with this password into this database would answer; no session is kept.
+    ///
+    /// # Errors
+    /// The messages of the refusal, 4060 before 18456.
+    fn check_login(&self, user: &str, password: &str, database: &str) -> Result<(), Vec<Message>>;
+
+    /// What the login is and may do in the database. All empty when it does not exist or is not mapped.
+    fn rights(&self, login: &str, database: &str) -> Rights;
+
+    /// The user tables of the database, ordered by schema and name; empty when there is no such database.
+    fn tables(&self, database: &str) -> Vec<SourceTable>;
+
+    /// Canonical spelling of the database's name, if there is such a database.
+    fn database(&self, name: &str) -> Option<String>;
+
+    /// `is_change_feed_enabled` and `is_data_lake_replication_enabled`; off also after sp_change_feed_disable_db.
+    fn set_change_feed(&self, database: &str, on: bool);
+    fn change_feed(&self, database: &str) -> bool;
+
+    /// The `sql` part of `GET /state` (design.md §5).
+    fn state(&self) -> serde_json::Value;
+
+    /// Back to the configuration; SIDs, object ids and contents as at the start. Sessions are killed.
+    fn reset(&self);
+}
+
+/// Names in upper case as `sys.fn_builtin_permissions` spells them; server roles as they are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    pub login_exists: bool,
+    pub server_roles: Vec<String>,
+    /// The user the login is mapped to.
+    pub user: Option<String>,
+    /// Database permissions with a GRANT row of their own (state G or W) for that user, and no DENY.
+    pub granted: Vec<String>,
+    /// Database permissions held effectively, whatever gives them.
+    pub effective: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceTable {
+    pub object_id: i32,
+    pub schema: String,
+    pub name: String,
+    pub columns: Vec<SourceColumn>,
+    pub clustered_columnstore: bool,
+    /// Columns of the primary key, or of the clustered index where there is no primary key.
+    pub key: Vec<String>,
+    pub has_primary_key: bool,
+    pub memory_optimized: bool,
+    pub temporal_history: bool,
+    pub ledger_history: bool,
+    pub graph: bool,
+    pub external: bool,
+    /// Rows now.
+    pub rows: u64,
+    /// Rows inserted, updated and deleted since the table was made, counted one each.
+    pub changes: u64,
+    /// Sum of the bytes of those rows, approximately: what `processedBytes` counts.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceColumn {
+    pub name: String,
+    /// Base type's name in `sys.types`, e.g. `nvarchar`, `xml`, `geography`.
+    pub base_type: String,
+    /// In bytes; −1 is max.
+    pub max_length: i16,
+    pub scale: u8,
+    pub computed: bool,
+    pub always_encrypted: bool,
+    /// A CLR type.
+    pub assembly_type: bool,
+}
