@@ -1,0 +1,372 @@
+//! The one pipeline: every call gets its token, its retries and its error here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use crate::auth::{Credential, FABRIC_SCOPE, Tokens};
+use crate::error::{Error, ErrorBody, Result};
+
+/// The public cloud's endpoint.
+pub const DEFAULT_ENDPOINT: &str = "https://api.fabric.microsoft.com";
+
+/// One request, answer included, takes no longer.
+const REQUEST_LIMIT: Duration = Duration::from_secs(100);
+/// A server that asks for more patience than this is not waited for.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(120);
+/// A deleted item's name is free again after 20 s to 5 min (fabric-api facts §8.6, §11).
+const NAME_WAIT: Duration = Duration::from_secs(600);
+/// The service's own operations (a definition read or written) end within seconds.
+const OPERATION_LIMIT: Duration = Duration::from_secs(600);
+
+/// Where and as whom to call.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Scheme and host; `/v1` is added.
+    pub endpoint: String,
+    pub credential: Credential,
+    /// Entra's login endpoint; `None` is `AZURE_AUTHORITY_HOST` or the public cloud.
+    pub authority_host: Option<String>,
+    /// Certificates in PEM form that are trusted besides the system's.
+    pub ca_certificate_file: Option<PathBuf>,
+    pub user_agent: String,
+}
+
+/// A caller of the Fabric API. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    tokens: Tokens,
+}
+
+/// What a call asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// For messages: what the caller was doing.
+    operation: &'static str,
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<Value>,
+    /// Sending it twice does the same as sending it once.
+    idempotent: bool,
+}
+
+impl Call {
+    pub(crate) fn get(operation: &'static str, path: String) -> Self {
+        Self { operation, method: Method::GET, path, query: Vec::new(), body: None, idempotent: true }
+    }
+
+    /// A POST with effect: never sent again once it may have arrived.
+    pub(crate) fn post(operation: &'static str, path: String) -> Self {
+        Self { method: Method::POST, idempotent: false, ..Self::get(operation, path) }
+    }
+
+    pub(crate) fn patch(operation: &'static str, path: String) -> Self {
+        Self { method: Method::PATCH, ..Self::get(operation, path) }
+    }
+
+    pub(crate) fn delete(operation: &'static str, path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(operation, path) }
+    }
+
+    /// A POST that only reads, or that brings about a state rather than a thing.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: &impl Serialize) -> Self {
+        self.body = Some(serde_json::to_value(body).expect("the requests of this crate are plain JSON"));
+        self
+    }
+}
+
+/// What came back, of a call that succeeded.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    bytes: Vec<u8>,
+}
+
+/// A call that failed once, and whether and when it may be made again.
+struct Failed {
+    error: Error,
+    again: Again,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    No,
+    /// After a growing pause.
+    Yes,
+    After(Duration),
+    /// The name of a deleted item is not free yet.
+    NameReserved,
+}
+
+impl Client {
+    /// # Errors
+    /// [`Error::Setup`]: an endpoint that is no URL, a certificate file that cannot be read, an unusable credential.
+    pub fn new(options: &Options) -> Result<Self> {
+        let mut base = Url::parse(&options.endpoint)
+            .ok()
+            .filter(|url| url.scheme() == "https" && url.has_host())
+            .ok_or_else(|| Error::Setup(format!("the Fabric endpoint `{}` is no https URL", options.endpoint)))?;
+        base.set_path("/v1/");
+        let mut http = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .connect_timeout(Duration::from_secs(20))
+            .timeout(REQUEST_LIMIT)
+            // A redirect would carry the token to wherever it points.
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(file) = &options.ca_certificate_file {
+            let unusable = |why: String| Error::Setup(format!("the CA certificate file {}: {why}", file.display()));
+            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
+            if certificates.is_empty() {
+                return Err(unusable("holds no certificate in PEM form".to_owned()));
+            }
+            http = http.tls_certs_merge(certificates);
+        }
+        let http = http.build().map_err(|error| Error::Setup(format!("no HTTP client: {}", chain(&error))))?;
+        let tokens = Tokens::new(&options.credential, options.authority_host.as_deref(), &http)?;
+        Ok(Self { http, base, tokens })
+    }
+
+    /// The identity behind this client, for tokens of other services.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Calls and reads the answer, which a long-running operation may give later.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        let operation = call.operation;
+        let answer = self.complete(call).await?;
+        answer.map_or_else(
+            || Err(Error::Decode { operation, cause: "there is none, and one was expected".to_owned() }),
+            |answer| decode(operation, &answer),
+        )
+    }
+
+    /// Calls where no answer is of interest.
+    pub(crate) async fn call_for_effect(&self, call: Call) -> Result<()> {
+        self.complete(call).await.map(drop)
+    }
+
+    /// Every element of a list, page by page, in the array called `array`.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, call: Call, array: &str) -> Result<Vec<T>> {
+        let operation = call.operation;
+        let mut elements = Vec::new();
+        let mut page = call.clone();
+        loop {
+            let answer: Value = self.call(page).await?;
+            let part = answer.get(array).cloned().unwrap_or_default();
+            let part: Vec<T> = serde_json::from_value(part)
+                .map_err(|error| Error::Decode { operation, cause: format!("`{array}`: {error}") })?;
+            elements.extend(part);
+            // The token is used with our own URL: `continuationUri` may name another host.
+            match answer.get("continuationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+                Some(token) => page = call.clone().query("continuationToken", token),
+                None => return Ok(elements),
+            }
+        }
+    }
+
+    /// Calls, and where the service goes on by itself waits until it is done. `None` when there is no result.
+    async fn complete(&self, call: Call) -> Result<Option<Vec<u8>>> {
+        let operation = call.operation;
+        let answer = self.send(call).await?;
+        if answer.status != StatusCode::ACCEPTED {
+            return Ok(Some(answer.bytes).filter(|bytes| !bytes.is_empty()));
+        }
+        let Some(id) = operation_id(&answer.headers) else { return Ok(None) };
+        let started = tokio::time::Instant::now();
+        let mut pause = retry_after(&answer.headers).unwrap_or(Duration::from_secs(2));
+        loop {
+            if started.elapsed() > OPERATION_LIMIT {
+                return Err(Error::Timeout { operation, seconds: OPERATION_LIMIT.as_secs() });
+            }
+            tokio::time::sleep(pause).await;
+            let answer = self.send(Call::get(operation, format!("operations/{id}"))).await?;
+            let state: OperationState = decode(operation, &answer.bytes)?;
+            match state.status.as_str() {
+                // The list is that of Microsoft's own clients; only the first one is documented.
+                "Succeeded" | "Completed" | "Deduped" => {
+                    // Only an operation with a result names one (fabric-api facts §11).
+                    if !answer.headers.contains_key(LOCATION) {
+                        return Ok(None);
+                    }
+                    let result = self.send(Call::get(operation, format!("operations/{id}/result"))).await?;
+                    return Ok(Some(result.bytes).filter(|bytes| !bytes.is_empty()));
+                }
+                "Failed" | "Canceled" | "Cancelled" | "Undefined" => {
+                    let body = Box::new(state.error.unwrap_or_default());
+                    return Err(Error::Operation { operation, body });
+                }
+                _ => pause = retry_after(&answer.headers).unwrap_or((pause * 2).min(Duration::from_secs(20))),
+            }
+        }
+    }
+
+    async fn send(&self, call: Call) -> Result<Answer> {
+        let started = tokio::time::Instant::now();
+        let policy = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(30))
+            .with_max_times(8);
+        (|| self.send_once(&call))
+            .retry(policy)
+            .when(|failed| match failed.again {
+                Again::No => false,
+                Again::Yes | Again::After(_) => true,
+                Again::NameReserved => started.elapsed() < NAME_WAIT,
+            })
+            .adjust(|failed, planned| match failed.again {
+                Again::After(pause) => planned.map(|_| pause.min(RETRY_AFTER_LIMIT)),
+                // Not counted: the pauses may be short, the wait long.
+                Again::NameReserved => Some(planned.unwrap_or(Duration::from_secs(20)).clamp(
+                    Duration::from_secs(2),
+                    Duration::from_secs(20),
+                )),
+                _ => planned,
+            })
+            .notify(|failed, pause| {
+                tracing::info!(operation = call.operation, error = %failed.error, ?pause, "trying again");
+            })
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    async fn send_once(&self, call: &Call) -> Result<Answer, Failed> {
+        let operation = call.operation;
+        let token = self.tokens.token(FABRIC_SCOPE).await.map_err(|error| Failed { error, again: Again::No })?;
+        let mut url = self.base.join(&call.path).map_err(|error| Failed {
+            error: Error::Setup(format!("{operation}: {error}")),
+            again: Again::No,
+        })?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        let mut request = self.http.request(call.method.clone(), url).bearer_auth(token.expose_secret());
+        request = match &call.body {
+            Some(body) => request.json(body),
+            // The service wants a length even where there is nothing.
+            None if call.method == Method::POST => request.header(CONTENT_LENGTH, 0),
+            None => request,
+        };
+        let unanswered = |error: reqwest::Error| {
+            let cause = chain(&error.without_url());
+            // A connection that was never made has carried nothing.
+            let (error, again) = if call.idempotent {
+                (Error::Unreachable { operation, cause }, Again::Yes)
+            } else {
+                (Error::AnswerLost { operation, cause }, Again::No)
+            };
+            Failed { error, again }
+        };
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => {
+                let cause = chain(&error.without_url());
+                return Err(Failed { error: Error::Unreachable { operation, cause }, again: Again::Yes });
+            }
+            Err(error) => return Err(unanswered(error)),
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.map_err(unanswered)?.to_vec();
+        tracing::debug!(operation, method = %call.method, path = %call.path, status = status.as_u16(), "called");
+        if status.is_success() {
+            return Ok(Answer { status, headers, bytes });
+        }
+        let body = error_body(&headers, &bytes);
+        let again = again(status, &headers, &body, call.idempotent);
+        Err(Failed { error: Error::Api { operation, status: status.as_u16(), body: Box::new(body) }, again })
+    }
+}
+
+/// Whether a refused call may be made again. What may have had an effect is not repeated.
+fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: bool) -> Again {
+    if body.error_code == "ItemDisplayNameNotAvailableYet" {
+        return Again::NameReserved;
+    }
+    let refused_untouched = status == StatusCode::TOO_MANY_REQUESTS;
+    let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504) || body.is_retriable == Some(true);
+    if refused_untouched || (passing && idempotent) {
+        retry_after(headers).map_or(Again::Yes, Again::After)
+    } else {
+        Again::No
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct OperationState {
+    status: String,
+    error: Option<ErrorBody>,
+}
+
+/// The operation's id; its URL is not followed, since it may name another host (fabric-api facts §11).
+fn operation_id(headers: &HeaderMap) -> Option<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    header("x-ms-operation-id").map(str::to_owned).or_else(|| {
+        let location = Url::parse(header("location")?).ok()?;
+        let mut segments = location.path_segments()?;
+        segments.find(|segment| *segment == "operations")?;
+        segments.next().map(str::to_owned)
+    })
+    .filter(|id| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What an error says of itself. The code stands in a header too, which is all there is when the body is empty.
+fn error_body(headers: &HeaderMap, bytes: &[u8]) -> ErrorBody {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut body: ErrorBody = serde_json::from_slice(bytes).unwrap_or_else(|_| ErrorBody {
+        // A gateway in between answers in HTML; its first line is better than nothing.
+        message: String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().chars().take(200).collect(),
+        ..Default::default()
+    });
+    if body.error_code.is_empty() {
+        body.error_code = header("x-ms-public-api-error-code").unwrap_or_default();
+    }
+    body.request_id = body.request_id.or_else(|| header("requestid"));
+    body
+}
+
+fn decode<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Decode { operation, cause: error.to_string() })
+}
+
+/// An error with its causes, each once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let part = inner.to_string();
+        if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,51 @@
+//! Ids are not interchangeable: each kind of thing has its own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident)+) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NoId;
+            fn from_str(text: &str) -> Result<Self, NoId> {
+                // Only the form the service writes: another spelling of the same id would look like a change.
+                match Uuid::try_parse(text) {
+                    Ok(id) if id.to_string() == text.to_ascii_lowercase() => Ok(Self(id)),
+                    _ => Err(NoId(text.to_owned())),
+                }
+            }
+        }
+    )+ };
+}
+
+id! {
+    /// A workspace.
+    WorkspaceId
+    /// An item of a workspace, such as a mirrored database.
+    ItemId
+    /// A connection of the tenant.
+    ConnectionId
+    /// A capacity. Not the resource id that Azure Resource Manager uses.
+    CapacityId
+    /// An Entra principal: the object id, of an application that of its enterprise application.
+    PrincipalId
+}
+
+/// A text that is no id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no id: expected the form 00000000-0000-0000-0000-000000000000")]
+pub struct NoId(String);

@@ -1,0 +1,117 @@
+//! Workspaces, who may do what in them, and the capacities they run on (fabric-api facts §6).
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{Call, Client};
+use crate::error::Result;
+use crate::extensible::extensible;
+use crate::ids::{CapacityId, PrincipalId, WorkspaceId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    pub id: WorkspaceId,
+    pub display_name: String,
+    /// `None`: the workspace runs on no capacity, and nothing can be mirrored into it.
+    pub capacity_id: Option<CapacityId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capacity {
+    pub id: CapacityId,
+    pub display_name: String,
+    pub sku: String,
+    pub state: CapacityState,
+}
+
+extensible! {
+    /// A paused capacity is `Inactive`.
+    CapacityState { Active, Inactive }
+}
+
+extensible! {
+    /// What a principal may do in a workspace, from all to little.
+    WorkspaceRole { Admin, Member, Contributor, Viewer }
+}
+
+extensible! {
+    /// A managed identity is a `ServicePrincipal`.
+    PrincipalType { User, Group, ServicePrincipal, ServicePrincipalProfile, EntireTenant }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Principal {
+    pub id: PrincipalId,
+    #[serde(rename = "type")]
+    pub kind: PrincipalType,
+    #[serde(skip_serializing)]
+    pub service_principal_details: Option<ServicePrincipalDetails>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePrincipalDetails {
+    /// The application's client id.
+    pub aad_app_id: Option<String>,
+}
+
+/// A principal's role. The assignment's id was always the principal's (fabric-api facts §11).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RoleAssignment {
+    pub id: PrincipalId,
+    pub principal: Principal,
+    pub role: WorkspaceRole,
+}
+
+impl Client {
+    /// # Errors
+    /// See [`crate::Error`]; so for every call.
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace> {
+        self.call(Call::get("reading the workspace", format!("workspaces/{id}"))).await
+    }
+
+    /// Needs a role on the capacity itself: a workspace's administrator may not see it.
+    pub async fn capacity(&self, id: CapacityId) -> Result<Option<Capacity>> {
+        let all: Vec<Capacity> = self.list(Call::get("listing capacities", "capacities".into()), "value").await?;
+        Ok(all.into_iter().find(|capacity| capacity.id == id))
+    }
+
+    pub async fn workspace_roles(&self, workspace: WorkspaceId) -> Result<Vec<RoleAssignment>> {
+        let path = format!("workspaces/{workspace}/roleAssignments");
+        self.list(Call::get("listing the workspace's role assignments", path), "value").await
+    }
+
+    pub async fn workspace_role(&self, workspace: WorkspaceId, assignment: PrincipalId) -> Result<RoleAssignment> {
+        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
+        self.call(Call::get("reading the workspace's role assignment", path)).await
+    }
+
+    /// A principal has one role: a second assignment is `PrincipalAlreadyHasWorkspaceRolePermissions`.
+    pub async fn add_workspace_role(
+        &self,
+        workspace: WorkspaceId,
+        principal: &Principal,
+        role: &WorkspaceRole,
+    ) -> Result<RoleAssignment> {
+        let path = format!("workspaces/{workspace}/roleAssignments");
+        let body = serde_json::json!({ "principal": principal, "role": role });
+        self.call(Call::post("assigning the workspace role", path).body(&body)).await
+    }
+
+    pub async fn change_workspace_role(
+        &self,
+        workspace: WorkspaceId,
+        assignment: PrincipalId,
+        role: &WorkspaceRole,
+    ) -> Result<RoleAssignment> {
+        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
+        self.call(Call::patch("changing the workspace role", path).body(&serde_json::json!({ "role": role }))).await
+    }
+
+    pub async fn remove_workspace_role(&self, workspace: WorkspaceId, assignment: PrincipalId) -> Result<()> {
+        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
+        self.call_for_effect(Call::delete("removing the workspace role", path)).await
+    }
+}

@@ -1,0 +1,103 @@
+//! The schema of a model, as `#[derive(Model)]` builds it from a struct: what the CLI validates against and what the
+//! Registry documentation is written from.
+
+/// A type of the configuration language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    String,
+    Number,
+    Bool,
+    List(Box<Type>),
+    Set(Box<Type>),
+    Map(Box<Type>),
+    /// An attribute with attributes of its own.
+    Nested(Nesting, Vec<Attribute>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    Single,
+    List,
+    Set,
+    Map,
+}
+
+/// An attribute: everything that is said once, on the field of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: &'static str,
+    pub ty: Type,
+    /// The field's doc comment: Markdown.
+    pub description: String,
+    pub mode: Mode,
+    pub sensitive: bool,
+    /// Sent by the CLI, never kept: such a value is in no answer.
+    pub write_only: bool,
+    /// A different value needs a new object.
+    pub replace: bool,
+    /// Taken when the configuration leaves the attribute out. It implies `optional` and `computed`.
+    pub default: Option<crate::Dynamic>,
+    /// Attributes beside this one that must be set when this one is.
+    pub requires: &'static [&'static str],
+    /// Attributes beside this one that must not be set when this one is.
+    pub conflicts: &'static [&'static str],
+    /// This one and these: exactly one must be set.
+    pub exactly_one_of: &'static [&'static str],
+}
+
+// `Dynamic` holds floats; a default is never NaN.
+impl Eq for crate::Dynamic {}
+
+/// Who sets an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Required,
+    Optional,
+    /// The configuration, or where it is silent the provider.
+    OptionalComputed,
+    Computed,
+}
+
+impl Mode {
+    pub fn is_computed(self) -> bool {
+        matches!(self, Self::Computed | Self::OptionalComputed)
+    }
+
+    pub fn is_configurable(self) -> bool {
+        self != Self::Computed
+    }
+}
+
+impl Type {
+    /// The attributes inside, of whatever nesting.
+    pub fn nested(&self) -> Option<(Nesting, &[Attribute])> {
+        match self {
+            Self::Nested(nesting, attributes) => Some((*nesting, attributes)),
+            _ => None,
+        }
+    }
+
+    /// The type in the notation of the wire: `"string"`, `["set","string"]`, `["object",{…}]`.
+    pub fn notation(&self) -> serde_json::Value {
+        use serde_json::{Value, json};
+        match self {
+            Self::String => json!("string"),
+            Self::Number => json!("number"),
+            Self::Bool => json!("bool"),
+            Self::List(element) => json!(["list", element.notation()]),
+            Self::Set(element) => json!(["set", element.notation()]),
+            Self::Map(element) => json!(["map", element.notation()]),
+            Self::Nested(nesting, attributes) => {
+                let members =
+                    attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.ty.notation())).collect();
+                let object = json!(["object", Value::Object(members)]);
+                match nesting {
+                    Nesting::Single => object,
+                    Nesting::List => json!(["list", object]),
+                    Nesting::Set => json!(["set", object]),
+                    Nesting::Map => json!(["map", object]),
+                }
+            }
+        }
+    }
+}

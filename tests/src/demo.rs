@@ -1,0 +1,3 @@
+fn main() {
+    println!("{:?}", fabricmirror_tests::cli::all());
+}
