@@ -1,1 +1,16 @@
+//! The provider `fabricmirror`: one file per Terraform type, each read top to bottom – model, plan, create, read,
+//! update, delete. Nothing here knows TDS, HTTP or protobuf.
 
+mod clients;
+mod data_sources;
+mod duration;
+mod ephemeral;
+mod error;
+mod functions;
+mod import_id;
+mod missing;
+mod pace;
+mod provider;
+mod resources;
+
+pub use provider::provider;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The provider's binary: Terraform and OpenTofu start it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tfplugin::serve(terraform_provider_fabricmirror::provider())
+}

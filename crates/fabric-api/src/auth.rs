@@ -23,13 +23,25 @@ pub const SQL_SCOPE: &str = "https://database.windows.net/.default";
 /// How the caller proves who it is.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    ClientSecret { tenant_id: String, client_id: String, client_secret: SecretString },
+    ClientSecret {
+        tenant_id: String,
+        client_id: String,
+        client_secret: SecretString,
+    },
     /// A token of another issuer in a file, exchanged for one of Entra (OpenID Connect federation).
-    WorkloadIdentity { tenant_id: String, client_id: String, token_file: PathBuf },
+    WorkloadIdentity {
+        tenant_id: String,
+        client_id: String,
+        token_file: PathBuf,
+    },
     /// The identity of the machine; with a client id, a user-assigned one.
-    ManagedIdentity { client_id: Option<String> },
+    ManagedIdentity {
+        client_id: Option<String>,
+    },
     /// Whoever is logged in to the `az` command.
-    AzureCli { tenant_id: Option<String> },
+    AzureCli {
+        tenant_id: Option<String>,
+    },
 }
 
 /// Gives tokens, and keeps them until shortly before they expire.
@@ -89,7 +101,8 @@ impl Tokens {
     /// # Errors
     /// [`Error::Auth`], with Entra's own words.
     pub async fn token(&self, scope: &str) -> Result<SecretString> {
-        let token = self.0.get_token(&[scope], None).await.map_err(|error| Error::Auth(first_paragraph(&error.to_string())))?;
+        let token =
+            self.0.get_token(&[scope], None).await.map_err(|error| Error::Auth(first_paragraph(&error.to_string())))?;
         Ok(SecretString::from(token.token.secret().to_owned()))
     }
 }

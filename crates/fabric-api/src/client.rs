@@ -138,8 +138,7 @@ impl Client {
         if let Some(file) = &options.ca_certificate_file {
             let unusable = |why: String| Error::Setup(format!("the CA certificate file {}: {why}", file.display()));
             let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
             if certificates.is_empty() {
                 return Err(unusable("holds no certificate in PEM form".to_owned()));
             }
@@ -242,10 +241,9 @@ impl Client {
             .adjust(|failed, planned| match failed.again {
                 Again::After(pause) => planned.map(|_| pause.min(RETRY_AFTER_LIMIT)),
                 // Not counted: the pauses may be short, the wait long.
-                Again::NameReserved => Some(planned.unwrap_or(Duration::from_secs(20)).clamp(
-                    Duration::from_secs(2),
-                    Duration::from_secs(20),
-                )),
+                Again::NameReserved => Some(
+                    planned.unwrap_or(Duration::from_secs(20)).clamp(Duration::from_secs(2), Duration::from_secs(20)),
+                ),
                 _ => planned,
             })
             .notify(|failed, pause| {
@@ -258,10 +256,10 @@ impl Client {
     async fn send_once(&self, call: &Call) -> Result<Answer, Failed> {
         let operation = call.operation;
         let token = self.tokens.token(FABRIC_SCOPE).await.map_err(|error| Failed { error, again: Again::No })?;
-        let mut url = self.base.join(&call.path).map_err(|error| Failed {
-            error: Error::Setup(format!("{operation}: {error}")),
-            again: Again::No,
-        })?;
+        let mut url = self
+            .base
+            .join(&call.path)
+            .map_err(|error| Failed { error: Error::Setup(format!("{operation}: {error}")), again: Again::No })?;
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
@@ -325,13 +323,15 @@ struct OperationState {
 /// The operation's id; its URL is not followed, since it may name another host (fabric-api facts §11).
 fn operation_id(headers: &HeaderMap) -> Option<String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    header("x-ms-operation-id").map(str::to_owned).or_else(|| {
-        let location = Url::parse(header("location")?).ok()?;
-        let mut segments = location.path_segments()?;
-        segments.find(|segment| *segment == "operations")?;
-        segments.next().map(str::to_owned)
-    })
-    .filter(|id| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
+    header("x-ms-operation-id")
+        .map(str::to_owned)
+        .or_else(|| {
+            let location = Url::parse(header("location")?).ok()?;
+            let mut segments = location.path_segments()?;
+            segments.find(|segment| *segment == "operations")?;
+            segments.next().map(str::to_owned)
+        })
+        .filter(|id| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

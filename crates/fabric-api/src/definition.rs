@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_the_documents_describe() {
         let table = TableName { schema_name: "dbo".into(), table_name: "Orders".into() };
-        let definition = Definition::new(CONNECTION.parse().unwrap(), Some("dbo".into()), 7).with_tables(Some(vec![table]));
+        let definition =
+            Definition::new(CONNECTION.parse().unwrap(), Some("dbo".into()), 7).with_tables(Some(vec![table]));
         assert_eq!(
             serde_json::to_value(&definition).unwrap(),
             serde_json::json!({

@@ -17,4 +17,4 @@ pub mod workspaces;
 pub use auth::Credential;
 pub use client::{Client, Options};
 pub use error::{Error, ErrorBody, Result};
-pub use ids::{CapacityId, ConnectionId, ItemId, PrincipalId, WorkspaceId};
+pub use ids::{CapacityId, ConnectionId, ItemId, NoId, PrincipalId, WorkspaceId};

@@ -1,0 +1,101 @@
+//! Security identifiers: what a database user finds its login by.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::server_name::ServerName;
+use crate::statement::Part;
+
+/// A SID of a login: 16 bytes, written `0x` and 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sid([u8; 16]);
+
+/// A text that is no SID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no SID: expected `0x` and 32 hexadecimal digits")]
+pub struct NoSid(String);
+
+/// The namespace of derived SIDs. **Frozen**: another one would orphan the users of every login in use.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5c3b_6a0e_8f6d_4c0e_9d5e_6b1c_2f7a_4d10);
+
+impl Sid {
+    /// The SID of a login whose configuration names none: UUIDv5 of the server's canonical name, a line feed, and the
+    /// login's name as it is written. **Frozen**, so that a login dropped and created again keeps its users.
+    pub fn derived(server: &ServerName, login: &str) -> Self {
+        Self(*Uuid::new_v5(&NAMESPACE, format!("{}\n{login}", server.canonical()).as_bytes()).as_bytes())
+    }
+
+    /// Of 16 bytes; other principals, such as the built-in ones, have SIDs of other lengths.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl FromStr for Sid {
+    type Err = NoSid;
+    fn from_str(text: &str) -> Result<Self, NoSid> {
+        let wrong = || NoSid(text.to_owned());
+        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or_else(wrong)?;
+        if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(wrong());
+        }
+        u128::from_str_radix(digits, 16).map(|value| Self(value.to_be_bytes())).map_err(|_| wrong())
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:032X}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Part for Sid {
+    fn write(&self, statement: &mut String) {
+        statement.push_str(&self.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_derivation_is_frozen() {
+        for (server, login, sid) in [
+            ("mi.abc123.database.windows.net", "fabric_login", ""),
+            ("mi.public.abc123.database.windows.net,3342", "fabric_login", ""),
+            ("mi.abc123.database.windows.net", "Fabric_Login", ""),
+            ("localhost,50123", "имя", ""),
+        ] {
+            assert_eq!(Sid::derived(&server.parse().unwrap(), login).to_string(), sid, "{server} {login}");
+        }
+    }
+
+    #[test]
+    fn a_sid_has_32_digits() {
+        let text = "0x0123456789ABCDEF0123456789abcdef";
+        assert_eq!(text.parse::<Sid>().unwrap().to_string(), text.to_uppercase().replacen("0X", "0x", 1));
+        for wrong in [
+            "",
+            "0x",
+            "0x01",
+            "0123456789ABCDEF0123456789ABCDEF",
+            "0x0123456789ABCDEF0123456789ABCDEG",
+            "0x+123456789ABCDEF0123456789ABCDEF",
+        ] {
+            assert!(wrong.parse::<Sid>().is_err(), "{wrong}");
+        }
+    }
+}

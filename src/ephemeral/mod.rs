@@ -1,0 +1,5 @@
+//! Ephemeral resources, by their Terraform names.
+
+mod password;
+
+pub use password::Password;

@@ -1,0 +1,259 @@
+//! What a handler fails with, and the one place where it becomes a diagnostic: what was wrong, where, what to do next.
+
+use std::fmt::Write as _;
+
+use tfplugin::schema::Attribute;
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, HandlerError};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a handler could not do its work.
+#[derive(Debug)]
+pub enum Error {
+    Sql(Box<mssql_admin::Error>),
+    Fabric(Box<fabric_api::Error>),
+    /// A part of the provider's block that comes from objects of the same run.
+    UnknownBlock(&'static str),
+    Said(Diagnostics),
+    /// With a place, and with words that the handler knows and the client does not.
+    In { error: Box<Error>, path: Option<AttributePath>, hint: Option<String> },
+}
+
+impl Error {
+    /// Says where in the configuration the cause lies.
+    #[must_use]
+    pub fn at(self, path: AttributePath) -> Self {
+        Self::In { error: Box::new(self), path: Some(path), hint: None }
+    }
+
+    /// Adds what to do, to be pasted.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self::In { error: Box::new(self), path: None, hint: Some(hint.into()) }
+    }
+
+    /// The service's error, through whatever was added to it.
+    pub fn fabric(&self) -> Option<&fabric_api::Error> {
+        match self {
+            Self::Fabric(error) => Some(error),
+            Self::In { error, .. } => error.fabric(),
+            _ => None,
+        }
+    }
+}
+
+impl From<mssql_admin::Error> for Error {
+    fn from(error: mssql_admin::Error) -> Self {
+        Self::Sql(Box::new(error))
+    }
+}
+
+impl From<fabric_api::Error> for Error {
+    fn from(error: fabric_api::Error) -> Self {
+        Self::Fabric(Box::new(error))
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Said(diagnostic.into())
+    }
+}
+
+impl From<Diagnostics> for Error {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Said(diagnostics)
+    }
+}
+
+impl HandlerError for Error {
+    fn diagnose(self, attributes: &[Attribute]) -> Diagnostics {
+        match self {
+            Self::Sql(error) => sql(&error, attributes).into(),
+            Self::Fabric(error) => fabric(&error, attributes).into(),
+            Self::UnknownBlock(attribute) => Diagnostic::error(
+                format!("The provider's `{attribute}` is not known yet"),
+                format!(
+                    "It comes from an object that is created in the same run, so nothing can be asked before apply. Let \
+                     what needs it wait for that object: `depends_on = [RESOURCE]`."
+                ),
+            )
+            .into(),
+            Self::Said(diagnostics) => diagnostics,
+            Self::In { error, path, hint } => {
+                let mut diagnostics = error.diagnose(attributes);
+                for diagnostic in &mut diagnostics.0 {
+                    if path.is_some() {
+                        diagnostic.path.clone_from(&path);
+                    }
+                    if let Some(hint) = &hint {
+                        let _ = write!(diagnostic.detail, "\n\n{hint}");
+                    }
+                }
+                diagnostics
+            }
+        }
+    }
+
+    fn is_unknown_block(&self) -> bool {
+        match self {
+            Self::UnknownBlock(_) => true,
+            Self::In { error, .. } => error.is_unknown_block(),
+            _ => false,
+        }
+    }
+}
+
+/// The first of these attributes that the model has. `a.b` is an attribute inside another.
+fn first_of(attributes: &[Attribute], names: &[&str]) -> Option<AttributePath> {
+    names.iter().find_map(|name| {
+        let mut within = attributes;
+        let mut path = AttributePath::root();
+        for part in name.split('.') {
+            let attribute = within.iter().find(|attribute| attribute.name == part)?;
+            path = path.attribute(part);
+            within = attribute.ty.nested().map_or(&[][..], |(_, nested)| nested);
+        }
+        Some(path)
+    })
+}
+
+fn placed(diagnostic: Diagnostic, path: Option<AttributePath>) -> Diagnostic {
+    match path {
+        Some(path) => diagnostic.at(path),
+        None => diagnostic,
+    }
+}
+
+/// What an error of the instance means for a user.
+fn sql(error: &mssql_admin::Error, attributes: &[Attribute]) -> Diagnostic {
+    use mssql_admin::Fault;
+    let places: &[&str] = match error.fault() {
+        Fault::Name => &["name", "principal"],
+        Fault::Password => &["password_wo", "basic.password_wo"],
+        Fault::Sid => &["sid", "name"],
+        Fault::Login => &["login_name", "name"],
+        Fault::Database => &["database", "default_database"],
+        Fault::Permission => &["permissions"],
+        Fault::Role => &["server_roles", "roles"],
+        Fault::Schema => &["default_schema", "transfer_schemas_to"],
+        Fault::Server => &["server", "sql.server"],
+        Fault::Other => &[],
+    };
+    let mut detail = sentence(&error.to_string());
+    if let Some(fix) = error.fix() {
+        let _ = write!(detail, "\n\n{fix}");
+    }
+    placed(Diagnostic::error(error.summary(), detail), first_of(attributes, places))
+}
+
+/// What an error of the service means for a user (codes: fabric-api facts §8.2, §11).
+fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
+    let code = error.code().unwrap_or_default();
+    // The swagger and the wire spell some codes differently, with `Input` at the end.
+    let (summary, places, advice): (&str, &[&str], &str) = match code.strip_suffix("Input").unwrap_or(code) {
+        "DuplicateConnectionName" => (
+            "A connection of this name exists",
+            &["display_name"],
+            "Names of connections are unique in the tenant, also among those you cannot see. Choose another name, or \
+             import the connection.",
+        ),
+        "ItemDisplayNameAlreadyInUse" => (
+            "An item of this name exists in the workspace",
+            &["display_name"],
+            "Choose another name, or import the item.",
+        ),
+        "ItemDisplayNameNotAvailableYet" => (
+            "The name is reserved by an item that was deleted",
+            &["display_name"],
+            "It is free again some minutes after the deletion. Apply again then.",
+        ),
+        "IncorrectCredentials" | "InvalidCredentialDetails" => (
+            "The source refuses the connection's credentials",
+            &["basic"],
+            "Fabric logs in to the source before it accepts a connection. Check user name and password, and that the \
+             login is mapped to a user of the database; where all of them are made in the same run, let `username` \
+             refer to the `login_name` of the `fabricmirror_database_user`, so that the user is there first.",
+        ),
+        "CreateGatewayConnectionFailed" | "UpdateGatewayConnectionFailed" => (
+            "Fabric cannot reach the source",
+            &["server"],
+            "Without a gateway Fabric needs the instance's public endpoint (`mi.public.ZONE.database.windows.net,3342`) \
+             to be enabled and open for the service tags PowerBI and DataFactory.",
+        ),
+        "InvalidConnectionDetails" => ("The connection's details are refused", &["server", "connection_id"], ""),
+        "InvalidConnectionInformation" => (
+            "The connection cannot be used for mirroring",
+            &["connection_id"],
+            "It must be of the type \"SQL Managed Instance\" (`AzureSqlMI`): `fabricmirror_connection` makes one.",
+        ),
+        "PrincipalNotFound" => (
+            "The principal is not known in the tenant",
+            &["principal"],
+            "Of an application or managed identity the id is the object id of its *enterprise application*, and the \
+             type is `ServicePrincipal`.",
+        ),
+        "PrincipalAlreadyHasWorkspaceRolePermissions" => ("The principal has a role in the workspace", &["principal"], ""),
+        "WorkspaceNotFound" => (
+            "The workspace is not there, or not visible",
+            &["workspace_id"],
+            "Check the id, and that the provider's identity has a role in the workspace.",
+        ),
+        "InsufficientWorkspaceRole" | "InsufficientPrivileges" | "Forbidden" | "MissingMinimalPermissions" => (
+            "The provider's identity may not do this",
+            &["workspace_id"],
+            "Items need the workspace role Contributor, role assignments Member, their changes Admin.",
+        ),
+        "CapacityNotActive" | "CapacityNotInActiveState" => (
+            "The workspace's capacity is paused",
+            &["workspace_id"],
+            "Resume the capacity in the Azure portal (or with `az fabric capacity resume`), then run again. While it is \
+             paused, nothing can be said about its items: none of them is taken for deleted.",
+        ),
+        "OperationNotAllowedInCurrentStatus" => ("The mirror's status does not allow this now", &[], "Run again."),
+        _ => match error {
+            fabric_api::Error::Auth(_) => (
+                "Entra gives no token",
+                &["client_id"],
+                "Check tenant, client id and secret: in the provider's block, or FABRIC_TENANT_ID, FABRIC_CLIENT_ID and \
+                 FABRIC_CLIENT_SECRET.",
+            ),
+            fabric_api::Error::Unreachable { .. } => ("Microsoft Fabric cannot be reached", &["endpoint"], ""),
+            fabric_api::Error::AnswerLost { .. } => (
+                "The answer of Microsoft Fabric was lost",
+                &[],
+                "The request may have taken effect. Run again; if the object exists, the error will hold its `import` \
+                 block.",
+            ),
+            _ => ("Microsoft Fabric refuses the request", &[], ""),
+        },
+    };
+    let mut detail = sentence(&error.to_string());
+    if !advice.is_empty() {
+        let _ = write!(detail, "\n\n{advice}");
+    }
+    if let Some(request) = error.request_id() {
+        let _ = write!(detail, "\n\nRequest id: {request}");
+    }
+    placed(Diagnostic::error(summary, detail), first_of(attributes, places))
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    let mut letters = text.chars();
+    let mut sentence: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// A handler was given an object without something that it always has after planning.
+pub fn incomplete(type_name: &str) -> Error {
+    Diagnostic::error(
+        "The provider has a defect",
+        format!("A {type_name} came to apply without a value it needs. Please report this."),
+    )
+    .into()
+}
