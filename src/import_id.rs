@@ -3,8 +3,12 @@
 use std::str::FromStr;
 
 use fabric_api::{ItemId, NoId, WorkspaceId};
+use mssql_admin::{Identifier, ServerName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use tfplugin::Diagnostic;
+use tfplugin::{Diagnostic, Text, Value};
+
+use crate::clients::Clients;
+use crate::error::Error;
 
 /// What needs no encoding to be read back, and is found in names and servers.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -75,6 +79,37 @@ fn wrong_form(id: &str, form: &str, found: usize) -> Diagnostic {
         "The import id has another form",
         format!("Expected `{form}`, found `{id}` with {found} parts. A `/` inside a part is written `%2F`."),
     )
+}
+
+/// The server of an imported object: the one of the id, else the default.
+///
+/// # Errors
+/// Neither is there, or the id's is no server.
+pub fn server(clients: &Clients, server: Option<&str>) -> Result<Value<Text<ServerName>>, Error> {
+    let server = match server {
+        Some(text) => Value::from(text.parse::<ServerName>().map_err(|error| {
+            Diagnostic::error("The import id is wrong", format!("{error}."))
+        })?),
+        None => Value::Null,
+    };
+    // Also checks that there is one.
+    let named = clients.sql(&server)?;
+    let canonical = named.instance().server().canonical().parse::<ServerName>();
+    Ok(if server.is_null() { canonical.ok().map(Text).into() } else { server })
+}
+
+/// A part that is a name on the server.
+///
+/// # Errors
+/// It cannot be one.
+pub fn name(part: &str) -> Result<Identifier, Diagnostic> {
+    part.parse().map_err(|error| Diagnostic::error("The import id is wrong", format!("`{part}`: {error}.")))
+}
+
+/// The id of an object on a server.
+pub fn of_server(server: &Value<Text<ServerName>>, parts: &[&str]) -> String {
+    let server = server.known().map(|server| server.0.canonical());
+    join(&server.as_deref().into_iter().chain(parts.iter().copied()).collect::<Vec<_>>())
 }
 
 /// The block that brings an existing object under Terraform's care.

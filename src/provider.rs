@@ -1,0 +1,276 @@
+//! The provider: its block in the configuration, what it makes of it, and the one list of everything offered.
+
+use std::path::PathBuf;
+
+use fabric_api::Credential;
+use mssql_admin::ServerName;
+use secrecy::SecretString;
+use tfplugin::{Diagnostic, Model, Provider, ProviderType, Secret, Text, Value, path};
+
+use crate::clients::{Clients, Fabric, Settings, Sql, SqlCredentials};
+use crate::data_sources::ReplicationStatus;
+use crate::ephemeral::Password;
+use crate::error::{Error, Result};
+use crate::functions::MirroringPermissions;
+use crate::resources::{
+    Connection, DatabaseGrants, DatabaseUser, Login, MirroredDatabase, Replication, WorkspaceRoleAssignment,
+};
+
+/// Everything the provider offers.
+pub fn provider() -> Provider<FabricMirror> {
+    Provider::new()
+        .resource::<Login>()
+        .resource::<DatabaseUser>()
+        .resource::<DatabaseGrants>()
+        .resource::<Connection>()
+        .resource::<WorkspaceRoleAssignment>()
+        .resource::<MirroredDatabase>()
+        .resource::<Replication>()
+        .data_source::<ReplicationStatus>()
+        .ephemeral::<Password>()
+        .function::<MirroringPermissions>()
+}
+
+/// The configured provider.
+pub type FabricMirror = Clients;
+
+/// Mirrors databases of Azure SQL Managed Instances into Microsoft Fabric.
+///
+/// What the block leaves out is taken from the environment, under the names that Microsoft's own Fabric provider uses.
+/// A certificate authority of your own, for Fabric, Entra and the instance alike, goes into the file that
+/// `FABRICMIRROR_CA_CERTIFICATE_FILE` names; it is trusted besides the system's.
+#[derive(Clone, Debug, Model)]
+pub struct Config {
+    /// Entra tenant. Environment: `FABRIC_TENANT_ID`.
+    #[attr(optional)]
+    tenant_id: Value<String>,
+
+    /// Client id of the application that calls Fabric; with `use_msi`, of a user-assigned identity. Environment:
+    /// `FABRIC_CLIENT_ID`.
+    #[attr(optional)]
+    client_id: Value<String>,
+
+    /// Its secret. Environment: `FABRIC_CLIENT_SECRET`.
+    #[attr(optional, sensitive)]
+    client_secret: Value<Secret>,
+
+    /// Prove the application's identity with a token of another issuer, in the file that `oidc_token_file_path` names.
+    /// Environment: `FABRIC_USE_OIDC`.
+    #[attr(optional)]
+    use_oidc: Value<bool>,
+
+    /// File with that token, such as a pod or a CI job has one. Environment: `FABRIC_OIDC_TOKEN_FILE_PATH`.
+    #[attr(optional)]
+    oidc_token_file_path: Value<String>,
+
+    /// Be the managed identity of this machine. Environment: `FABRIC_USE_MSI`.
+    #[attr(optional)]
+    use_msi: Value<bool>,
+
+    /// Be whoever is logged in to the Azure CLI. Environment: `FABRIC_USE_CLI`.
+    #[attr(optional)]
+    use_cli: Value<bool>,
+
+    /// Fabric's endpoint. Environment: `FABRIC_ENDPOINT`; else that of the public cloud.
+    #[attr(optional)]
+    endpoint: Value<String>,
+
+    /// How to reach the instance.
+    #[attr(optional)]
+    sql: Value<SqlBlock>,
+}
+
+/// The instance, and as whom to log in to it.
+#[derive(Clone, Debug, Model)]
+pub struct SqlBlock {
+    /// The instance of every object that does not name one. Environment: `FABRICMIRROR_SQL_SERVER`.
+    #[attr(optional)]
+    server: Value<Text<ServerName>>,
+
+    /// A SQL login; left out, the identity that calls Fabric logs in with an Entra token. Environment:
+    /// `FABRICMIRROR_SQL_USERNAME`.
+    #[attr(optional)]
+    username: Value<String>,
+
+    /// Its password. Environment: `FABRICMIRROR_SQL_PASSWORD`.
+    #[attr(optional, sensitive)]
+    password: Value<Secret>,
+}
+
+impl ProviderType for FabricMirror {
+    const NAME: &'static str = "fabricmirror";
+    type Config = Config;
+    type Error = Error;
+
+    async fn configure(config: Config) -> Result<Self> {
+        let ca_certificate_file = variable("FABRICMIRROR_CA_CERTIFICATE_FILE").map(PathBuf::from);
+        let fabric = config.fabric()?;
+        let sql = config.sql()?;
+        Ok(Clients::new(fabric, sql, ca_certificate_file))
+    }
+}
+
+/// A variable of the environment that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the configuration says, else the environment.
+fn text(configured: &Value<String>, name: &str) -> Setting<String> {
+    match configured {
+        Value::Known(value) => Setting::Known(value.clone()),
+        Value::Null => variable(name).map_or(Setting::Missing, Setting::Known),
+        _ => Setting::Unknown,
+    }
+}
+
+fn secret(configured: &Value<Secret>, name: &str) -> Setting<SecretString> {
+    match configured {
+        Value::Known(value) => Setting::Known(value.inner().clone()),
+        Value::Null => variable(name).map_or(Setting::Missing, |value| Setting::Known(value.into())),
+        _ => Setting::Unknown,
+    }
+}
+
+fn flag(configured: &Value<bool>, name: &str) -> Result<Setting<bool>> {
+    match configured {
+        Value::Known(value) => Ok(Setting::Known(*value)),
+        Value::Null => match variable(name).map(|value| value.to_ascii_lowercase()).as_deref() {
+            None | Some("false" | "0" | "no") => Ok(Setting::Known(false)),
+            Some("true" | "1" | "yes") => Ok(Setting::Known(true)),
+            Some(other) => {
+                let detail = format!("{name} is `{other}`: set it to `true` or `false`.");
+                Err(Diagnostic::error("A variable of the environment is unclear", detail).into())
+            }
+        },
+        _ => Ok(Setting::Unknown),
+    }
+}
+
+/// A part of the block.
+enum Setting<T> {
+    Missing,
+    Unknown,
+    Known(T),
+}
+
+impl<T> Setting<T> {
+    /// The value; for something that is needed.
+    fn need(self, why_missing: impl FnOnce() -> Diagnostic) -> Result<Settings<T>> {
+        match self {
+            Self::Known(value) => Ok(Settings::Known(value)),
+            Self::Unknown => Ok(Settings::Unknown),
+            Self::Missing => Err(why_missing().into()),
+        }
+    }
+}
+
+impl Config {
+    /// How to call Fabric. What is missing is an error only once something needs Fabric.
+    fn fabric(&self) -> Result<Settings<Fabric>> {
+        let flags = (
+            flag(&self.use_oidc, "FABRIC_USE_OIDC")?,
+            flag(&self.use_msi, "FABRIC_USE_MSI")?,
+            flag(&self.use_cli, "FABRIC_USE_CLI")?,
+        );
+        let (Setting::Known(oidc), Setting::Known(msi), Setting::Known(cli)) = flags else {
+            return Ok(Settings::Unknown);
+        };
+        let tenant = text(&self.tenant_id, "FABRIC_TENANT_ID");
+        let client = text(&self.client_id, "FABRIC_CLIENT_ID");
+        let missing = |what: &str, variable: &str, path| {
+            Diagnostic::error(
+                format!("`{what}` is not set"),
+                format!("Set `{what}` in the provider's block or {variable} in the environment."),
+            )
+            .at(path)
+        };
+        let needed = || -> Result<Settings<Credential>> {
+            if msi {
+                return Ok(match client {
+                    Setting::Unknown => Settings::Unknown,
+                    Setting::Missing => Settings::Known(Credential::ManagedIdentity { client_id: None }),
+                    Setting::Known(id) => Settings::Known(Credential::ManagedIdentity { client_id: Some(id) }),
+                });
+            }
+            if cli {
+                return Ok(match tenant {
+                    Setting::Unknown => Settings::Unknown,
+                    Setting::Missing => Settings::Known(Credential::AzureCli { tenant_id: None }),
+                    Setting::Known(id) => Settings::Known(Credential::AzureCli { tenant_id: Some(id) }),
+                });
+            }
+            let tenant = tenant.need(|| missing("tenant_id", "FABRIC_TENANT_ID", path!(tenant_id)))?;
+            let client = client.need(|| missing("client_id", "FABRIC_CLIENT_ID", path!(client_id)))?;
+            if oidc {
+                let file = text(&self.oidc_token_file_path, "FABRIC_OIDC_TOKEN_FILE_PATH").need(|| {
+                    missing("oidc_token_file_path", "FABRIC_OIDC_TOKEN_FILE_PATH", path!(oidc_token_file_path))
+                })?;
+                return Ok(match (tenant, client, file) {
+                    (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(file)) => {
+                        Settings::Known(Credential::WorkloadIdentity { tenant_id, client_id, token_file: file.into() })
+                    }
+                    _ => Settings::Unknown,
+                });
+            }
+            let secret = secret(&self.client_secret, "FABRIC_CLIENT_SECRET")
+                .need(|| missing("client_secret", "FABRIC_CLIENT_SECRET", path!(client_secret)))?;
+            Ok(match (tenant, client, secret) {
+                (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(client_secret)) => {
+                    Settings::Known(Credential::ClientSecret { tenant_id, client_id, client_secret })
+                }
+                _ => Settings::Unknown,
+            })
+        };
+        let credential = match needed() {
+            Ok(Settings::Known(credential)) => credential,
+            Ok(Settings::Missing(why)) => return Ok(Settings::Missing(why)),
+            Ok(Settings::Unknown) => return Ok(Settings::Unknown),
+            // Kept until something needs Fabric: a configuration of SQL objects alone needs no Entra identity.
+            Err(Error::Said(why)) => return Ok(Settings::Missing(why)),
+            Err(other) => return Err(other),
+        };
+        let endpoint = match text(&self.endpoint, "FABRIC_ENDPOINT") {
+            Setting::Known(endpoint) => endpoint,
+            Setting::Missing => fabric_api::client::DEFAULT_ENDPOINT.to_owned(),
+            Setting::Unknown => return Ok(Settings::Unknown),
+        };
+        Ok(Settings::Known(Fabric { endpoint, credential }))
+    }
+
+    /// How to reach the instance.
+    fn sql(&self) -> Result<Settings<Sql>> {
+        let block = match &self.sql {
+            Value::Known(block) => block.clone(),
+            Value::Null => SqlBlock { server: Value::Null, username: Value::Null, password: Value::Null },
+            _ => return Ok(Settings::Unknown),
+        };
+        let server = match (&block.server, variable("FABRICMIRROR_SQL_SERVER")) {
+            (Value::Known(server), _) => Some(server.0.clone()),
+            (Value::Null, Some(server)) => Some(server.parse::<ServerName>().map_err(|error| {
+                Diagnostic::error("FABRICMIRROR_SQL_SERVER names no server", format!("{error}."))
+            })?),
+            (Value::Null, None) => None,
+            _ => return Ok(Settings::Unknown),
+        };
+        let username = text(&block.username, "FABRICMIRROR_SQL_USERNAME");
+        let password = secret(&block.password, "FABRICMIRROR_SQL_PASSWORD");
+        let credentials = match (username, password) {
+            (Setting::Unknown, _) | (_, Setting::Unknown) => return Ok(Settings::Unknown),
+            (Setting::Known(username), Setting::Known(password)) => SqlCredentials::Login { username, password },
+            (Setting::Known(username), Setting::Missing) => {
+                return Err(Diagnostic::error(
+                    "`sql.password` is not set",
+                    format!(
+                        "There is a user name, `{username}`, but no password: set it in the block or \
+                         FABRICMIRROR_SQL_PASSWORD in the environment. Leave out both to log in with an Entra token."
+                    ),
+                )
+                .at(path!(sql.password))
+                .into());
+            }
+            (Setting::Missing, _) => SqlCredentials::Entra,
+        };
+        Ok(Settings::Known(Sql { server, credentials }))
+    }
+}
