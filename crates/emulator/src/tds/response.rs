@@ -112,6 +112,15 @@ impl Response {
         }
     }
 
+    /// Takes note of an outcome of a cancelled request, which the client no longer hears of.
+    pub fn skip(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::TransactionBegan(_) => self.transaction = true,
+            Outcome::TransactionCommitted(_) | Outcome::TransactionRolledBack(_) => self.transaction = false,
+            _ => {}
+        }
+    }
+
     /// Appends a result set, sending packets as they fill. False when `interrupted` said so on the way.
     pub async fn rows(
         &mut self,

@@ -261,6 +261,7 @@ impl Connection {
             };
             let Some(outcome) = outcome else { break };
             if ran != Ran::ToItsEnd || mute {
+                response.skip(&outcome);
                 continue;
             }
             let Outcome::Rows { columns, rows } = outcome else {
@@ -306,7 +307,7 @@ impl Connection {
             },
             kind::TRANSACTION => {
                 let transaction = request::transaction(&message.payload).map_err(malformed);
-                Work::single(transaction.and_then(|transaction| transaction_plan(transaction)))
+                Work::single(transaction.and_then(transaction_plan))
             }
             kind::BULK_LOAD => Work::single(Err(no_bulk_load())),
             _ => Work::single(Err(malformed(Malformed("an unknown kind of message")))),

@@ -163,7 +163,8 @@ fn parameters_are_read() {
 
 #[test]
 fn a_message_cut_anywhere_is_an_error_and_never_a_panic() {
-    let decoders: [(Vec<u8>, fn(&[u8]) -> bool); 2] = [
+    type Decodes = fn(&[u8]) -> bool;
+    let decoders: [(Vec<u8>, Decodes); 2] = [
         (rpc_message(), |bytes| request::rpc(bytes).is_ok()),
         (login_message(), |bytes| Login7::decode(bytes).is_ok()),
     ];

@@ -1,5 +1,6 @@
-//! Golden bytes, hostile bytes, and a real driver against a scripted engine.
+//! Golden bytes, hostile bytes, a real driver and a raw client against a scripted engine.
 
 mod codec;
 mod driver;
+mod raw;
 mod scripted;
