@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +68,7 @@ impl Session for ScriptedSession {
                     out(Outcome::Rows { columns, rows: vec![row, nulls] });
                     out(done(Statement::Select, Some(2)));
                 }
-                "echo" => {
+                text if text.starts_with("echo") => {
                     let columns = parameters.iter().map(|p| column(&p.name, p.sql_type)).collect();
                     let row = parameters.into_iter().map(|p| p.value).collect();
                     out(Outcome::Rows { columns, rows: vec![row] });
@@ -111,6 +111,8 @@ impl Session for ScriptedSession {
                     self.database = "Sales".to_owned();
                     out(done(Statement::Other, None));
                 }
+                // What drivers send by themselves.
+                text if text.starts_with("SET ") || text.ends_with(" TRAN") => out(done(Statement::Other, None)),
                 _ => out(Outcome::Message(Message::new(102, 15, 1, "Incorrect syntax."))),
             },
             Request::Procedure { .. } => {
@@ -201,6 +203,8 @@ impl Server {
     pub async fn start() -> Self {
         let mut ca = CertificateParams::new(vec![]).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Named unlike the leaf, which would otherwise pass for self-signed.
+        ca.distinguished_name.push(DnType::CommonName, "Scripted CA");
         let ca_key = KeyPair::generate().unwrap();
         let ca_certificate = ca.self_signed(&ca_key).unwrap();
         let issuer = Issuer::new(ca, ca_key);
