@@ -1,0 +1,7 @@
+//! Golden bytes, hostile bytes, real drivers and a raw client against a scripted engine.
+
+mod codec;
+mod driver;
+mod python;
+mod raw;
+mod scripted;
