@@ -42,7 +42,10 @@ pub struct Sql {
 
 #[derive(Clone, Debug)]
 pub enum SqlCredentials {
-    Login { username: String, password: SecretString },
+    Login {
+        username: String,
+        password: SecretString,
+    },
     /// The identity that calls Fabric.
     Entra,
 }

@@ -16,7 +16,11 @@ pub enum Error {
     UnknownBlock(&'static str),
     Said(Diagnostics),
     /// With a place, and with words that the handler knows and the client does not.
-    In { error: Box<Error>, path: Option<AttributePath>, hint: Option<String> },
+    In {
+        error: Box<Error>,
+        path: Option<AttributePath>,
+        hint: Option<String>,
+    },
 }
 
 impl Error {
@@ -193,7 +197,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
             "Of an application or managed identity the id is the object id of its *enterprise application*, and the \
              type is `ServicePrincipal`.",
         ),
-        "PrincipalAlreadyHasWorkspaceRolePermissions" => ("The principal has a role in the workspace", &["principal"], ""),
+        "PrincipalAlreadyHasWorkspaceRolePermissions" => {
+            ("The principal has a role in the workspace", &["principal"], "")
+        }
         "WorkspaceNotFound" => (
             "The workspace is not there, or not visible",
             &["workspace_id"],

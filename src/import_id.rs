@@ -36,7 +36,10 @@ pub fn split<const N: usize>(id: &str, form: [&str; N]) -> Result<[String; N], D
 }
 
 /// The same for a type whose id may begin with its server.
-pub fn split_with_server<const N: usize>(id: &str, form: [&str; N]) -> Result<(Option<String>, [String; N]), Diagnostic> {
+pub fn split_with_server<const N: usize>(
+    id: &str,
+    form: [&str; N],
+) -> Result<(Option<String>, [String; N]), Diagnostic> {
     let mut parts = decode(id)?;
     let server = if parts.len() == N + 1 { Some(parts.remove(0)) } else { None };
     match <[String; N]>::try_from(parts) {
@@ -87,9 +90,10 @@ fn wrong_form(id: &str, form: &str, found: usize) -> Diagnostic {
 /// Neither is there, or the id's is no server.
 pub fn server(clients: &Clients, server: Option<&str>) -> Result<Value<Text<ServerName>>, Error> {
     let server = match server {
-        Some(text) => Value::from(text.parse::<ServerName>().map_err(|error| {
-            Diagnostic::error("The import id is wrong", format!("{error}."))
-        })?),
+        Some(text) => Value::from(
+            text.parse::<ServerName>()
+                .map_err(|error| Diagnostic::error("The import id is wrong", format!("{error}.")))?,
+        ),
         None => Value::Null,
     };
     // Also checks that there is one.
@@ -114,7 +118,10 @@ pub fn of_server(server: &Value<Text<ServerName>>, parts: &[&str]) -> String {
 
 /// The block that brings an existing object under Terraform's care.
 pub fn block(type_name: &str, id: &str) -> String {
-    format!("import {{\n  to = fabricmirror_{type_name}.NAME\n  id = \"{}\"\n}}", id.replace('\\', "\\\\").replace('"', "\\\""))
+    format!(
+        "import {{\n  to = fabricmirror_{type_name}.NAME\n  id = \"{}\"\n}}",
+        id.replace('\\', "\\\\").replace('"', "\\\"")
+    )
 }
 
 #[cfg(test)]
@@ -123,7 +130,8 @@ mod tests {
 
     #[test]
     fn any_name_comes_back() {
-        for name in ["Sales", "a/b", "100%", "db.with.dot", "o'brien", "名前", "]; DROP", "bob@contoso.com", "##MS_x##"] {
+        for name in ["Sales", "a/b", "100%", "db.with.dot", "o'brien", "名前", "]; DROP", "bob@contoso.com", "##MS_x##"]
+        {
             assert_eq!(split(&join(&[name, "user"]), ["database", "name"]).unwrap(), [name, "user"]);
         }
         assert_eq!(join(&["Sales", "fabric_user"]), "Sales/fabric_user");

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tfplugin::serve(terraform_provider_fabricmirror::provider())
+    tfplugin::serve(fabricmirror::provider())
 }

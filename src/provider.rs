@@ -245,14 +245,15 @@ impl Config {
             Value::Null => SqlBlock { server: Value::Null, username: Value::Null, password: Value::Null },
             _ => return Ok(Settings::Unknown),
         };
-        let server = match (&block.server, variable("FABRICMIRROR_SQL_SERVER")) {
-            (Value::Known(server), _) => Some(server.0.clone()),
-            (Value::Null, Some(server)) => Some(server.parse::<ServerName>().map_err(|error| {
-                Diagnostic::error("FABRICMIRROR_SQL_SERVER names no server", format!("{error}."))
-            })?),
-            (Value::Null, None) => None,
-            _ => return Ok(Settings::Unknown),
-        };
+        let server =
+            match (&block.server, variable("FABRICMIRROR_SQL_SERVER")) {
+                (Value::Known(server), _) => Some(server.0.clone()),
+                (Value::Null, Some(server)) => Some(server.parse::<ServerName>().map_err(|error| {
+                    Diagnostic::error("FABRICMIRROR_SQL_SERVER names no server", format!("{error}."))
+                })?),
+                (Value::Null, None) => None,
+                _ => return Ok(Settings::Unknown),
+            };
         let username = text(&block.username, "FABRICMIRROR_SQL_USERNAME");
         let password = secret(&block.password, "FABRICMIRROR_SQL_PASSWORD");
         let credentials = match (username, password) {

@@ -70,8 +70,10 @@ impl Ephemeral for Password {
             found.push(
                 Diagnostic::error(
                     "The seed is too short",
-                    format!("Give it at least {SHORTEST_SEED} characters, better 32 random ones: every password derived \
-                             from it can be guessed by guessing the seed."),
+                    format!(
+                        "Give it at least {SHORTEST_SEED} characters, better 32 random ones: every password derived \
+                             from it can be guessed by guessing the seed."
+                    ),
                 )
                 .at(path!(derive.seed)),
             );
@@ -92,13 +94,18 @@ impl Ephemeral for Password {
         }
         let length = config.length.known().copied().and_then(|length| usize::try_from(length).ok()).unwrap_or(32);
         let password = match config.derive.known() {
-            Some(Derivation { seed: Value::Known(seed), context: Value::Known(context), version: Value::Known(version) }) => {
-                derived(seed.inner().expose_secret(), context, *version, length)
-            }
+            Some(Derivation {
+                seed: Value::Known(seed),
+                context: Value::Known(context),
+                version: Value::Known(version),
+            }) => derived(seed.inner().expose_secret(), context, *version, length),
             Some(_) => {
-                return Err(Diagnostic::error("The password cannot be derived", "Seed, context and version are needed.")
-                    .at(path!(derive))
-                    .into());
+                return Err(Diagnostic::error(
+                    "The password cannot be derived",
+                    "Seed, context and version are needed.",
+                )
+                .at(path!(derive))
+                .into());
             }
             None => random(length),
         };
@@ -145,7 +152,10 @@ fn spell(bytes: &[u8]) -> String {
 /// The password policy of the server asks for three of the four.
 fn has_every_class(password: &str) -> bool {
     let has = |class: fn(&char) -> bool| password.chars().any(|letter| class(&letter));
-    has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit) && has(|letter| "-_".contains(*letter))
+    has(char::is_ascii_uppercase)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_digit)
+        && has(|letter| "-_".contains(*letter))
 }
 
 #[cfg(test)]
@@ -187,7 +197,9 @@ mod tests {
             result: Value::Unknown,
         };
         assert!(!Password::validate(&password(32, "0123456789abcdef", 1)).has_errors());
-        for wrong in [password(11, "0123456789abcdef", 1), password(32, "short", 1), password(32, "0123456789abcdef", -1)] {
+        for wrong in
+            [password(11, "0123456789abcdef", 1), password(32, "short", 1), password(32, "0123456789abcdef", -1)]
+        {
             assert!(Password::validate(&wrong).has_errors(), "{wrong:?}");
         }
     }

@@ -125,7 +125,10 @@ impl Resource for Connection {
             display_name: name.clone(),
             server: server.to_string(),
             database: database.clone(),
-            privacy_level: plan.privacy_level.known().map_or(PrivacyLevel::Organizational, |level| level.as_str().into()),
+            privacy_level: plan
+                .privacy_level
+                .known()
+                .map_or(PrivacyLevel::Organizational, |level| level.as_str().into()),
             encryption,
             credentials,
         };
@@ -179,7 +182,8 @@ impl Resource for Connection {
             .at(path!(connection_encryption))
             .into());
         }
-        let login = |it: &Self| it.basic.known().map(|basic| (basic.username.clone(), basic.password_wo_version.clone()));
+        let login =
+            |it: &Self| it.basic.known().map(|basic| (basic.username.clone(), basic.password_wo_version.clone()));
         let change = ConnectionChange {
             display_name: changed(&prior.display_name, &plan.display_name),
             privacy_level: changed(&prior.privacy_level, &plan.privacy_level).map(|level| level.as_str().into()),
@@ -240,7 +244,9 @@ impl Connection {
         if let Some(level) = &connection.privacy_level {
             self.privacy_level = level.as_str().into();
         }
-        if let Some(encryption) = connection.credential_details.as_ref().and_then(|it| it.connection_encryption.as_ref()) {
+        if let Some(encryption) =
+            connection.credential_details.as_ref().and_then(|it| it.connection_encryption.as_ref())
+        {
             self.connection_encryption = encryption.as_str().into();
         }
         self

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use mssql_admin::{DatabasePrincipals, Grants, Identifier, Permission, PermissionName, PermissionState, ServerName, User};
+use mssql_admin::{
+    DatabasePrincipals, Grants, Identifier, Permission, PermissionName, PermissionState, ServerName, User,
+};
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Model, Resource, Text, Value, path};
 
 use crate::clients::Server;
@@ -74,7 +76,8 @@ impl Resource for DatabaseGrants {
         ];
         for (position, (set, name)) in sets.iter().enumerate() {
             for (earlier, earlier_name) in &sets[..position] {
-                let both = set.known().into_iter().flatten().filter(|it| earlier.known().is_some_and(|set| set.contains(*it)));
+                let both =
+                    set.known().into_iter().flatten().filter(|it| earlier.known().is_some_and(|set| set.contains(*it)));
                 for permission in both {
                     found.push(
                         Diagnostic::error(
@@ -102,7 +105,11 @@ impl Resource for DatabaseGrants {
         for permission in lifted {
             let grantor = principals.as_ref().and_then(|principals| prior.grantor(principals, permission));
             let by = grantor.map_or(String::new(), |grantor| format!(", set by {grantor}"));
-            let will = if plan.lifts() { "Apply will lift it." } else { "Apply will refuse to lift it unless `lift_denies = true`." };
+            let will = if plan.lifts() {
+                "Apply will lift it."
+            } else {
+                "Apply will refuse to lift it unless `lift_denies = true`."
+            };
             cx.warn(
                 Diagnostic::warning(
                     format!("{} is denied to {}{by}", permission.0, prior.principal_text()),
@@ -246,7 +253,9 @@ impl DatabaseGrants {
                 };
                 listed(self) || prior.is_some_and(|prior| !prior.is_exclusive() && listed(prior))
             };
-            let others = |set: &BTreeSet<PermissionName>| set.iter().filter(|name| !looked_at(name)).cloned().collect::<Vec<_>>();
+            let others = |set: &BTreeSet<PermissionName>| {
+                set.iter().filter(|name| !looked_at(name)).cloned().collect::<Vec<_>>()
+            };
             wanted.granted.extend(others(&held.granted));
             wanted.with_grant_option.extend(others(&held.with_grant_option));
             wanted.denied.extend(others(&held.denied));
@@ -270,7 +279,8 @@ impl DatabaseGrants {
         cx.private().set(OUR_DENIES, ours.join(","));
         cx.keep(&self);
         let principals = database.principals().await?;
-        let rows: Vec<Permission> = principals.permissions_of(found(&principals, name)?)?.into_iter().cloned().collect();
+        let rows: Vec<Permission> =
+            principals.permissions_of(found(&principals, name)?)?.into_iter().cloned().collect();
         Ok(self.matching(&rows, prior))
     }
 
@@ -283,11 +293,15 @@ impl DatabaseGrants {
         let mut said = Diagnostics::default();
         for permission in lifted {
             let name = self.principal_text();
-            let mut detail = String::from("A DENY protects something, and a GRANT would lift it unsaid; nothing was changed.");
+            let mut detail =
+                String::from("A DENY protects something, and a GRANT would lift it unsaid; nothing was changed.");
             if let Some(grantor) = self.grantor(principals, permission) {
                 let _ = write!(detail, " It was set by {grantor}.");
             }
-            let _ = write!(detail, "\n\nTo lift it, set `lift_denies = true`; to keep it, add \"{permission}\" to `denied`.");
+            let _ = write!(
+                detail,
+                "\n\nTo lift it, set `lift_denies = true`; to keep it, add \"{permission}\" to `denied`."
+            );
             said.push(Diagnostic::error(format!("{permission} is denied to {name}"), detail).at(path!(permissions)));
         }
         Err(said.into())

@@ -192,7 +192,9 @@ impl DatabaseUser {
         let part = |name: &Value<Text<Identifier>>| name.known().map(|name| name.to_string()).unwrap_or_default();
         let id = import_id::of_server(&self.server, &[&part(&self.database), &part(&self.name)]);
         let import = import_id::block(Self::NAME, &id);
-        error.hint(format!("It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"))
+        error.hint(format!(
+            "It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"
+        ))
     }
 
     async fn is_there(&self, server: &Server) -> Result<bool> {
@@ -224,7 +226,9 @@ impl DatabaseUser {
         let principals = server.instance().database(database).principals().await?;
         match principals.find(name.as_str(), None)? {
             Some(user) => Ok(self.matching(user)),
-            None => Err(Diagnostic::error("The user is gone", "It was there a moment ago: somebody else drops it.").into()),
+            None => {
+                Err(Diagnostic::error("The user is gone", "It was there a moment ago: somebody else drops it.").into())
+            }
         }
     }
 

@@ -202,8 +202,13 @@ impl Login {
         if !exists {
             return error;
         }
-        let import = import_id::block(Self::NAME, &import_id::of_server(&self.server, &[&self.name.known().map_or("", |name| name.as_str())]));
-        error.hint(format!("It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"))
+        let import = import_id::block(
+            Self::NAME,
+            &import_id::of_server(&self.server, &[&self.name.known().map_or("", |name| name.as_str())]),
+        );
+        error.hint(format!(
+            "It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"
+        ))
     }
 
     async fn set_server_roles(&self, server: &crate::clients::Server) -> Result<()> {
@@ -218,7 +223,9 @@ impl Login {
         let name = self.name.known().map(|name| name.to_string()).unwrap_or_default();
         match logins.find(self.sid.known().map(|sid| sid.0), &name)? {
             Some(login) => Ok(self.matching(login)),
-            None => Err(Diagnostic::error("The login is gone", "It was there a moment ago: somebody else drops it.").into()),
+            None => {
+                Err(Diagnostic::error("The login is gone", "It was there a moment ago: somebody else drops it.").into())
+            }
         }
     }
 

@@ -174,12 +174,13 @@ impl Resource for MirroredDatabase {
             Ok(created) => created,
             Err(error) => return Err(explain_existing(&fabric, **workspace, name, error).await),
         };
+        let workspace = **workspace;
         let mut item = plan.matching(&created);
         item.onelake_tables_path = Value::Null;
         item.sql_endpoint = Value::Null;
         // From here on it exists: whatever happens, the state knows it.
         cx.keep(&item);
-        item.await_endpoint(cx, &fabric, **workspace, created.id).await
+        item.await_endpoint(cx, &fabric, workspace, created.id).await
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
@@ -221,7 +222,7 @@ impl Resource for MirroredDatabase {
             let before = prior.connection_id.known().map(|id| **id);
             check_connection(&fabric, connection, before).await?;
             let ran = fabric.mirroring(workspace, id).await?.status;
-            stop(cx, &fabric, workspace, id).await?;
+            stop(cx, &fabric, workspace, id, STOP_LIMIT).await?;
             plan.send_definition(&fabric, workspace, id, connection).await?;
             (done.connection_id, done.tables) = (plan.connection_id.clone(), plan.tables.clone());
             done.retention_in_days = plan.retention_in_days.clone();
@@ -241,10 +242,10 @@ impl Resource for MirroredDatabase {
         let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.id.known()) else { return Ok(()) };
         let hard = state.hard_delete.known().copied().unwrap_or_default();
         // A mirror that is deleted while it runs may leave its change feed behind in the source.
-        match stop(cx, &fabric, **workspace, **id).await {
+        match stop(cx, &fabric, **workspace, **id, STOP_LIMIT).await {
             Err(error) if error.fabric().is_some_and(fabric_api::Error::is_gone) => return Ok(()),
             result => result?,
-        }
+        };
         match fabric.delete_mirrored_database(**workspace, **id, hard).await {
             Err(error) if error.is_gone() => Ok(()),
             result => Ok(result?),
@@ -278,7 +279,13 @@ impl MirroredDatabase {
     }
 
     /// Sends the definition on top of the one that is there: what this provider does not know stays.
-    async fn send_definition(&self, fabric: &Client, workspace: WorkspaceId, id: ItemId, connection: ConnectionId) -> Result<()> {
+    async fn send_definition(
+        &self,
+        fabric: &Client,
+        workspace: WorkspaceId,
+        id: ItemId,
+        connection: ConnectionId,
+    ) -> Result<()> {
         let ours = self.definition(connection);
         let mut definition = fabric.definition(workspace, id).await?;
         definition.source.type_properties.connection = Some(connection);
@@ -430,15 +437,21 @@ async fn explain_existing(fabric: &Client, workspace: WorkspaceId, name: &str, e
 }
 
 /// Stops a mirror that is not at rest, and waits until it is.
-async fn stop(cx: &Context<FabricMirror>, fabric: &Client, workspace: WorkspaceId, id: ItemId) -> Result<()> {
-    let mut pace = Pace::new(STOP_LIMIT);
+pub(super) async fn stop(
+    cx: &Context<FabricMirror>,
+    fabric: &Client,
+    workspace: WorkspaceId,
+    id: ItemId,
+    limit: Duration,
+) -> Result<MirroringStatus> {
+    let mut pace = Pace::new(limit);
     let mut asked = false;
     loop {
         let status = fabric.mirroring(workspace, id).await?.status;
         match status {
-            MirroringStatus::Stopped | MirroringStatus::Initialized => return Ok(()),
+            MirroringStatus::Stopped | MirroringStatus::Initialized => return Ok(status),
             // Nothing runs yet, and a stop would be refused.
-            MirroringStatus::Initializing if !asked => return Ok(()),
+            MirroringStatus::Initializing if !asked => return Ok(status),
             MirroringStatus::Stopping => {}
             _ if asked => {}
             _ => {

@@ -86,7 +86,9 @@ impl Resource for WorkspaceRoleAssignment {
         let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.assignment()) else { return Ok(None) };
         match fabric.workspace_role(**workspace, id).await {
             Ok(assignment) => Ok(Some(state.matching(&assignment))),
-            Err(error) if error.is_gone() || error.code() == Some("PrincipalWithoutWorkspaceRolePermissions") => Ok(None),
+            Err(error) if error.is_gone() || error.code() == Some("PrincipalWithoutWorkspaceRolePermissions") => {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -49,7 +49,7 @@ impl fmt::Display for Identifier {
 }
 
 /// What can fill a hole of a statement.
-pub trait Part {
+pub trait Part: Send + Sync {
     fn write(&self, statement: &mut String);
 }
 
