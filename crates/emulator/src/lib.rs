@@ -12,7 +12,7 @@
 
 pub mod clock;
 pub mod control;
-// pub mod emulator;
+pub mod emulator;
 pub mod engine;
 pub mod entra;
 pub mod fabric;
