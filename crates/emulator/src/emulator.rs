@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::control::{self, Control};
-use crate::entra::endpoint::{self, Entra};
 use crate::entra::Tokens;
+use crate::entra::endpoint::{self, Entra};
 use crate::fabric::{self, Fabric};
 use crate::faults::Faults;
 use crate::http::listen::Loopback;

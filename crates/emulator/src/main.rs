@@ -105,8 +105,7 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let stop = CancellationToken::new();
     let (source, sql_port) = serve_sql(&parts, &stop).await.map_err(|error| error.to_string())?;
-    let emulator =
-        Emulator::start(parts, source, sql_port, stop).await.map_err(|error| error.to_string())?;
+    let emulator = Emulator::start(parts, source, sql_port, stop).await.map_err(|error| error.to_string())?;
     let ready = emulator.write_ready_file(ready_file).map_err(|error| error.to_string())?;
     say(&format!("serving; monitor page: {}", ready.control.url));
     tokio::select! {

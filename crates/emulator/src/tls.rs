@@ -37,7 +37,11 @@ impl Tls {
         let key = KeyPair::generate()?;
         let leaf = leaf.signed_by(&key, &ca)?;
 
-        Ok(Self { ca_pem: ca.pem(), chain: vec![leaf.der().clone()], key: PrivatePkcs8KeyDer::from(key.serialize_der()) })
+        Ok(Self {
+            ca_pem: ca.pem(),
+            chain: vec![leaf.der().clone()],
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()),
+        })
     }
 
     /// What clients add to their trusted roots.

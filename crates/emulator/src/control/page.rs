@@ -49,9 +49,9 @@ fn fabric(page: &mut String, control: &Control) {
             }
             page.push_str("<table><tr><th>Table<th>Status<th>Rows replicated<th>Last sync<th></tr>");
             for table in &mirror.tables {
-                let last_sync = table.last_sync.map_or_else(String::new, |at| {
-                    control.parts.clock.at(at).strftime("%H:%M:%S").to_string()
-                });
+                let last_sync = table
+                    .last_sync
+                    .map_or_else(String::new, |at| control.parts.clock.at(at).strftime("%H:%M:%S").to_string());
                 let _ = write!(
                     page,
                     "<tr><td>{}.{}<td>{}<td class=n>{}<td>{last_sync}<td>{}</tr>",

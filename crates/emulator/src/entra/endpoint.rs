@@ -73,10 +73,10 @@ impl Entra {
         let audience = audience(form.required("scope")?)?;
         let proof = self.authenticate(application, form)?;
         let app_id = application.app_id.unwrap_or_default();
-        let (access_token, expires_in) = self
-            .tokens
-            .issue(audience, application.id, app_id, proof)
-            .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", 90033, error.to_string()))?;
+        let (access_token, expires_in) =
+            self.tokens.issue(audience, application.id, app_id, proof).map_err(|error| {
+                Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", 90033, error.to_string())
+            })?;
         Ok(TokenAnswer { token_type: "Bearer", expires_in, ext_expires_in: expires_in, access_token })
     }
 

@@ -173,9 +173,8 @@ impl Verifier {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.0.key, &validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &self.0.key, &validation).map_err(|_| TokenError::Invalid)?.claims;
         if claims.tid != self.0.tenant || claims.iss != self.0.issuer {
             return Err(TokenError::Tenant);
         }

@@ -97,10 +97,7 @@ impl ConnectionKind {
     pub fn metadata(self, behind_gateway: bool) -> Metadata {
         Metadata {
             kind: self.name(),
-            creation_methods: vec![CreationMethod {
-                name: self.creation_methods()[0],
-                parameters: self.parameters(),
-            }],
+            creation_methods: vec![CreationMethod { name: self.creation_methods()[0], parameters: self.parameters() }],
             supported_credential_types: self.credential_types(behind_gateway),
             supported_connection_encryption_types: self.encryptions(),
             supports_skip_test_connection: self.can_skip_test(behind_gateway),

@@ -178,7 +178,10 @@ impl CredentialDetails {
             return Err(ApiError::bad_request("SkipTestConnectionNotSupported", text));
         }
         Ok(CheckedCredentials {
-            credential: self.credentials.map(|credentials| credentials.read(kind, behind_gateway, directory)).transpose()?,
+            credential: self
+                .credentials
+                .map(|credentials| credentials.read(kind, behind_gateway, directory))
+                .transpose()?,
             encryption: encryption.transpose()?,
             skip_test,
         })
@@ -188,8 +191,9 @@ impl CredentialDetails {
 impl Credentials {
     fn read(self, kind: ConnectionKind, behind_gateway: bool, directory: &Directory) -> Result<Credential, ApiError> {
         let invalid = |text: &str| ApiError::bad_request("InvalidCredentialDetails", text);
-        let unsupported =
-            || ApiError::bad_request("UnsupportedCredentialType", "The CredentialType input is not supported for this API");
+        let unsupported = || {
+            ApiError::bad_request("UnsupportedCredentialType", "The CredentialType input is not supported for this API")
+        };
         let given = self.credential_type.ok_or_else(|| ApiError::required("CredentialType"))?;
         if !kind.credential_types(behind_gateway).contains(&given.as_str()) {
             return Err(unsupported());
@@ -206,7 +210,8 @@ impl Credentials {
         match given.as_str() {
             "Basic" if has_application_fields => Err(invalid("Basic credentials have a username and a password only")),
             "Basic" => {
-                let name = self.username.filter(|name| !name.is_empty()).ok_or_else(|| ApiError::required("Username"))?;
+                let name =
+                    self.username.filter(|name| !name.is_empty()).ok_or_else(|| ApiError::required("Username"))?;
                 let password = self.password.ok_or_else(|| ApiError::required("Password"))?;
                 Ok(Credential { kind: "Basic", login: Login::Password { name, password } })
             }
@@ -215,9 +220,8 @@ impl Credentials {
             }
             "ServicePrincipal" => {
                 let tenant = self.tenant_id.ok_or_else(|| ApiError::required("TenantId"))?;
-                let client = self
-                    .service_principal_client_id
-                    .ok_or_else(|| ApiError::required("ServicePrincipalClientId"))?;
+                let client =
+                    self.service_principal_client_id.ok_or_else(|| ApiError::required("ServicePrincipalClientId"))?;
                 let secret =
                     self.service_principal_secret.ok_or_else(|| ApiError::required("ServicePrincipalSecret"))?;
                 let application = (tenant == directory.tenant_id).then(|| directory.application(client)).flatten();

@@ -107,11 +107,7 @@ impl Connection {
     }
 }
 
-async fn list(
-    State(fabric): Service,
-    caller: Caller,
-    query: Query,
-) -> Result<Json<Page<ConnectionAnswer>>, ApiError> {
+async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<ConnectionAnswer>>, ApiError> {
     let store = fabric.store();
     let visible = store.connections.iter().filter(|connection| fabric.connection_role(connection, &caller).is_some());
     let all = visible.map(Connection::answer).collect();
@@ -129,7 +125,9 @@ async fn create(
             if request.gateway_id.is_some() {
                 return Err(ApiError::invalid_parameter("GatewayId is not allowed for cloud connections."));
             }
-            Connectivity::Cloud { virtual_gateway: Uuid::new_v5(&fabric.scenario.directory.tenant_id, b"cloud gateway") }
+            Connectivity::Cloud {
+                virtual_gateway: Uuid::new_v5(&fabric.scenario.directory.tenant_id, b"cloud gateway"),
+            }
         }
         Some("VirtualNetworkGateway") => {
             let gateway = request.gateway_id.ok_or_else(|| ApiError::required("GatewayId"))?;
@@ -145,12 +143,14 @@ async fn create(
     let display_name = fabric.connection_name(request.display_name)?;
     let privacy = request.privacy_level.as_deref().map_or(Ok("Organizational"), privacy_level)?;
     let target = request.connection_details.ok_or_else(|| ApiError::required("ConnectionDetails"))?.read()?;
-    let credentials = request
-        .credential_details
-        .ok_or_else(|| ApiError::required("CredentialDetails"))?
-        .read(target.kind, connectivity.through_gateway(), &fabric.scenario.directory)?;
+    let credentials = request.credential_details.ok_or_else(|| ApiError::required("CredentialDetails"))?.read(
+        target.kind,
+        connectivity.through_gateway(),
+        &fabric.scenario.directory,
+    )?;
     let credential = credentials.credential.ok_or_else(|| ApiError::required("Credentials"))?;
-    let kind = fabric.scenario.directory.find(caller.object_id).map_or(PrincipalKind::ServicePrincipal, |found| found.kind);
+    let kind =
+        fabric.scenario.directory.find(caller.object_id).map_or(PrincipalKind::ServicePrincipal, |found| found.kind);
 
     let mut store = fabric.store();
     refuse_duplicate(&store, &display_name, None)?;
@@ -225,7 +225,12 @@ fn test_failed(problem: LoginProblem, unreachable: &'static str) -> ApiError {
 
 impl Fabric {
     /// A connection the caller has a role on, and the role.
-    fn visible<'s>(&self, store: &'s Store, id: Uuid, caller: &Caller) -> Result<(&'s Connection, ConnectionRole), ApiError> {
+    fn visible<'s>(
+        &self,
+        store: &'s Store,
+        id: Uuid,
+        caller: &Caller,
+    ) -> Result<(&'s Connection, ConnectionRole), ApiError> {
         store
             .connection(id)
             .and_then(|connection| Some((connection, self.connection_role(connection, caller)?)))
@@ -257,11 +262,7 @@ fn connection_mut(store: &mut Store, id: Uuid) -> Result<&mut Connection, ApiErr
         .ok_or_else(|| ApiError::not_found("EntityNotFound", "The requested connection was not found"))
 }
 
-async fn read(
-    State(fabric): Service,
-    caller: Caller,
-    Ids([id]): Ids<1>,
-) -> Result<Json<ConnectionAnswer>, ApiError> {
+async fn read(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<ConnectionAnswer>, ApiError> {
     let store = fabric.store();
     Ok(Json(fabric.visible(&store, id, &caller)?.0.answer()))
 }
@@ -454,11 +455,7 @@ async fn change_role(
     Ok(Json(role_answer(role)))
 }
 
-async fn remove_role(
-    State(fabric): Service,
-    caller: Caller,
-    Ids([id, assignment]): Ids<2>,
-) -> Result<Empty, ApiError> {
+async fn remove_role(State(fabric): Service, caller: Caller, Ids([id, assignment]): Ids<2>) -> Result<Empty, ApiError> {
     let mut store = fabric.store();
     let (connection, _) = fabric.manageable(&store, id, &caller, ConnectionRole::Owner)?;
     if !connection.roles.iter().any(|role| role.principal == assignment) {

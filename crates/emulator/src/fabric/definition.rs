@@ -323,7 +323,10 @@ fn read_tables(mounted: Vec<MountedTable>) -> Result<Vec<TableName>, ApiError> {
         return Err(invalid("mountedTables must not be empty; leave it out to mirror all tables"));
     }
     if mounted.len() > MOST_TABLES {
-        return Err(invalid(format!("mountedTables has {} tables; at most {MOST_TABLES} can be mirrored", mounted.len())));
+        return Err(invalid(format!(
+            "mountedTables has {} tables; at most {MOST_TABLES} can be mirrored",
+            mounted.len()
+        )));
     }
     let mut tables: Vec<TableName> = Vec::with_capacity(mounted.len());
     for MountedTable { source: MountedSource { type_properties: names } } in mounted {
@@ -348,18 +351,21 @@ fn reformat(text: &str) -> String {
         out.push_str("\r\n");
         out.extend(std::iter::repeat_n("  ", depth));
     };
-    let mut characters = text.chars().filter({
-        let (mut quoted, mut escaped) = (false, false);
-        move |character| {
-            let keep = quoted || !character.is_ascii_whitespace();
-            match character {
-                '\\' if quoted && !escaped => escaped = true,
-                '"' if !escaped => quoted = !quoted,
-                _ => escaped = false,
+    let mut characters = text
+        .chars()
+        .filter({
+            let (mut quoted, mut escaped) = (false, false);
+            move |character| {
+                let keep = quoted || !character.is_ascii_whitespace();
+                match character {
+                    '\\' if quoted && !escaped => escaped = true,
+                    '"' if !escaped => quoted = !quoted,
+                    _ => escaped = false,
+                }
+                keep
             }
-            keep
-        }
-    }).peekable();
+        })
+        .peekable();
     let (mut quoted, mut escaped) = (false, false);
     while let Some(character) = characters.next() {
         if quoted {
@@ -425,20 +431,27 @@ mod tests {
         assert_eq!(definition.connection.to_string(), CONNECTION);
         assert_eq!(definition.tables.as_ref().unwrap()[0].name, "A b");
         let text = definition.parts("Sales", "")[0].decode().unwrap();
-        assert!(text.starts_with("{\r\n  \"properties\": {\r\n    \"source\": {\r\n      \"type\": \"AzureSqlMI\""), "{text}");
+        assert!(
+            text.starts_with("{\r\n  \"properties\": {\r\n    \"source\": {\r\n      \"type\": \"AzureSqlMI\""),
+            "{text}"
+        );
         assert!(text.contains("\"A b\""));
     }
 
     #[test]
     fn laying_out_anew_keeps_strings_and_order() {
-        assert_eq!(reformat(r#"{ "b" : { } , "a":[1,"x,\" {y"] }"#), "{\r\n  \"b\": {},\r\n  \"a\": [\r\n    1,\r\n    \"x,\\\" {y\"\r\n  ]\r\n}");
+        assert_eq!(
+            reformat(r#"{ "b" : { } , "a":[1,"x,\" {y"] }"#),
+            "{\r\n  \"b\": {},\r\n  \"a\": [\r\n    1,\r\n    \"x,\\\" {y\"\r\n  ]\r\n}"
+        );
     }
 
     #[test]
     fn what_no_source_describes_is_refused() {
         let mounted = |tables: &str| format!(r#","mountedTables":{tables}"#);
         let table = r#"{"source":{"typeProperties":{"schemaName":"dbo","tableName":"A"}}}"#;
-        let target = |properties: &str| format!(r#"{{"type":"MountedRelationalDatabase","typeProperties":{properties}}}"#);
+        let target =
+            |properties: &str| format!(r#"{{"type":"MountedRelationalDatabase","typeProperties":{properties}}}"#);
         let cases = [
             (file(&good_source().replace("AzureSqlMI", "AzureSqlMi"), GOOD_TARGET, ""), "not known"),
             (file(&good_source().replace("AzureSqlMI", "Snowflake"), GOOD_TARGET, ""), "only AzureSqlMI"),

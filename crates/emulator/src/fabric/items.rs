@@ -110,24 +110,21 @@ async fn create(
 }
 
 /// `GET /items/M` never has `properties` (§11).
-async fn read(
-    State(fabric): Service,
-    caller: Caller,
-    Ids([workspace, id]): Ids<2>,
-) -> Result<Response, ApiError> {
+async fn read(State(fabric): Service, caller: Caller, Ids([workspace, id]): Ids<2>) -> Result<Response, ApiError> {
     let store = fabric.store();
     fabric.item_workspace(&store, workspace, &caller, WorkspaceRole::Viewer)?;
-    let item = fabric.items(&store, workspace).into_iter().find(|item| item.id == id).ok_or_else(|| {
-        ApiError::not_found("ItemNotFound", "The requested item was not found").about(id, "Item")
-    })?;
+    let item = fabric
+        .items(&store, workspace)
+        .into_iter()
+        .find(|item| item.id == id)
+        .ok_or_else(|| ApiError::not_found("ItemNotFound", "The requested item was not found").about(id, "Item"))?;
     Ok(tagged(item))
 }
 
 impl Fabric {
     /// The mirrored database with this id; its SQL endpoint is managed with it and by nobody else.
     fn changeable(&self, store: &Store, ids: [Uuid; 2], caller: &Caller) -> Result<usize, ApiError> {
-        let is_endpoint =
-            self.items(store, ids[0]).iter().any(|item| item.id == ids[1] && item.kind == "SQLEndpoint");
+        let is_endpoint = self.items(store, ids[0]).iter().any(|item| item.id == ids[1] && item.kind == "SQLEndpoint");
         if is_endpoint {
             self.item_workspace(store, ids[0], caller, WorkspaceRole::Contributor)?;
             let text = "The operation is not supported for items of the type SQLEndpoint";
@@ -149,12 +146,7 @@ async fn update(
     Ok(tagged(store.mirrors[index].item_answer()))
 }
 
-async fn remove(
-    State(fabric): Service,
-    caller: Caller,
-    Ids(ids): Ids<2>,
-    query: Query,
-) -> Result<Empty, ApiError> {
+async fn remove(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>, query: Query) -> Result<Empty, ApiError> {
     query.flag("hardDelete")?;
     let mut store = fabric.store();
     let index = fabric.changeable(&store, ids, &caller)?;

@@ -84,9 +84,8 @@ impl MirroredDatabase {
     fn answer(&self) -> ItemAnswer {
         let ready = self.mirror.status() != Status::Initializing;
         let properties = PropertiesAnswer {
-            one_lake_tables_path: ready.then(|| {
-                format!("https://onelake.dfs.fabric.microsoft.com/{}/{}/Tables", self.workspace_id, self.id)
-            }),
+            one_lake_tables_path: ready
+                .then(|| format!("https://onelake.dfs.fabric.microsoft.com/{}/{}/Tables", self.workspace_id, self.id)),
             sql_endpoint_properties: SqlEndpointAnswer {
                 connection_string: ready.then(|| {
                     let id = self.sql_endpoint_id.simple();
@@ -212,7 +211,10 @@ impl Fabric {
             .connection(definition.connection)
             .filter(|connection| self.connection_role(connection, caller).is_some())
             .ok_or_else(|| {
-                invalid(format!("The connection {} does not exist, or the caller may not use it", definition.connection))
+                invalid(format!(
+                    "The connection {} does not exist, or the caller may not use it",
+                    definition.connection
+                ))
             })?;
         if connection.kind != super::connection_kinds::ConnectionKind::AzureSqlMI {
             return Err(invalid(format!(
@@ -242,7 +244,9 @@ impl Fabric {
             return Err(ApiError::conflict("ItemDisplayNameAlreadyInUse", text));
         }
         if store.reserved.iter().any(|reserved| reserved.workspace_id == workspace && same(&reserved.display_name)) {
-            let text = format!("Requested '{name}' is not available yet and is expected to become available in the upcoming minutes");
+            let text = format!(
+                "Requested '{name}' is not available yet and is expected to become available in the upcoming minutes"
+            );
             return Err(ApiError::conflict("ItemDisplayNameNotAvailableYet", text).retriable(true));
         }
         Ok(())
@@ -331,12 +335,7 @@ impl Fabric {
     }
 }
 
-async fn remove(
-    State(fabric): Service,
-    caller: Caller,
-    Ids(ids): Ids<2>,
-    query: Query,
-) -> Result<Empty, ApiError> {
+async fn remove(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>, query: Query) -> Result<Empty, ApiError> {
     query.flag("hardDelete")?;
     let mut store = fabric.store();
     let index = fabric.find_mirror(&store, ids, &caller, WorkspaceRole::Contributor)?;
@@ -507,11 +506,7 @@ struct StatusAnswer {
     error: Option<ErrorBody>,
 }
 
-async fn status(
-    State(fabric): Service,
-    caller: Caller,
-    Ids(ids): Ids<2>,
-) -> Result<Json<StatusAnswer>, ApiError> {
+async fn status(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Result<Json<StatusAnswer>, ApiError> {
     let store = fabric.store();
     let index = fabric.find_mirror(&store, ids, &caller, WorkspaceRole::Viewer)?;
     let mirror = &store.mirrors[index].mirror;

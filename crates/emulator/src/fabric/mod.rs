@@ -227,7 +227,9 @@ async fn authenticate(State(fabric): Service, mut request: Request, next: Next) 
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(TokenError::Expired) => unauthorized("TokenExpired", "Access token has expired, resubmit with a new access token"),
+        Err(TokenError::Expired) => {
+            unauthorized("TokenExpired", "Access token has expired, resubmit with a new access token")
+        }
         Err(error) => unauthorized("InvalidToken", &format!("Access token is not valid: {error}")),
     }
 }

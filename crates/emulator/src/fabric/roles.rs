@@ -39,8 +39,12 @@ pub fn effective<R: Copy + Ord>(assignments: &[Assignment<R>], principal: Uuid, 
 }
 
 impl WorkspaceRole {
-    const ALL: [(&'static str, Self); 4] =
-        [("Viewer", Self::Viewer), ("Contributor", Self::Contributor), ("Member", Self::Member), ("Admin", Self::Admin)];
+    const ALL: [(&'static str, Self); 4] = [
+        ("Viewer", Self::Viewer),
+        ("Contributor", Self::Contributor),
+        ("Member", Self::Member),
+        ("Admin", Self::Admin),
+    ];
 }
 
 impl ConnectionRole {

@@ -69,11 +69,7 @@ async fn capacities(
     Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
 }
 
-async fn capacity(
-    State(fabric): Service,
-    caller: Caller,
-    Ids([id]): Ids<1>,
-) -> Result<Json<CapacityAnswer>, ApiError> {
+async fn capacity(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<CapacityAnswer>, ApiError> {
     let capacity = fabric
         .scenario
         .capacities
@@ -125,11 +121,7 @@ fn gateway_answer(gateway: &scenario::Gateway) -> GatewayAnswer {
     }
 }
 
-async fn gateways(
-    State(fabric): Service,
-    caller: Caller,
-    query: Query,
-) -> Result<Json<Page<GatewayAnswer>>, ApiError> {
+async fn gateways(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<GatewayAnswer>>, ApiError> {
     let visible = fabric.scenario.gateways.iter().filter(|gateway| gateway.administrators.contains(&caller.object_id));
     let all = visible.map(gateway_answer).collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))

@@ -80,7 +80,9 @@ async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Re
     let store = fabric.store();
     let visible = store.workspaces.iter().filter(|workspace| {
         effective(&workspace.roles, caller.object_id, &fabric.scenario.directory).is_some_and(|role| {
-            wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name.eq_ignore_ascii_case(&format!("{role:?}"))))
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.iter().any(|name| name.eq_ignore_ascii_case(&format!("{role:?}"))))
         })
     });
     let all = visible.map(|workspace| fabric.workspace_answer(workspace)).collect();
@@ -99,8 +101,7 @@ async fn read(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Resu
             dfs_endpoint: format!("https://{region}-onelake.dfs.fabric.microsoft.com"),
         }
     });
-    answer.info =
-        Some(WorkspaceInfo { capacity_assignment_progress: "Completed", one_lake_endpoints: endpoints });
+    answer.info = Some(WorkspaceInfo { capacity_assignment_progress: "Completed", one_lake_endpoints: endpoints });
     Ok(Json(answer).into_response())
 }
 
@@ -149,14 +150,7 @@ pub struct GroupDetails {
 impl PrincipalAnswer {
     /// Id and type alone: what POST answers, and connections always (facts §11).
     pub fn bare(id: Uuid, kind: PrincipalKind) -> Self {
-        Self {
-            id,
-            kind,
-            display_name: None,
-            user_details: None,
-            service_principal_details: None,
-            group_details: None,
-        }
+        Self { id, kind, display_name: None, user_details: None, service_principal_details: None, group_details: None }
     }
 
     fn detailed(id: Uuid, kind: PrincipalKind, directory: &Directory) -> Self {
@@ -165,8 +159,10 @@ impl PrincipalAnswer {
         answer.display_name = Some(principal.display_name.clone());
         match principal.kind {
             PrincipalKind::User => {
-                answer.user_details =
-                    principal.user_principal_name.clone().map(|user_principal_name| UserDetails { user_principal_name });
+                answer.user_details = principal
+                    .user_principal_name
+                    .clone()
+                    .map(|user_principal_name| UserDetails { user_principal_name });
             }
             PrincipalKind::ServicePrincipal => {
                 answer.service_principal_details =
@@ -262,8 +258,11 @@ async fn add_role(
         let text = "Service principal profiles cannot have a workspace role";
         return Err(ApiError::bad_request("WorkspaceRoleNotAllowedForServicePrincipalProfile", text));
     }
-    let principal =
-        fabric.scenario.directory.find(request.principal.id).ok_or_else(|| unknown_principal(request.principal.id, id))?;
+    let principal = fabric
+        .scenario
+        .directory
+        .find(request.principal.id)
+        .ok_or_else(|| unknown_principal(request.principal.id, id))?;
     if workspace.roles.iter().any(|role| role.principal == principal.id) {
         let text = "The principal already has a role in the workspace";
         return Err(ApiError::conflict("PrincipalAlreadyHasWorkspaceRolePermissions", text));
@@ -298,11 +297,7 @@ async fn change_role(
     Ok(Json(fabric.role_answer(role)))
 }
 
-async fn remove_role(
-    State(fabric): Service,
-    caller: Caller,
-    Ids([id, assignment]): Ids<2>,
-) -> Result<Empty, ApiError> {
+async fn remove_role(State(fabric): Service, caller: Caller, Ids([id, assignment]): Ids<2>) -> Result<Empty, ApiError> {
     let mut store = fabric.store();
     let workspace = fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     if !workspace.roles.iter().any(|role| role.principal == assignment) {
@@ -353,7 +348,10 @@ fn unknown_principal(principal: Uuid, workspace: Uuid) -> ApiError {
 ///
 /// # Errors
 /// See there.
-pub fn connection_principal<'d>(directory: &'d Directory, request: &PrincipalRequest) -> Result<&'d Principal, ApiError> {
+pub fn connection_principal<'d>(
+    directory: &'d Directory,
+    request: &PrincipalRequest,
+) -> Result<&'d Principal, ApiError> {
     directory.find(request.id).ok_or_else(|| {
         let mut error = ApiError::bad_request("UnknownError", "An error occurred while processing the request");
         error.body.more_details = Some(Vec::new());

@@ -79,7 +79,8 @@ async fn accept(
                 }
             },
         };
-        let connection = Connection { number: connections.fetch_add(1, Ordering::Relaxed) + 1, cut: stop.child_token() };
+        let connection =
+            Connection { number: connections.fetch_add(1, Ordering::Relaxed) + 1, cut: stop.child_token() };
         tokio::spawn(serve_connection(stream, router.clone(), acceptor.clone(), connection));
     }
 }

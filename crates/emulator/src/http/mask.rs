@@ -79,7 +79,9 @@ mod tests {
     fn secrets_are_masked_wherever_they_lie() {
         let json = br#"{"credentialDetails":{"credentials":{"username":"u","password":"p1","passwordReference":{"secretName":"n"}}}}"#;
         let masked = body("application/json", json).unwrap();
-        assert!(masked.contains(r#""password":"***""#) && masked.contains(r#""secretName":"n""#) && !masked.contains("p1"));
+        assert!(
+            masked.contains(r#""password":"***""#) && masked.contains(r#""secretName":"n""#) && !masked.contains("p1")
+        );
         let masked = body("application/x-www-form-urlencoded", b"client_id=a&client_secret=s3&scope=x").unwrap();
         assert_eq!(masked, "client_id=a&client_secret=***&scope=x");
         let masked = body("application/json", br#"{"access_token":"eyJ","expires_in":1}"#).unwrap();

@@ -50,7 +50,9 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
             return recorder.finish(index, response).await;
         }
         Some(Effect::Reset { reset: When::Before }) => {
-            recorder.journal.end(index, |entry| entry.error = Some("connection cut before the request was served".into()));
+            recorder
+                .journal
+                .end(index, |entry| entry.error = Some("connection cut before the request was served".into()));
             return cut(connection).await;
         }
         Some(Effect::Reset { reset: When::After }) => cut_after = true,

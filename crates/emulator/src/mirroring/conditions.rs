@@ -66,12 +66,8 @@ pub struct TableName {
 const MAY_2025: [&str; 3] = ["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"];
 const MAY_2025_ROLE: &str = "##MS_ServerStateReader##";
 /// What the engine itself asks for, effectively held (sql-mi facts §12).
-const DECEMBER_2025: [&str; 4] = [
-    "SELECT",
-    "ALTER ANY EXTERNAL MIRROR",
-    "VIEW DATABASE PERFORMANCE STATE",
-    "VIEW DATABASE SECURITY STATE",
-];
+const DECEMBER_2025: [&str; 4] =
+    ["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"];
 
 impl Setup<'_> {
     pub fn capacity_is_active(&self) -> bool {
@@ -86,7 +82,10 @@ impl Setup<'_> {
     /// Why the source cannot be mirrored, if so. `feeds` is the database that this mirror already feeds from.
     pub fn source_problem(&self, feeds: Option<&str>) -> Option<ErrorBody> {
         let Some(link) = &self.connection else {
-            return Some(ErrorBody::new("ConnectionNotFound", "The connection of the mirrored database does not exist."));
+            return Some(ErrorBody::new(
+                "ConnectionNotFound",
+                "The connection of the mirrored database does not exist.",
+            ));
         };
         if let Err(problem) = link.check(self.source, &self.facts) {
             return Some(problem.status_error());
@@ -225,7 +224,8 @@ impl Link {
                 .check_login(name, password, &self.database)
                 .map_err(|messages| LoginProblem::Refused(describe(&messages))),
             Login::Application { valid: false, .. } => Err(LoginProblem::Refused(
-                "AADSTS7000215: Invalid client secret provided, or the application is unknown in the tenant.".to_owned(),
+                "AADSTS7000215: Invalid client secret provided, or the application is unknown in the tenant."
+                    .to_owned(),
             )),
             Login::Application { name, valid: true } => {
                 let rights = source.rights(name, &self.database);

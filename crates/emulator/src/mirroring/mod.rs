@@ -25,6 +25,8 @@ const STARTING: Duration = Duration::from_secs(30);
 const STOPPING: Duration = Duration::from_secs(35);
 /// Between two looks of the replicator at the source. Changes were seen in mirrors after 45–60 s (§11).
 pub const POLL: Duration = Duration::from_secs(15);
+/// More than a new table needs from Initialized to Replicating.
+const FIRST_POLLS: u32 = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -166,17 +168,20 @@ impl Mirror {
         }
     }
 
+    /// Passes through every poll and every step of a table up to `now`; of a long absence only the first polls and
+    /// the last, because the ones between can see nothing that the first did not.
     fn run(&mut self, now: Duration, setup: &Setup<'_>) {
-        // Tables are looked at when they progress and once per poll; a jump of the clock passes through both.
-        while let Some(next) = self.next_look(now) {
-            if next >= self.polled + POLL {
-                // Only the last of several missed polls can see anything that the earlier ones could not.
+        let mut polls = 0;
+        while let Some(mut next) = self.next_look(now) {
+            let is_poll = next >= self.polled + POLL;
+            if is_poll && polls >= FIRST_POLLS {
                 let missed = (now - self.polled).as_nanos() / POLL.as_nanos();
-                let last = self.polled + POLL * u32::try_from(missed).unwrap_or(u32::MAX);
-                self.tables.progress(last, setup);
-                self.poll(last, setup);
-            } else {
-                self.tables.progress(next, setup);
+                next = self.polled + POLL * u32::try_from(missed).unwrap_or(u32::MAX);
+            }
+            self.tables.progress(next, setup);
+            if is_poll {
+                self.poll(next, setup);
+                polls += 1;
             }
         }
     }

@@ -242,7 +242,10 @@ impl Setup<'_> {
     fn wanted_tables(&self, source: &BTreeMap<TableName, SourceTable>) -> BTreeMap<TableName, Verdict> {
         let Some(listed) = &self.listed else {
             let mirrored = source.iter().map(|(name, table)| (name.clone(), eligibility(table)));
-            return mirrored.filter(|(_, verdict)| matches!(verdict, Verdict::Mirrored { .. })).take(MOST_TABLES).collect();
+            return mirrored
+                .filter(|(_, verdict)| matches!(verdict, Verdict::Mirrored { .. }))
+                .take(MOST_TABLES)
+                .collect();
         };
         let verdict = |name: &TableName| match source.get(name) {
             Some(table) => eligibility(table),
@@ -256,7 +259,9 @@ impl Setup<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// With what is lost.
-    Mirrored { warning: Option<ErrorBody> },
+    Mirrored {
+        warning: Option<ErrorBody>,
+    },
     Refused(ErrorBody),
 }
 
@@ -267,13 +272,13 @@ pub fn eligibility(table: &SourceTable) -> Verdict {
         Verdict::Refused(ErrorBody::new("UnsupportedTable", text))
     };
     let whole_table = [
-        (table.memory_optimized, "it is memory-optimized"),                        // T1
-        (table.temporal_history, "it is a temporal history table"),                // T2
-        (table.ledger_history, "it is a ledger history table"),                    // T3
-        (table.graph, "it is a graph table"),                                      // T4
-        (table.external, "it is an external table"),                               // T5
+        (table.memory_optimized, "it is memory-optimized"),         // T1
+        (table.temporal_history, "it is a temporal history table"), // T2
+        (table.ledger_history, "it is a ledger history table"),     // T3
+        (table.graph, "it is a graph table"),                       // T4
+        (table.external, "it is an external table"),                // T5
         (table.columns.iter().any(|column| column.always_encrypted), "it has an Always Encrypted column"), // T6
-        (table.clustered_columnstore, "it has a clustered columnstore index"),     // T7
+        (table.clustered_columnstore, "it has a clustered columnstore index"), // T7
         (table.columns.iter().any(|column| column.base_type == "json"), "it has a json column"), // T8
     ];
     if let Some((_, reason)) = whole_table.into_iter().find(|(applies, _)| *applies) {
@@ -310,6 +315,15 @@ fn is_dropped(column: &SourceColumn) -> bool {
         || column.assembly_type
         || matches!(
             column.base_type.as_str(),
-            "image" | "text" | "ntext" | "xml" | "timestamp" | "rowversion" | "sql_variant" | "geometry" | "geography" | "hierarchyid"
+            "image"
+                | "text"
+                | "ntext"
+                | "xml"
+                | "timestamp"
+                | "rowversion"
+                | "sql_variant"
+                | "geometry"
+                | "geography"
+                | "hierarchyid"
         )
 }

@@ -5,7 +5,11 @@ use crate::site::{Answer, Site};
 #[tokio::test]
 async fn a_secret_gets_a_token_for_either_resource() {
     let site = Site::new().await;
-    for scope in ["https://api.fabric.microsoft.com/.default", "https://database.windows.net/.default", "https://database.windows.net//.default"] {
+    for scope in [
+        "https://api.fabric.microsoft.com/.default",
+        "https://database.windows.net/.default",
+        "https://database.windows.net//.default",
+    ] {
         let answer = site.ask_token(scope).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.body["token_type"], "Bearer");
@@ -15,7 +19,11 @@ async fn a_secret_gets_a_token_for_either_resource() {
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["tid"], site.ready.entra.tenant_id.to_string());
         assert_eq!(claims["appid"], site.ready.entra.client_id.to_string());
-        let audience = if scope.contains("database") { "https://database.windows.net/" } else { "https://api.fabric.microsoft.com" };
+        let audience = if scope.contains("database") {
+            "https://database.windows.net/"
+        } else {
+            "https://api.fabric.microsoft.com"
+        };
         assert_eq!(claims["aud"], audience);
     }
 }
@@ -27,7 +35,8 @@ async fn refusals_carry_their_numbers() {
     let client = site.ready.entra.client_id.to_string();
     let secret = site.ready.entra.client_secret.clone();
     let scope = "https://api.fabric.microsoft.com/.default";
-    let good = [("grant_type", "client_credentials"), ("client_id", &client), ("client_secret", &secret), ("scope", scope)];
+    let good =
+        [("grant_type", "client_credentials"), ("client_id", &client), ("client_secret", &secret), ("scope", scope)];
     let changed = |name: &'static str, value: &'static str| {
         let mut form = good.to_vec();
         form.iter_mut().filter(|pair| pair.0 == name).for_each(|pair| pair.1 = value);
@@ -64,7 +73,10 @@ async fn refusals_carry_their_numbers() {
 #[tokio::test]
 async fn metadata_leads_to_the_key_that_signed() {
     let site = Site::new().await;
-    let url = format!("{}/{}/v2.0/.well-known/openid-configuration", site.ready.entra.authority_host, site.ready.entra.tenant_id);
+    let url = format!(
+        "{}/{}/v2.0/.well-known/openid-configuration",
+        site.ready.entra.authority_host, site.ready.entra.tenant_id
+    );
     let metadata = Answer::read(site.http.get(url).send().await.unwrap()).await;
     let keys = metadata.body["jwks_uri"].as_str().unwrap();
     let keys = Answer::read(site.http.get(keys).send().await.unwrap()).await;
@@ -75,7 +87,8 @@ async fn metadata_leads_to_the_key_that_signed() {
 #[tokio::test]
 async fn fabric_takes_only_its_own_live_tokens() {
     let site = Site::new().await;
-    let sql = site.ask_token("https://database.windows.net/.default").await.body["access_token"].as_str().unwrap().to_owned();
+    let sql =
+        site.ask_token("https://database.windows.net/.default").await.body["access_token"].as_str().unwrap().to_owned();
     site.call_as(&sql, Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
     site.call_as("nonsense", Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
     let other = Site::new().await;

@@ -20,7 +20,8 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let all = ["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"];
+        let all =
+            ["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"];
         Self {
             password: PASSWORD.to_owned(),
             rights: Rights {
@@ -107,7 +108,11 @@ impl Source for Fake {
     }
     fn set_change_feed(&self, database: &str, on: bool) {
         let feeds = &mut self.0.lock().unwrap().feeds;
-        if on { feeds.insert(database.to_owned()) } else { feeds.remove(database) };
+        if on {
+            feeds.insert(database.to_owned())
+        } else {
+            feeds.remove(database)
+        };
     }
     fn change_feed(&self, database: &str) -> bool {
         self.0.lock().unwrap().feeds.contains(database)

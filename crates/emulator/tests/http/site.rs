@@ -69,7 +69,12 @@ impl Site {
     /// A token of another application, whose principal must be in the scenario.
     pub fn token_of(&self, object_id: uuid::Uuid) -> String {
         use fabricmirror_emulator::entra::tokens::Proof;
-        self.emulator.parts.tokens.issue("https://api.fabric.microsoft.com", object_id, object_id, Proof::Secret).unwrap().0
+        self.emulator
+            .parts
+            .tokens
+            .issue("https://api.fabric.microsoft.com", object_id, object_id, Proof::Secret)
+            .unwrap()
+            .0
     }
 
     /// Calls the Fabric API below `/v1`.
@@ -123,6 +128,7 @@ impl Site {
 
     pub fn pass(&self, seconds: u64) {
         self.emulator.parts.clock.advance(Duration::from_secs(seconds));
+        self.emulator.fabric.tick();
     }
 
     pub fn workspace(&self) -> String {

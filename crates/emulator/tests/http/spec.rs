@@ -104,7 +104,9 @@ impl Spec {
         }
         match schema["type"].as_str() {
             Some("string") => self.validate_text(schema, value, at, faults),
-            Some("integer") if !value.is_i64() && !value.is_u64() => faults.push(format!("{at}: {value} is no integer")),
+            Some("integer") if !value.is_i64() && !value.is_u64() => {
+                faults.push(format!("{at}: {value} is no integer"))
+            }
             Some("boolean") if !value.is_boolean() => faults.push(format!("{at}: {value} is no boolean")),
             Some("array") => match value.as_array() {
                 Some(elements) => {
@@ -138,7 +140,14 @@ impl Spec {
         }
     }
 
-    fn validate_object(&self, file: &Path, schema: &Value, members: &Map<String, Value>, at: &str, faults: &mut Vec<String>) {
+    fn validate_object(
+        &self,
+        file: &Path,
+        schema: &Value,
+        members: &Map<String, Value>,
+        at: &str,
+        faults: &mut Vec<String>,
+    ) {
         let mut declared = HashMap::new();
         let mut required = Vec::new();
         let mut open = false;
@@ -184,14 +193,20 @@ impl Spec {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             declared.insert(name.clone(), (file.to_owned(), property));
         }
-        required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        required
+            .extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     }
 
     fn kind(&self, file: &Path, schema: &Value, members: &Map<String, Value>) -> Option<(PathBuf, &Value)> {
         let discriminator = schema["discriminator"].as_str()?;
         let wanted = members.get(discriminator)?.as_str()?;
         let definitions = self.files.get(file)?["definitions"].as_object()?;
-        let kind = definitions.values().find(|kind| kind["x-ms-discriminator-value"] == wanted)?;
+        // Requests and answers have kinds of the same names: only those that build on this schema count.
+        let (base, _) = definitions.iter().find(|(_, definition)| std::ptr::eq(*definition, schema))?;
+        let base = format!("#/definitions/{base}");
+        let builds_on =
+            |kind: &&Value| kind["allOf"].as_array().is_some_and(|bases| bases.iter().any(|of| of["$ref"] == base));
+        let kind = definitions.values().filter(builds_on).find(|kind| kind["x-ms-discriminator-value"] == wanted)?;
         Some((file.to_owned(), kind))
     }
 
@@ -200,7 +215,11 @@ impl Spec {
         let target = if target.is_empty() {
             file.to_owned()
         } else {
-            file.parent().unwrap().join(target).canonicalize().unwrap_or_else(|error| panic!("{reference}: {error}"))
+            // Parts of the description that mirroring does not touch are not at hand: nothing is demanded there.
+            let Ok(target) = file.parent().unwrap().join(target).canonicalize() else {
+                return (file.to_owned(), &Value::Null);
+            };
+            target
         };
         let found = self.files.get(&target).and_then(|file| file.pointer(pointer));
         (target, found.unwrap_or_else(|| panic!("{reference} leads nowhere")))
@@ -211,7 +230,10 @@ fn fits(template: &str, path: &str) -> bool {
     let template = template.split('?').next().unwrap_or_default();
     let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
-        && template.iter().zip(path).all(|(wanted, given)| wanted.starts_with('{') || wanted.eq_ignore_ascii_case(given))
+        && template
+            .iter()
+            .zip(path)
+            .all(|(wanted, given)| wanted.starts_with('{') || wanted.eq_ignore_ascii_case(given))
 }
 
 #[test]

@@ -41,7 +41,10 @@ async fn a_role_assignment_from_post_to_delete() {
     let body = json!({ "principal": { "id": site.identity(), "type": "User" }, "role": "contributor" });
     let added = site.post(&roles, body.clone()).await;
     assert_eq!(added.status, 201);
-    assert_eq!(added.body, json!({ "id": site.identity(), "role": "Contributor", "principal": { "id": site.identity(), "type": "ServicePrincipal" } }));
+    assert_eq!(
+        added.body,
+        json!({ "id": site.identity(), "role": "Contributor", "principal": { "id": site.identity(), "type": "ServicePrincipal" } })
+    );
     let own = format!("{roles}/{}", site.identity());
     assert_eq!(added.headers["location"].to_str().unwrap(), format!("{}/v1{own}", site.ready.fabric.endpoint));
     site.post(&roles, body).await.is(409, "PrincipalAlreadyHasWorkspaceRolePermissions");
@@ -64,7 +67,8 @@ async fn roles_are_guarded() {
     assert!(answer.body["moreDetails"][0].get("errorCode").is_none());
     assert_eq!(answer.body["moreDetails"][0]["relatedResource"]["resourceType"], "Principal");
     // A client id is no object id.
-    let client = json!({ "principal": { "id": site.ready.entra.client_id, "type": "ServicePrincipal" }, "role": "Viewer" });
+    let client =
+        json!({ "principal": { "id": site.ready.entra.client_id, "type": "ServicePrincipal" }, "role": "Viewer" });
     site.post(&roles, client).await.is(400, "PrincipalNotFound");
     site.post(&roles, json!({ "role": "Owner" })).await.is(400, "InvalidInput");
 
