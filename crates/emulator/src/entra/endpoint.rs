@@ -279,6 +279,8 @@ async fn metadata(State(entra): State<Entra>, Path(tenant): Path<String>) -> Res
     }
     let base = format!("{}/{}", entra.authority, entra.tokens.tenant());
     Json(serde_json::json!({
+        // Required in such a document; users cannot sign in here.
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "jwks_uri": format!("{base}/discovery/v2.0/keys"),

@@ -13,7 +13,7 @@ use super::reply::REQUEST_ID;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     pub status: StatusCode,
-    pub body: ErrorBody,
+    pub body: Box<ErrorBody>,
 }
 
 /// `ErrorResponse`: the body of an error, and the `error` of a status.
@@ -66,7 +66,7 @@ impl ErrorBody {
 
 impl ApiError {
     pub fn new(status: StatusCode, error_code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody::new(error_code, message) }
+        Self { status, body: Box::new(ErrorBody::new(error_code, message)) }
     }
     pub fn bad_request(error_code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error_code, message)

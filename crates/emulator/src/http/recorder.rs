@@ -1,6 +1,7 @@
 //! A layer around the Fabric and Entra services: each request becomes a journal entry, secrets masked, and planted
 //! faults strike here, before or after the service does its work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use super::listen::Connection;
 use super::mask;
@@ -46,7 +48,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
     let mut cut_after = false;
     match recorder.faults.strike(&entry, None) {
         Some(Effect::Answer { status, headers, body }) => {
-            let response = planted(status, &headers, &body);
+            let response = recorder.planted(status, &headers, &body);
             return recorder.finish(index, response).await;
         }
         Some(Effect::Reset { reset: When::Before }) => {
@@ -69,6 +71,32 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
 }
 
 impl Recorder {
+    /// The answer of a fault: a string is sent as it is, anything else as JSON, null as no body. Those of the Fabric
+    /// API carry the headers that every error of it has (fabric-api facts §11).
+    fn planted(&self, status: u16, headers: &BTreeMap<String, String>, body: &Value) -> Response {
+        let mut response = match body {
+            Value::Null => ().into_response(),
+            Value::String(text) => text.clone().into_response(),
+            other => axum::Json(other).into_response(),
+        };
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut insert = |name: &str, value: &str| {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        };
+        if self.channel == Channel::Rest {
+            insert("requestid", &uuid::Uuid::new_v4().to_string());
+            if let Some(code) = body["errorCode"].as_str() {
+                insert("x-ms-public-api-error-code", code);
+            }
+        }
+        for (name, value) in headers {
+            insert(name, value);
+        }
+        response
+    }
+
     async fn finish(&self, index: u64, response: Response) -> Response {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
@@ -86,22 +114,6 @@ async fn cut(connection: Option<Connection>) -> Response {
         connection.cut.cancel();
     }
     std::future::pending().await
-}
-
-/// The answer of a fault: a string is sent as it is, anything else as JSON, null as no body.
-fn planted(status: u16, headers: &std::collections::BTreeMap<String, String>, body: &serde_json::Value) -> Response {
-    let mut response = match body {
-        serde_json::Value::Null => ().into_response(),
-        serde_json::Value::String(text) => text.clone().into_response(),
-        other => axum::Json(other).into_response(),
-    };
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
 }
 
 fn content_type(headers: &HeaderMap) -> &str {

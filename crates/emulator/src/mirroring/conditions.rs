@@ -103,7 +103,10 @@ impl Setup<'_> {
                 "SQL error 22739: The system-assigned managed identity of the instance must be enabled and be the primary identity.",
             ));
         }
-        let database = self.source.database(&link.database)?;
+        let Some(database) = self.source.database(&link.database) else {
+            let text = format!("SQL error 4060: Cannot open database \"{}\".", link.database);
+            return Some(ErrorBody::new("SourceLoginFailed", text));
+        };
         if let Some(problem) = self.permission_problem(&self.source.rights(link.login.name(), &database)) {
             return Some(problem);
         }

@@ -121,7 +121,7 @@ impl Table {
 
     fn take_snapshot(&mut self, source: &SourceTable, at: Duration) {
         self.stage = Stage::Replicating;
-        let snapshot_bytes = if source.changes == 0 { 0 } else { source.bytes / source.changes * source.rows };
+        let snapshot_bytes = source.bytes.checked_div(source.changes).unwrap_or(0) * source.rows;
         self.base = Base { rows: source.rows, changes: source.changes, bytes: source.bytes, snapshot_bytes };
         self.synchronise(source, at);
     }

@@ -20,10 +20,10 @@ CREATE TABLE dbo.Orders (
 );
 CREATE TABLE dbo.OrderLines (
     OrderId  int NOT NULL,
-    LineNo   int NOT NULL,
+    LineNumber   int NOT NULL,
     Product  nvarchar(100) NOT NULL,
     Quantity int NOT NULL,
-    CONSTRAINT PK_OrderLines PRIMARY KEY (OrderId, LineNo)
+    CONSTRAINT PK_OrderLines PRIMARY KEY (OrderId, LineNumber)
 );
 CREATE TABLE dbo.Documents (
     DocumentId int NOT NULL CONSTRAINT PK_Documents PRIMARY KEY,
@@ -48,7 +48,7 @@ INSERT INTO dbo.Orders (OrderId, CustomerId, OrderedOn, Total) VALUES
     (1003, 1, '2026-02-02', 860.00),
     (1004, 4, '2026-02-11', 15.25),
     (1005, 3, '2026-03-01', 410.00);
-INSERT INTO dbo.OrderLines (OrderId, LineNo, Product, Quantity) VALUES
+INSERT INTO dbo.OrderLines (OrderId, LineNumber, Product, Quantity) VALUES
     (1001, 1, N'Desk lamp', 2), (1001, 2, N'Light bulb', 10),
     (1002, 1, N'Coffee beans', 3),
     (1003, 1, N'Office chair', 4),
