@@ -19,10 +19,10 @@ CREATE TABLE dbo.Orders (
     Total      decimal(10, 2) NOT NULL
 );
 CREATE TABLE dbo.OrderLines (
-    OrderId  int NOT NULL,
-    LineNumber   int NOT NULL,
-    Product  nvarchar(100) NOT NULL,
-    Quantity int NOT NULL,
+    OrderId    int NOT NULL,
+    LineNumber int NOT NULL,
+    Product    nvarchar(100) NOT NULL,
+    Quantity   int NOT NULL,
     CONSTRAINT PK_OrderLines PRIMARY KEY (OrderId, LineNumber)
 );
 CREATE TABLE dbo.Documents (
@@ -32,9 +32,9 @@ CREATE TABLE dbo.Documents (
 );
 CREATE TABLE dbo.Measurements (
     MeasurementId int NOT NULL,
-    Value         float NOT NULL,
-    INDEX CCI_Measurements CLUSTERED COLUMNSTORE
+    Value         float NOT NULL
 );
+CREATE CLUSTERED COLUMNSTORE INDEX CCI_Measurements ON dbo.Measurements;
 GO
 INSERT INTO sales.Regions (RegionId, Name) VALUES (1, N'North'), (2, N'South'), (3, N'West');
 INSERT INTO dbo.Customers (CustomerId, RegionId, Name, Email) VALUES

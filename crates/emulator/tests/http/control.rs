@@ -153,3 +153,52 @@ async fn the_monitor_page_shows_everything_and_escapes_it() {
     }
     assert!(!page.contains("<Sales"));
 }
+
+#[tokio::test]
+async fn the_ready_file_leads_everywhere() {
+    let site = Site::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready.json");
+    site.emulator.write_ready_file(&path).unwrap();
+    let ready: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for pointer in [
+        "/sql/server",
+        "/sql/host",
+        "/sql/port",
+        "/sql/username",
+        "/sql/password",
+        "/fabric/endpoint",
+        "/entra/authority_host",
+        "/entra/tenant_id",
+        "/entra/client_id",
+        "/entra/client_secret",
+        "/scenario/workspace_id",
+        "/scenario/capacity_id",
+        "/scenario/database",
+        "/scenario/instance_identity_object_id",
+        "/control/url",
+        "/ca_certificate_file",
+        "/pid",
+    ] {
+        assert!(ready.pointer(pointer).is_some(), "{pointer}");
+    }
+    assert_eq!(ready["sql"]["server"], "localhost,50123");
+    let ca = std::fs::read(ready["ca_certificate_file"].as_str().unwrap()).unwrap();
+    let ca = reqwest::Certificate::from_pem(&ca).unwrap();
+    let port = site.ready.fabric.endpoint.rsplit(':').next().unwrap();
+    // Every name of the certificate, over HTTP/1.1 and HTTP/2.
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    for http1 in [true, false] {
+        let client = reqwest::Client::builder().tls_certs_only([ca.clone()]).no_proxy();
+        let client = if http1 { client.http1_only() } else { client.http2_prior_knowledge() }.build().unwrap();
+        for host in ["localhost", "127.0.0.1", "[::1]"].into_iter().filter(|host| has_v6 || *host != "[::1]") {
+            let answer = client
+                .get(format!("https://{host}:{port}/v1/workspaces"))
+                .bearer_auth(&site.token)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200, "{host}");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 use reqwest::Method;
 
+use fabricmirror_emulator::entra::SQL;
+use fabricmirror_emulator::scenario::Scenario;
+
 use crate::site::{Answer, Site};
 
 #[tokio::test]
@@ -98,4 +101,45 @@ async fn fabric_takes_only_its_own_live_tokens() {
     assert_eq!(site.get("/workspaces").await.status, 200);
     site.pass(3_600);
     site.get("/workspaces").await.is(401, "TokenExpired");
+}
+
+#[tokio::test]
+async fn an_assertion_signed_with_a_registered_key_is_taken() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let mut scenario = Scenario::default();
+    scenario.directory.principals[0].public_keys = vec![key.public_key_pem()];
+    let site = Site::with(scenario).await;
+    let tenant = site.ready.entra.tenant_id.to_string();
+    let client = site.ready.entra.client_id.to_string();
+    let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", site.ready.entra.authority_host);
+    let now = jiff::Timestamp::now().as_second();
+    let sign = |changed: serde_json::Value| {
+        let mut claims =
+            serde_json::json!({ "aud": endpoint, "iss": client, "sub": client, "exp": now + 300, "nbf": now });
+        claims.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).unwrap();
+        jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key).unwrap()
+    };
+    let ask = async |assertion: String| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client.as_str()),
+            ("client_assertion", assertion.as_str()),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("scope", "https://database.windows.net/.default"),
+        ];
+        site.post_token(&tenant, &form).await
+    };
+    let answer = ask(sign(serde_json::json!({}))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let caller =
+        site.emulator.parts.tokens.verifier().verify(answer.body["access_token"].as_str().unwrap(), SQL).unwrap();
+    assert_eq!(caller.app_id, site.ready.entra.client_id);
+    for wrong in [
+        serde_json::json!({ "exp": now - 1 }),
+        serde_json::json!({ "aud": "https://login.example/token" }),
+        serde_json::json!({ "sub": "somebody else" }),
+    ] {
+        assert_eq!(ask(sign(wrong)).await.body["error_codes"][0], 700_027);
+    }
 }
