@@ -187,3 +187,42 @@ impl Verifier {
         Ok(Caller { object_id: claims.oid, app_id: claims.appid, tenant_id: claims.tid })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_lasts_as_long_by_the_clients_clock_whatever_the_scale() {
+        for scale in [1.0, 100_000.0] {
+            let clock = Arc::new(Clock::new(scale));
+            let tokens = Tokens::generate(Uuid::from_u128(1), clock.clone()).unwrap();
+            let id = Uuid::from_u128(2);
+            let (token, seconds) = tokens.issue(crate::entra::SQL, id, id, Proof::Secret).unwrap();
+            assert_eq!(seconds, 3599);
+            let almost = LIFETIME.mul_f64(scale * 0.99);
+            clock.advance(almost);
+            assert_eq!(tokens.verifier().verify(&token, crate::entra::SQL).map(|caller| caller.app_id), Ok(id));
+            clock.advance(LIFETIME.mul_f64(scale * 0.02));
+            assert_eq!(tokens.verifier().verify(&token, crate::entra::SQL), Err(TokenError::Expired));
+        }
+    }
+
+    #[test]
+    fn only_genuine_tokens_for_the_audience_are_taken() {
+        let clock = Arc::new(Clock::new(1.0));
+        let tokens = Tokens::generate(Uuid::from_u128(1), clock.clone()).unwrap();
+        let id = Uuid::from_u128(2);
+        let (token, _) = tokens.issue(crate::entra::FABRIC, id, id, Proof::Secret).unwrap();
+        let verifier = tokens.verifier();
+        assert!(matches!(verifier.verify(&token, crate::entra::SQL), Err(TokenError::Audience(_))));
+        let (head, signature) = token.rsplit_once('.').unwrap();
+        let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+        assert_eq!(verifier.verify(&forged, crate::entra::FABRIC), Err(TokenError::Invalid));
+        let other = Tokens::generate(Uuid::from_u128(1), clock).unwrap();
+        assert_eq!(other.verifier().verify(&token, crate::entra::FABRIC), Err(TokenError::Invalid));
+        // No algorithm but ours, least of all none.
+        let none = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
+        assert_eq!(verifier.verify(&none, crate::entra::FABRIC), Err(TokenError::Invalid));
+    }
+}

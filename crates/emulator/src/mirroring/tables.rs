@@ -21,6 +21,7 @@ pub enum TableStatus {
     Initialized,
     Snapshotting,
     Replicating,
+    Reseeding,
     Stopped,
     Failed,
 }
@@ -31,6 +32,7 @@ impl TableStatus {
             Self::Initialized => "Initialized",
             Self::Snapshotting => "Snapshotting",
             Self::Replicating => "Replicating",
+            Self::Reseeding => "Reseeding",
             Self::Stopped => "Stopped",
             Self::Failed => "Failed",
         }
@@ -52,6 +54,8 @@ pub struct Tables(BTreeMap<TableName, Table>);
 #[derive(Debug)]
 pub struct Table {
     object_id: i32,
+    /// As the snapshot found them.
+    columns: Vec<SourceColumn>,
     stage: Stage,
     blocked: Option<Blocked>,
     warning: Option<ErrorBody>,
@@ -66,6 +70,7 @@ enum Stage {
     Initialized { until: Duration },
     Snapshotting { until: Duration },
     Replicating,
+    Reseeding { until: Duration },
     Stopped,
 }
 
@@ -94,6 +99,7 @@ impl Table {
             Stage::Initialized { .. } => TableStatus::Initialized,
             Stage::Snapshotting { .. } => TableStatus::Snapshotting,
             Stage::Replicating => TableStatus::Replicating,
+            Stage::Reseeding { .. } => TableStatus::Reseeding,
         }
     }
 
@@ -111,6 +117,7 @@ impl Table {
     fn new(object_id: i32, at: Duration) -> Self {
         Self {
             object_id,
+            columns: Vec::new(),
             stage: Stage::Initialized { until: at + INITIALIZED },
             blocked: None,
             warning: None,
@@ -121,8 +128,16 @@ impl Table {
 
     fn take_snapshot(&mut self, source: &SourceTable, at: Duration) {
         self.stage = Stage::Replicating;
+        self.columns.clone_from(&source.columns);
+        // Of a reseed: what was processed before counts on.
+        let before = self.metrics.map_or((0, 0), |metrics| (metrics.rows, metrics.bytes));
         let snapshot_bytes = source.bytes.checked_div(source.changes).unwrap_or(0) * source.rows;
-        self.base = Base { rows: source.rows, changes: source.changes, bytes: source.bytes, snapshot_bytes };
+        self.base = Base {
+            rows: before.0 + source.rows,
+            changes: source.changes,
+            bytes: source.bytes,
+            snapshot_bytes: before.1 + snapshot_bytes,
+        };
         self.synchronise(source, at);
     }
 
@@ -146,7 +161,9 @@ impl Tables {
             .values()
             .filter(|table| table.blocked.is_none())
             .filter_map(|table| match table.stage {
-                Stage::Initialized { until } | Stage::Snapshotting { until } => Some(until),
+                Stage::Initialized { until } | Stage::Snapshotting { until } | Stage::Reseeding { until } => {
+                    Some(until)
+                }
                 Stage::Replicating | Stage::Stopped => None,
             })
             .min()
@@ -155,7 +172,7 @@ impl Tables {
     /// Takes the steps that are due at `at`.
     pub fn progress(&mut self, at: Duration, setup: &Setup<'_>) {
         let due = |table: &Table| match table.stage {
-            Stage::Initialized { until } | Stage::Snapshotting { until } => until <= at,
+            Stage::Initialized { until } | Stage::Snapshotting { until } | Stage::Reseeding { until } => until <= at,
             Stage::Replicating | Stage::Stopped => false,
         };
         if !self.0.values().any(due) {
@@ -177,7 +194,7 @@ impl Tables {
                 let snapshot = SNAPSHOT + Duration::from_secs(found.rows / ROWS_PER_SECOND);
                 table.stage = Stage::Snapshotting { until: until + snapshot };
             }
-            if let Stage::Snapshotting { until } = table.stage
+            if let Stage::Snapshotting { until } | Stage::Reseeding { until } = table.stage
                 && until <= at
             {
                 table.take_snapshot(found, until);
@@ -208,6 +225,11 @@ impl Tables {
             }
             if table.blocked.is_none() {
                 match (table.stage, found) {
+                    // Columns that come, go or change reseed the table (sql-mi facts §5.3: the two pages contradict
+                    // each other; a reseed is to be expected).
+                    (Stage::Replicating, Some(found)) if found.columns != table.columns => {
+                        table.stage = Stage::Reseeding { until: at + SNAPSHOT };
+                    }
                     (Stage::Replicating, Some(found)) => table.synchronise(found, at),
                     // It could not get on until now: it starts over.
                     (Stage::Initialized { .. } | Stage::Snapshotting { .. }, _) if was_blocked => {

@@ -82,6 +82,18 @@ async fn changes_and_tables_arrive_with_a_poll() {
 }
 
 #[tokio::test]
+async fn a_changed_column_reseeds_its_table() {
+    let site = Site::new().await;
+    let mirror = site.start_mirror().await;
+    site.pass(60);
+    site.source.change(|state| state.tables[0].columns.push(column("Note", "nvarchar")));
+    site.pass(15);
+    assert_eq!(site.tables(&mirror).await[1], "dbo.Orders: Reseeding 5");
+    site.pass(10);
+    assert_eq!(site.tables(&mirror).await[1], "dbo.Orders: Replicating 10");
+}
+
+#[tokio::test]
 async fn a_listed_table_that_cannot_be_mirrored_says_why() {
     let site = Site::new().await;
     site.let_identity_write().await;

@@ -14,6 +14,8 @@ use crate::fake::{Fake, LOGIN, PASSWORD, State};
 use crate::spec;
 
 pub const SQL_PORT: u16 = 50_123;
+/// The slowest clock there is: time passes by [`Site::pass`], however busy the machine.
+const FROZEN: f64 = 0.001;
 
 pub struct Site {
     pub emulator: Emulator,
@@ -38,7 +40,7 @@ impl Site {
 
     pub async fn with(scenario: Scenario) -> Self {
         let source = Arc::new(Fake(State::default().into()));
-        let parts = Parts::prepare(scenario, 1.0, &[]).unwrap();
+        let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
         let emulator = Emulator::start(parts, source.clone(), SQL_PORT, CancellationToken::new()).await.unwrap();
         let ready = emulator.ready(std::path::Path::new("ca.pem"));
