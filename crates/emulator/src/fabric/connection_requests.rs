@@ -64,7 +64,7 @@ pub struct CredentialDetails {
     pub credentials: Option<Credentials>,
 }
 
-/// Fields of every kind of credentials; which go together is checked in [`Credentials::read`].
+/// Fields of every kind of credentials; which go together is checked when they are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Credentials {

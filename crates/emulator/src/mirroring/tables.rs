@@ -126,12 +126,34 @@ impl Table {
         }
     }
 
+    /// What a poll finds: the table as it is in the source, and what keeps it from getting on.
+    fn look(&mut self, at: Duration, found: Option<&SourceTable>, blocked: Option<Blocked>) {
+        let was_blocked = self.blocked.is_some();
+        self.blocked = blocked;
+        match (&self.blocked, self.stage, found) {
+            (Some(Blocked::NeverReplicating(_)), stage, _) if stage != Stage::Replicating => {
+                self.stage = Stage::Snapshotting { until: at + SNAPSHOT };
+            }
+            // Columns that come, go or change reseed the table (sql-mi facts §5.3: the two pages contradict each
+            // other; a reseed is to be expected).
+            (None, Stage::Replicating, Some(found)) if found.columns != self.columns => {
+                self.stage = Stage::Reseeding { until: at + SNAPSHOT };
+            }
+            (None, Stage::Replicating, Some(found)) => self.synchronise(found, at),
+            // It could not get on until now: it starts over.
+            (None, Stage::Initialized { .. } | Stage::Snapshotting { .. }, _) if was_blocked => {
+                self.stage = Stage::Initialized { until: at + INITIALIZED };
+            }
+            _ => {}
+        }
+    }
+
     fn take_snapshot(&mut self, source: &SourceTable, at: Duration) {
         self.stage = Stage::Replicating;
         self.columns.clone_from(&source.columns);
         // Of a reseed: what was processed before counts on.
         let before = self.metrics.map_or((0, 0), |metrics| (metrics.rows, metrics.bytes));
-        let snapshot_bytes = source.bytes.checked_div(source.changes).unwrap_or(0) * source.rows;
+        let snapshot_bytes = source.bytes.checked_div(source.changes).unwrap_or(0).saturating_mul(source.rows);
         self.base = Base {
             rows: before.0 + source.rows,
             changes: source.changes,
@@ -204,6 +226,11 @@ impl Tables {
 
     /// Looks at the source: tables that came and went, changes, and what blocks.
     pub fn poll(&mut self, at: Duration, setup: &Setup<'_>, blocked: Option<Blocked>) {
+        if let (Some(blocked), None) = (&blocked, setup.database()) {
+            // There is nothing to look at: what was there stays, and says why it does not get on.
+            self.0.values_mut().for_each(|table| table.look(at, None, Some(blocked.clone())));
+            return;
+        }
         let source = setup.source_tables();
         let wanted = setup.wanted_tables(&source);
         self.0.retain(|name, _| wanted.contains_key(name));
@@ -215,29 +242,14 @@ impl Tables {
                 // Dropped and made anew: another table.
                 *table = Table::new(object_id, at);
             }
-            let was_blocked = table.blocked.is_some();
-            (table.blocked, table.warning) = match verdict {
-                Verdict::Mirrored { warning } => (blocked.clone(), warning),
-                Verdict::Refused(reason) => (Some(Blocked::Failed(reason)), None),
-            };
-            if matches!(table.blocked, Some(Blocked::NeverReplicating(_))) && table.stage != Stage::Replicating {
-                table.stage = Stage::Snapshotting { until: at + SNAPSHOT };
-            }
-            if table.blocked.is_none() {
-                match (table.stage, found) {
-                    // Columns that come, go or change reseed the table (sql-mi facts §5.3: the two pages contradict
-                    // each other; a reseed is to be expected).
-                    (Stage::Replicating, Some(found)) if found.columns != table.columns => {
-                        table.stage = Stage::Reseeding { until: at + SNAPSHOT };
-                    }
-                    (Stage::Replicating, Some(found)) => table.synchronise(found, at),
-                    // It could not get on until now: it starts over.
-                    (Stage::Initialized { .. } | Stage::Snapshotting { .. }, _) if was_blocked => {
-                        table.stage = Stage::Initialized { until: at + INITIALIZED };
-                    }
-                    _ => {}
+            let blocked = match verdict {
+                Verdict::Mirrored { warning } => {
+                    table.warning = warning;
+                    blocked.clone()
                 }
-            }
+                Verdict::Refused(reason) => Some(Blocked::Failed(reason)),
+            };
+            table.look(at, found, blocked);
         }
     }
 

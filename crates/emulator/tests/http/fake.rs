@@ -7,6 +7,8 @@ use fabricmirror_emulator::engine::Message;
 use fabricmirror_emulator::source::{Rights, Source, SourceColumn, SourceTable};
 
 pub const LOGIN: &str = "fabric_login";
+/// Display name of the default scenario's application.
+const APPLICATION: &str = "terraform";
 pub const PASSWORD: &str = "pass-for-tests";
 
 pub struct Fake(pub Mutex<State>);
@@ -98,7 +100,7 @@ impl Source for Fake {
         Ok(())
     }
     fn rights(&self, login: &str, _database: &str) -> Rights {
-        if login == LOGIN { self.0.lock().unwrap().rights.clone() } else { Rights::default() }
+        if [LOGIN, APPLICATION].contains(&login) { self.0.lock().unwrap().rights.clone() } else { Rights::default() }
     }
     fn tables(&self, database: &str) -> Vec<SourceTable> {
         if database == "Sales" { self.0.lock().unwrap().tables.clone() } else { Vec::new() }

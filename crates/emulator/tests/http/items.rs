@@ -3,7 +3,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::site::{Site, connection, definition, listed, parts};
+use crate::site::{Answer, Site, connection, definition, listed, parts};
 use fabricmirror_emulator::scenario::Scenario;
 
 fn decode(answer: &Value, path: &str) -> Value {
@@ -113,6 +113,11 @@ async fn what_a_mirrored_database_cannot_be() {
         let answer = site.post(&list, body.clone()).await;
         assert_eq!((answer.status, answer.body["errorCode"].as_str()), (400, Some(code)), "{body:#} {}", answer.text);
     }
+    let url = format!("{}/v1{list}", site.ready.fabric.endpoint);
+    let plain = site.http.post(&url).bearer_auth(&site.token).body("{}").header("content-type", "text/plain");
+    Answer::read(plain.send().await.unwrap()).await.is(415, "UnsupportedMediaType");
+    let broken = site.http.post(&url).bearer_auth(&site.token).body("{").header("content-type", "application/json");
+    Answer::read(broken.send().await.unwrap()).await.is(400, "InvalidInput");
     site.post(&list, json!({ "displayName": "x", "folderId": Uuid::new_v4() })).await.is(404, "FolderNotFound");
     let many: Vec<(String, String)> = (0..501).map(|index| ("dbo".to_owned(), format!("T{index}"))).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).collect();

@@ -3,7 +3,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fake::{column, table};
-use crate::site::{Site, definition, listed};
+use crate::site::{Site, connection, definition, listed};
 
 async fn world(site: &Site, change: Value) {
     assert_eq!(site.control(Method::POST, "/world", Some(change)).await.status, 200);
@@ -272,6 +272,37 @@ async fn rights_lost_while_running_surface_with_the_next_poll() {
     site.source.change(|state| state.feeds.clear());
     site.pass(16);
     assert_eq!(site.status(&mirror).await.1["errorCode"], "ChangeFeedDisabled");
+    // Somebody deleted the connection.
+    let connection = site.get("/connections").await.body["value"][0]["id"].as_str().unwrap().to_owned();
+    site.delete(&format!("/connections/{connection}")).await;
+    site.pass(16);
+    assert_eq!(site.status(&mirror).await.1["errorCode"], "ConnectionNotFound");
+    assert_eq!(site.tables(&mirror).await[1], "dbo.Orders: Failed 6");
+}
+
+#[tokio::test]
+async fn an_application_can_be_the_one_who_reads() {
+    let site = Site::new().await;
+    let mut body = connection("by application");
+    let entra = &site.ready.entra;
+    body["credentialDetails"]["credentials"] = json!({
+        "credentialType": "ServicePrincipal", "tenantId": entra.tenant_id,
+        "servicePrincipalClientId": entra.client_id, "servicePrincipalSecret": entra.client_secret,
+    });
+    let created = site.post("/connections", body.clone()).await;
+    assert_eq!(
+        (created.status, &created.body["credentialDetails"]["credentialType"]),
+        (201, &json!("ServicePrincipal"))
+    );
+    body["displayName"] = json!("other");
+    body["credentialDetails"]["credentials"]["servicePrincipalSecret"] = json!("wrong");
+    site.post("/connections", body).await.is(400, "IncorrectCredentials");
+    site.let_identity_write().await;
+    let mirror = site.create_mirror(&created.id()).await;
+    site.pass(60);
+    site.order(&format!("{mirror}/startMirroring")).await;
+    site.pass(60);
+    assert_eq!(site.tables(&mirror).await[1], "dbo.Orders: Replicating 5");
 }
 
 #[tokio::test]
