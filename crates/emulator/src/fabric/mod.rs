@@ -3,6 +3,20 @@
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
 //! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
+//!
+//! Choices that no source confirms, each marked UNCONFIRMED where it is made:
+//!
+//! | choice | where |
+//! |---|---|
+//! | 403 `InsufficientPrivileges` without a role, `InsufficientWorkspaceRole` with too low a one, 404 `WorkspaceNotFound` | [`Fabric::workspace`] |
+//! | last admin and last owner protected with `InvalidWorkspacePrincipalRole` and `BadRequest`; unknown assignments are `EntityNotFound` | [`workspaces`], [`connections`] |
+//! | changing and deleting a connection needs Owner; `IncorrectCredentials` is 400; another credential type is `CannotUpdateCredentialType` | [`connections`] |
+//! | from the cloud the private host name is unreachable (`CreateGatewayConnectionFailed`) | [`crate::mirroring::conditions`] |
+//! | generic SQL connection refused with 400 `InvalidConnectionInformation` at create and updateDefinition; so is another database than the connection's | [`mirrored_databases`] |
+//! | `mountedTables: []` refused; format `Default` accepted | [`definition`] |
+//! | start outside Initialized and Stopped, stop outside Running and Paused: 400 `OperationNotAllowedInCurrentStatus` | [`crate::mirroring`] |
+//! | updateDefinition while Initializing is always 400 `MirroredDatabaseNotReady` (seen: sometimes) | [`mirrored_databases`] |
+//! | names taken: 409 | [`mirrored_databases`] |
 
 pub mod connection_kinds;
 pub mod connection_requests;
