@@ -38,7 +38,17 @@ impl Clock {
 
     /// The virtual moment.
     pub fn now(&self) -> Timestamp {
-        self.origin.checked_add(self.elapsed()).unwrap_or(Timestamp::MAX)
+        self.at(self.elapsed())
+    }
+
+    /// The virtual moment `elapsed` after the start.
+    pub fn at(&self, elapsed: Duration) -> Timestamp {
+        self.origin.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How many times as fast as the machine's clock it runs.
+    pub fn scale(&self) -> f64 {
+        self.scale
     }
 
     /// Pushes the clock forward and wakes everybody who sleeps on it.

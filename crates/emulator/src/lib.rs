@@ -7,20 +7,24 @@
 //! - [`tsql`] reads text: lexer, grammar. It knows no state.
 //! - [`instance`] is the Managed Instance: principals, permissions, databases, rows. It knows neither TDS nor HTTP.
 //! - [`entra`] and [`fabric`] are the HTTP services; [`mirroring`] joins them to the instance.
+//! - [`emulator`] puts the parts together; [`http`] and [`tls`] are what the HTTP services stand on.
 //! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
 
 pub mod clock;
 pub mod control;
+pub mod emulator;
 pub mod engine;
 pub mod entra;
 pub mod fabric;
 pub mod faults;
+pub mod http;
 pub mod instance;
 pub mod journal;
 pub mod mirroring;
 pub mod scenario;
 pub mod source;
 pub mod tds;
+pub mod tls;
 pub mod tsql;
 pub mod value;
 pub mod world;

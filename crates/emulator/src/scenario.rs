@@ -1,1 +1,337 @@
+//! The world at the beginning: which tenant, capacity, workspace, instance and databases there are.
+//!
+//! `--scenario FILE` reads JSON; every key may be left out and then is as in the default scenario, which is
+//! [`Scenario::default`] (design.md §5). Unknown keys are refused. The ids are constants, so `POST /reset` keeps them.
+//!
+//! ```json
+//! {
+//!   "world": { "documentation": "2025-12", "capacity_state": "Active" },
+//!   "rest": { "page_size": 2, "long_running_definitions": true, "name_reserved_s": 240 },
+//!   "instance": {
+//!     "name": "contoso-mi", "zone": "abc123", "administrator": "…", "administrator_password": "…",
+//!     "databases": [ { "name": "Sales", "script": "CREATE TABLE dbo.T (id int PRIMARY KEY);" } ]
+//!   },
+//!   "directory": { "tenant_id": "…", "principals": [ { "id": "…", "type": "User", "display_name": "…" } ] },
+//!   "workspaces": [ { "id": "…", "display_name": "…", "capacity_id": "…", "roles": [ { "principal_id": "…", "role": "Admin" } ] } ],
+//!   "capacities": [ { "id": "…", "display_name": "…", "sku": "F2", "region": "…", "administrators": ["…"] } ],
+//!   "gateways": [ { "id": "…", "display_name": "…", "administrators": ["…"] } ]
+//! }
+//! ```
+//! Gateways are virtual network data gateways. The first workspace, capacity and database are those of the ready-file;
+//! the application of the ready-file is the first service principal with a secret.
 
+use serde::Deserialize;
+use uuid::{Uuid, uuid};
+
+use crate::entra::{Directory, Principal, PrincipalKind};
+use crate::fabric::roles::WorkspaceRole;
+use crate::source::{DatabaseConfig, InstanceConfig};
+use crate::world::Facts;
+
+const TENANT: Uuid = uuid!("5c0ffee0-7e2a-4a0e-9a44-0d8f2a3b1c01");
+const APPLICATION_OBJECT: Uuid = uuid!("a11ce000-1b2c-4d3e-8f40-5a6b7c8d9e02");
+const APPLICATION: Uuid = uuid!("a11ce000-52d1-4c7b-b0a9-3e4f5a6b7c03");
+const IDENTITY_OBJECT: Uuid = uuid!("1de47171-90ab-4cde-8f12-3456789abc04");
+const IDENTITY_CLIENT: Uuid = uuid!("1de47171-aa01-4b23-9c45-6789abcdef05");
+const BOB: Uuid = uuid!("b0b00000-2c3d-4e5f-8a6b-7c8d9e0f1a06");
+const DATA_TEAM: Uuid = uuid!("da7a7ea1-3d4e-4f5a-8b7c-8d9e0f1a2b07");
+const CAPACITY: Uuid = uuid!("ca9ac171-4e5f-4a6b-8c8d-9e0f1a2b3c08");
+const WORKSPACE: Uuid = uuid!("3095face-5f6a-4b7c-8d9e-0f1a2b3c4d09");
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scenario {
+    pub world: Facts,
+    pub rest: Rest,
+    pub instance: Instance,
+    pub directory: Directory,
+    pub capacities: Vec<Capacity>,
+    pub workspaces: Vec<Workspace>,
+    pub gateways: Vec<Gateway>,
+}
+
+/// How the Fabric API behaves where real tenants differ.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rest {
+    /// Elements per page of a list.
+    pub page_size: usize,
+    /// getDefinition and updateDefinition of a mirrored database answer 202; mirrors were only ever seen to answer
+    /// 200 at once (fabric-api facts §11), other items 202.
+    pub long_running_definitions: bool,
+    /// Virtual seconds a name stays taken after its item was deleted: 20 measured, 4–5 minutes reported (§8.6, §11).
+    pub name_reserved_s: u64,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { page_size: 100, long_running_definitions: false, name_reserved_s: 20 }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Instance {
+    /// First label of the host name.
+    pub name: String,
+    /// DNS zone: `NAME.ZONE.database.windows.net`.
+    pub zone: String,
+    pub administrator: String,
+    pub administrator_password: String,
+    /// Object and client id of the instance's system-assigned identity, which the directory must hold too.
+    pub identity_object_id: Uuid,
+    pub identity_client_id: Uuid,
+    pub databases: Vec<Database>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub name: String,
+    /// T-SQL run in the database: tables and rows.
+    #[serde(default)]
+    pub script: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    pub id: Uuid,
+    pub display_name: String,
+    #[serde(default = "f2")]
+    pub sku: String,
+    #[serde(default = "north_europe")]
+    pub region: String,
+    /// Who may see it.
+    #[serde(default)]
+    pub administrators: Vec<Uuid>,
+}
+
+fn f2() -> String {
+    "F2".to_owned()
+}
+
+fn north_europe() -> String {
+    "North Europe".to_owned()
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    pub id: Uuid,
+    pub display_name: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub capacity_id: Option<Uuid>,
+    #[serde(default)]
+    pub roles: Vec<Role>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub principal_id: Uuid,
+    pub role: WorkspaceRole,
+}
+
+/// A virtual network data gateway. (Credentials for on-premises gateways are encrypted by the client; none is offered.)
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    pub id: Uuid,
+    pub display_name: String,
+    #[serde(default)]
+    pub administrators: Vec<Uuid>,
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    #[error("cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("is not a scenario: {0}")]
+    Format(#[from] serde_json::Error),
+    #[error("does not add up: {0}")]
+    Content(String),
+}
+
+impl Scenario {
+    /// Reads and checks a scenario.
+    ///
+    /// # Errors
+    /// See [`ScenarioError`].
+    pub fn read(path: &std::path::Path) -> Result<Self, ScenarioError> {
+        Self::parse(&std::fs::read_to_string(path)?)
+    }
+
+    /// # Errors
+    /// [`ScenarioError::Format`], [`ScenarioError::Content`].
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = serde_json::from_str(text)?;
+        scenario.check().map_err(ScenarioError::Content)?;
+        Ok(scenario)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let principal = |id: Uuid, what: &str| match self.directory.find(id) {
+            Some(_) => Ok(()),
+            None => Err(format!("{what} names {id}, which is no principal of the directory")),
+        };
+        if self.application().is_none() {
+            return Err("the directory needs a ServicePrincipal with app_id and secrets".to_owned());
+        }
+        if self.workspaces.is_empty() || self.capacities.is_empty() || self.instance.databases.is_empty() {
+            return Err("at least one workspace, capacity and database are needed".to_owned());
+        }
+        if self.rest.page_size == 0 {
+            return Err("rest.page_size must be at least 1".to_owned());
+        }
+        principal(self.instance.identity_object_id, "instance.identity_object_id")?;
+        for workspace in &self.workspaces {
+            for role in &workspace.roles {
+                principal(role.principal_id, "a workspace role")?;
+            }
+            if let Some(id) = workspace.capacity_id
+                && !self.capacities.iter().any(|capacity| capacity.id == id)
+            {
+                return Err(format!("workspace {} names capacity {id}, which does not exist", workspace.display_name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The application of the ready-file.
+    pub fn application(&self) -> Option<&Principal> {
+        self.directory.principals.iter().find(|principal| principal.app_id.is_some() && !principal.secrets.is_empty())
+    }
+
+    /// The part of it that is the SQL Managed Instance.
+    pub fn instance_config(&self) -> InstanceConfig {
+        let administrators = self.application().into_iter();
+        InstanceConfig {
+            server_name: self.instance.private_host(),
+            identity_client_id: self.instance.identity_client_id,
+            identity_object_id: self.instance.identity_object_id,
+            tenant_id: self.directory.tenant_id,
+            administrator: self.instance.administrator.clone(),
+            administrator_password: self.instance.administrator_password.clone(),
+            entra_administrators: administrators
+                .map(|application| (application.display_name.clone(), application.app_id.unwrap_or_default()))
+                .collect(),
+            databases: self
+                .instance
+                .databases
+                .iter()
+                .map(|database| DatabaseConfig { name: database.name.clone(), script: database.script.clone() })
+                .collect(),
+        }
+    }
+}
+
+impl Instance {
+    /// Host of the VNet-local endpoint (port 1433).
+    pub fn private_host(&self) -> String {
+        format!("{}.{}.database.windows.net", self.name, self.zone)
+    }
+
+    /// Host of the public endpoint (port 3342).
+    pub fn public_host(&self) -> String {
+        format!("{}.public.{}.database.windows.net", self.name, self.zone)
+    }
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            world: Facts::default(),
+            rest: Rest::default(),
+            instance: Instance::default(),
+            directory: Directory { tenant_id: TENANT, principals: default_principals() },
+            capacities: vec![Capacity {
+                id: CAPACITY,
+                display_name: "Mirroring capacity".to_owned(),
+                sku: f2(),
+                region: north_europe(),
+                administrators: vec![APPLICATION_OBJECT],
+            }],
+            workspaces: vec![Workspace {
+                id: WORKSPACE,
+                display_name: "Mirrors".to_owned(),
+                description: String::new(),
+                capacity_id: Some(CAPACITY),
+                roles: vec![Role { principal_id: APPLICATION_OBJECT, role: WorkspaceRole::Admin }],
+            }],
+            gateways: Vec::new(),
+        }
+    }
+}
+
+fn default_principals() -> Vec<Principal> {
+    let principal = |id, kind, display_name: &str| Principal {
+        id,
+        kind,
+        display_name: display_name.to_owned(),
+        user_principal_name: None,
+        app_id: None,
+        secrets: Vec::new(),
+        public_keys: Vec::new(),
+        members: Vec::new(),
+    };
+    vec![
+        Principal {
+            app_id: Some(APPLICATION),
+            secrets: vec!["Em7~only-for-tests-on-loopback".to_owned()],
+            ..principal(APPLICATION_OBJECT, PrincipalKind::ServicePrincipal, "terraform")
+        },
+        Principal {
+            app_id: Some(IDENTITY_CLIENT),
+            ..principal(IDENTITY_OBJECT, PrincipalKind::ServicePrincipal, "contoso-mi")
+        },
+        Principal {
+            user_principal_name: Some("bob@contoso.com".to_owned()),
+            ..principal(BOB, PrincipalKind::User, "bob@contoso.com")
+        },
+        Principal { members: vec![BOB], ..principal(DATA_TEAM, PrincipalKind::Group, "Data Team") },
+    ]
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self {
+            name: "contoso-mi".to_owned(),
+            zone: "abc123".to_owned(),
+            administrator: "sqladmin".to_owned(),
+            administrator_password: "Sql-Admin-0nly-for-tests".to_owned(),
+            identity_object_id: IDENTITY_OBJECT,
+            identity_client_id: IDENTITY_CLIENT,
+            databases: vec![
+                Database { name: "Sales".to_owned(), script: include_str!("scenario/sales.sql").to_owned() },
+                Database { name: "Inventory".to_owned(), script: include_str!("scenario/inventory.sql").to_owned() },
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_scenario_is_the_default_one() {
+        let scenario = Scenario::parse("{}").unwrap();
+        assert_eq!(scenario.workspaces[0].id, WORKSPACE);
+        assert_eq!(scenario.instance_config().server_name, "contoso-mi.abc123.database.windows.net");
+        assert_eq!(scenario.instance.public_host(), "contoso-mi.public.abc123.database.windows.net");
+        assert_eq!(scenario.application().unwrap().app_id, Some(APPLICATION));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |text: &str| Scenario::parse(text).unwrap_err().to_string();
+        assert!(error(r#"{"wrold":{}}"#).contains("unknown field `wrold`"));
+        assert!(error(r#"{"world":{"documentation":"2024"}}"#).contains("2025-05"));
+        assert!(error(r#"{"workspaces":[]}"#).contains("at least one workspace"));
+        assert!(error(r#"{"rest":{"page_size":0}}"#).contains("page_size"));
+    }
+}

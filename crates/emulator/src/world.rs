@@ -27,7 +27,8 @@ pub struct Facts {
     pub primary_identity: PrimaryIdentity,
     pub update_policy: UpdatePolicy,
     pub documentation: Documentation,
-    /// "Users can access data stored in OneLake with apps external to Fabric" and "Service principals can use Fabric APIs".
+    /// "Users can access data stored in OneLake with apps external to Fabric". ("Service principals can use Fabric APIs"
+    /// is always on: without it no application could try anything here.)
     pub tenant_setting: TenantSetting,
     /// Whether Fabric reaches the instance's endpoint.
     pub network: Reachability,

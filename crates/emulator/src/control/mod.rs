@@ -1,1 +1,264 @@
+//! The control interface: what a test steers the emulator with, and a page to look at. Contract: design.md §5.
 //!
+//! Plain HTTP on loopback. A body that is not understood is 400 with `{"error": "…"}`. `POST /reset` also clears the
+//! faults and the journal, so its indices start at 0 again; the clock never goes back.
+
+mod page;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::emulator::Parts;
+use crate::fabric::Fabric;
+use crate::fabric::roles::WorkspaceRole;
+use crate::faults::{Effect, Fault};
+use crate::journal::{Channel, Entry};
+use crate::world::Facts;
+
+/// Ten years: more would leave the calendar.
+const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
+
+#[derive(Clone)]
+pub struct Control {
+    pub parts: Arc<Parts>,
+    pub fabric: Arc<Fabric>,
+}
+
+pub fn router(control: Control) -> Router {
+    Router::new()
+        .route("/", get(monitor))
+        .route("/state", get(state))
+        .route("/requests", get(requests))
+        .route("/faults", post(plant).delete(clear))
+        .route("/world", get(world).post(change_world))
+        .route("/clock", get(clock).post(advance))
+        .route("/reset", post(reset))
+        .with_state(control)
+}
+
+/// 400 with the reason.
+struct Misunderstood(String);
+
+impl IntoResponse for Misunderstood {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": self.0 }))).into_response()
+    }
+}
+
+/// The content type is not looked at: `curl -d` sends none that fits.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Misunderstood> {
+    serde_json::from_slice(body).map_err(|error| Misunderstood(error.to_string()))
+}
+
+/// The `fabric` part of `GET /state`; the `sql` part is the instance's own.
+#[derive(Debug, Serialize)]
+pub struct FabricState {
+    pub workspaces: Vec<WorkspaceState>,
+    pub connections: Vec<ConnectionState>,
+    pub mirrored_databases: Vec<MirrorState>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct WorkspaceState {
+    pub id: Uuid,
+    pub display_name: String,
+    pub role_assignments: Vec<RoleState>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct RoleState {
+    pub principal_id: Uuid,
+    pub role: WorkspaceRole,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ConnectionState {
+    pub id: Uuid,
+    pub display_name: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub struct MirrorState {
+    pub id: Uuid,
+    pub workspace_id: Uuid,
+    pub display_name: String,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    pub tables: Vec<TableState>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct TableState {
+    pub schema: String,
+    pub name: String,
+    pub status: &'static str,
+    pub rows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(skip)]
+    pub last_sync: Option<Duration>,
+}
+
+impl Control {
+    fn fabric_state(&self) -> FabricState {
+        let store = self.fabric.store();
+        let workspaces = store.workspaces.iter().map(|workspace| WorkspaceState {
+            id: workspace.id,
+            display_name: workspace.display_name.clone(),
+            role_assignments: workspace
+                .roles
+                .iter()
+                .map(|role| RoleState { principal_id: role.principal, role: role.role })
+                .collect(),
+        });
+        let connections = store.connections.iter().map(|connection| ConnectionState {
+            id: connection.id,
+            display_name: connection.display_name.clone(),
+            kind: connection.kind.name(),
+        });
+        let mirrors = store.mirrors.iter().map(|item| MirrorState {
+            id: item.id,
+            workspace_id: item.workspace_id,
+            display_name: item.display_name.clone(),
+            status: item.mirror.status().name(),
+            error: item.mirror.error().map(|error| error.message.clone()),
+            tables: item
+                .mirror
+                .tables()
+                .iter()
+                .map(|(name, table)| TableState {
+                    schema: name.schema.clone(),
+                    name: name.name.clone(),
+                    status: table.status().name(),
+                    rows: table.metrics().map_or(0, |metrics| metrics.rows),
+                    error: table.error().map(|error| error.message.clone()),
+                    last_sync: table.metrics().map(|metrics| metrics.last_sync),
+                })
+                .collect(),
+        });
+        FabricState {
+            workspaces: workspaces.collect(),
+            connections: connections.collect(),
+            mirrored_databases: mirrors.collect(),
+        }
+    }
+}
+
+async fn state(State(control): State<Control>) -> Response {
+    let fabric = control.fabric_state();
+    let sql = control.fabric.source.state();
+    Json(serde_json::json!({ "sql": sql, "fabric": fabric })).into_response()
+}
+
+async fn requests(State(control): State<Control>) -> Json<Vec<Entry>> {
+    Json(control.parts.journal.entries())
+}
+
+async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode, Misunderstood> {
+    let fault: Fault = read(&body)?;
+    let channel = fault.matches.channel;
+    match &fault.effect {
+        Effect::Answer { status, .. } if !(100..=999).contains(status) => {
+            return Err(Misunderstood(format!("status {status} is no HTTP status")));
+        }
+        Effect::Answer { .. } if channel == Some(Channel::Sql) => {
+            return Err(Misunderstood("the channel sql has no HTTP answers; use sql_error".to_owned()));
+        }
+        Effect::SqlError { .. } if matches!(channel, Some(Channel::Rest | Channel::Token)) => {
+            return Err(Misunderstood("sql_error is for the channel sql; use status, headers and body".to_owned()));
+        }
+        _ => {}
+    }
+    control.parts.faults.plant(fault).map_err(|error| Misunderstood(error.to_string()))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn clear(State(control): State<Control>) -> StatusCode {
+    control.parts.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn world(State(control): State<Control>) -> Json<Facts> {
+    Json(control.parts.world.facts())
+}
+
+/// Changes the given facts and leaves the others.
+async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
+    let changes: serde_json::Map<String, serde_json::Value> = read(&body)?;
+    // Checked as a whole before anything changes.
+    let apply = |facts: &Facts| -> Result<Facts, serde_json::Error> {
+        let mut merged = serde_json::to_value(facts)?;
+        if let Some(members) = merged.as_object_mut() {
+            members.extend(changes.clone());
+        }
+        serde_json::from_value(merged)
+    };
+    apply(&control.parts.world.facts()).map_err(|error| Misunderstood(error.to_string()))?;
+    // Mirrors see the world as it was until now, then as it is from now on.
+    control.fabric.tick();
+    control.parts.world.change(|facts| {
+        if let Ok(changed) = apply(facts) {
+            *facts = changed;
+        }
+    });
+    control.fabric.tick();
+    Ok(Json(control.parts.world.facts()))
+}
+
+#[derive(Debug, Serialize)]
+struct ClockAnswer {
+    now: String,
+    elapsed_s: f64,
+    time_scale: f64,
+}
+
+async fn clock(State(control): State<Control>) -> Json<ClockAnswer> {
+    let clock = &control.parts.clock;
+    Json(ClockAnswer {
+        now: clock.now().to_string(),
+        elapsed_s: clock.elapsed().as_secs_f64(),
+        time_scale: clock.scale(),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_s: f64,
+}
+
+async fn advance(State(control): State<Control>, body: Bytes) -> Result<Json<ClockAnswer>, Misunderstood> {
+    let Advance { advance_s } = read(&body)?;
+    if !(0.0..=FURTHEST_ADVANCE).contains(&advance_s) {
+        return Err(Misunderstood(format!("advance_s must be from 0 to {FURTHEST_ADVANCE}")));
+    }
+    control.parts.clock.advance(Duration::from_secs_f64(advance_s));
+    control.fabric.tick();
+    Ok(clock(State(control)).await)
+}
+
+async fn reset(State(control): State<Control>) -> StatusCode {
+    control.parts.faults.clear();
+    control.parts.world.change(|facts| *facts = control.parts.beginning.clone());
+    control.fabric.reset();
+    control.fabric.source.reset();
+    control.parts.journal.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn monitor(State(control): State<Control>) -> Html<String> {
+    Html(page::render(&control))
+}

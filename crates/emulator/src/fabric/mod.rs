@@ -1,1 +1,258 @@
+//! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces and their roles, capacities,
+//! gateways (read), connections, mirrored databases, items, operations.
 //!
+//! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
+//! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
+//!
+//! Choices that no source confirms, each marked UNCONFIRMED where it is made:
+//!
+//! | choice | where |
+//! |---|---|
+//! | 403 `InsufficientPrivileges` without a role, `InsufficientWorkspaceRole` with too low a one, 404 `WorkspaceNotFound` | [`Fabric::workspace`] |
+//! | last admin and last owner protected with `InvalidWorkspacePrincipalRole` and `BadRequest`; unknown assignments are `EntityNotFound` | [`workspaces`], [`connections`] |
+//! | changing and deleting a connection needs Owner; `IncorrectCredentials` is 400; another credential type is `CannotUpdateCredentialType` | [`connections`] |
+//! | from the cloud the private host name is unreachable (`CreateGatewayConnectionFailed`) | [`crate::mirroring::conditions`] |
+//! | generic SQL connection refused with 400 `InvalidConnectionInformation` at create and updateDefinition; so is another database than the connection's | [`mirrored_databases`] |
+//! | `mountedTables: []` refused; format `Default` accepted | [`definition`] |
+//! | start outside Initialized and Stopped, stop outside Running and Paused: 400 `OperationNotAllowedInCurrentStatus` | [`crate::mirroring`] |
+//! | updateDefinition while Initializing is always 400 `MirroredDatabaseNotReady` (seen: sometimes) | [`mirrored_databases`] |
+//! | names taken: 409 | [`mirrored_databases`] |
+
+pub mod connection_kinds;
+pub mod connection_requests;
+pub mod connections;
+pub mod definition;
+pub mod error;
+pub mod items;
+pub mod mirrored_databases;
+pub mod operations;
+pub mod reply;
+pub mod roles;
+pub mod server;
+pub mod store;
+pub mod tenant;
+pub mod workspaces;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::entra::{Caller, FABRIC, TokenError, Verifier};
+use crate::mirroring::conditions::{Link, Setup};
+use crate::scenario::Scenario;
+use crate::source::Source;
+use crate::world::{CapacityState, World};
+use error::ApiError;
+use roles::{ConnectionRole, WorkspaceRole, effective};
+use store::{Connection, Store, Workspace};
+
+/// The service. Shared by its handlers, the control interface and the ticker.
+pub struct Fabric {
+    pub scenario: Arc<Scenario>,
+    pub clock: Arc<Clock>,
+    pub world: World,
+    pub source: Arc<dyn Source>,
+    pub verifier: Verifier,
+    /// `https://localhost:PORT`, where Location and continuationUri point.
+    pub endpoint: String,
+    /// Port of the instance on loopback.
+    pub sql_port: u16,
+    store: Mutex<Store>,
+}
+
+/// What a handler gets.
+type Service = State<Arc<Fabric>>;
+
+impl Fabric {
+    pub fn new(
+        scenario: Arc<Scenario>,
+        clock: Arc<Clock>,
+        world: World,
+        source: Arc<dyn Source>,
+        verifier: Verifier,
+        endpoint: String,
+        sql_port: u16,
+    ) -> Self {
+        let store = Mutex::new(Store::new(&scenario));
+        Self { scenario, clock, world, source, verifier, endpoint, sql_port, store }
+    }
+
+    /// The store, brought up to the present.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic in a handler is answered 500 by nobody and must not take the service down with it.
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settle(&mut store);
+        store
+    }
+
+    /// Back to the beginning.
+    pub fn reset(&self) {
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Store::new(&self.scenario);
+    }
+
+    /// Lets every mirror do what was due until now.
+    pub fn tick(&self) {
+        drop(self.store());
+    }
+
+    fn settle(&self, store: &mut Store) {
+        let now = self.clock.elapsed();
+        store.reserved.retain(|name| name.until > now);
+        for index in 0..store.mirrors.len() {
+            let setup = self.setup(store, index);
+            store.mirrors[index].mirror.settle(now, &setup);
+        }
+    }
+
+    fn setup(&self, store: &Store, index: usize) -> Setup<'_> {
+        let mirrored = &store.mirrors[index];
+        let definition = mirrored.definition.as_ref();
+        let identity = self.scenario.instance.identity_object_id;
+        let workspace = store.workspace(mirrored.workspace_id);
+        Setup {
+            source: &*self.source,
+            facts: self.world.facts(),
+            connection: definition
+                .and_then(|definition| store.connection(definition.connection))
+                .and_then(|connection| self.link(connection)),
+            listed: definition.and_then(|definition| definition.tables.clone()),
+            identity_role: workspace
+                .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
+        }
+    }
+
+    fn link(&self, connection: &Connection) -> Option<Link> {
+        Some(Link {
+            endpoint: server::endpoint(&connection.server, &self.scenario.instance, self.sql_port),
+            through_gateway: connection.connectivity.through_gateway(),
+            database: connection.database.clone()?,
+            login: connection.credential.login.clone(),
+        })
+    }
+
+    /// The workspace, if the caller holds at least `role` there.
+    ///
+    /// # Errors
+    /// 404 `WorkspaceNotFound`, 403 `InsufficientPrivileges` without a role and `InsufficientWorkspaceRole` with too
+    /// low a one. UNCONFIRMED which of the codes the service uses where.
+    pub fn workspace<'s>(
+        &self,
+        store: &'s Store,
+        id: Uuid,
+        caller: &Caller,
+        role: WorkspaceRole,
+    ) -> Result<&'s Workspace, ApiError> {
+        let workspace = store
+            .workspace(id)
+            .ok_or_else(|| ApiError::not_found("WorkspaceNotFound", "The requested workspace was not found"))?;
+        match effective(&workspace.roles, caller.object_id, &self.scenario.directory) {
+            None => Err(ApiError::no_access().about(id, "Workspace")),
+            Some(held) if held < role => {
+                let text = format!("The caller needs at least the role {role:?} in the workspace and has {held:?}");
+                Err(ApiError::forbidden("InsufficientWorkspaceRole", text).about(id, "Workspace"))
+            }
+            Some(_) => Ok(workspace),
+        }
+    }
+
+    /// The workspace as [`Self::workspace`], for a call that touches its items.
+    ///
+    /// # Errors
+    /// Also 404 `CapacityNotActive` while its capacity is paused, however odd the status (facts §11).
+    pub fn item_workspace<'s>(
+        &self,
+        store: &'s Store,
+        id: Uuid,
+        caller: &Caller,
+        role: WorkspaceRole,
+    ) -> Result<&'s Workspace, ApiError> {
+        let workspace = self.workspace(store, id, caller, role)?;
+        if workspace.capacity_id.is_none() {
+            let text = "The workspace has no capacity assigned";
+            return Err(ApiError::bad_request("WorkspaceHasNoCapacityAssigned", text));
+        }
+        if self.world.facts().capacity_state == CapacityState::Inactive {
+            return Err(ApiError::not_found("CapacityNotActive", "The capacity is not active"));
+        }
+        Ok(workspace)
+    }
+
+    /// The caller's role on a connection.
+    pub fn connection_role(&self, connection: &Connection, caller: &Caller) -> Option<ConnectionRole> {
+        effective(&connection.roles, caller.object_id, &self.scenario.directory)
+    }
+}
+
+/// The service's routes. Paths are matched without case (facts §11) by lowering them first; ids do not mind.
+pub fn router(fabric: Arc<Fabric>) -> Router {
+    Router::new()
+        .merge(workspaces::routes())
+        .merge(tenant::routes())
+        .merge(connections::routes())
+        .merge(mirrored_databases::routes())
+        .merge(items::routes())
+        .merge(operations::routes())
+        .fallback(unknown_endpoint)
+        .method_not_allowed_fallback(unknown_endpoint)
+        .layer(middleware::from_fn_with_state(fabric.clone(), authenticate))
+        .layer(middleware::from_fn(reply::finish))
+        .with_state(fabric)
+}
+
+/// To be layered around a router that has [`router`] as its fallback: a router's layers run after its own routing.
+pub async fn lower_path(mut request: Request, next: Next) -> Response {
+    if request.uri().path().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let path = request.uri().path().to_ascii_lowercase();
+        let path_and_query = match request.uri().query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path,
+        };
+        if let Ok(uri) = Uri::try_from(path_and_query) {
+            let original = reply::OriginalPath(request.uri().path().to_owned());
+            request.extensions_mut().insert(original);
+            *request.uri_mut() = uri;
+        }
+    }
+    next.run(request).await
+}
+
+async fn unknown_endpoint() -> ApiError {
+    ApiError::not_found("EndpointNotFound", "The requested resource could not be found")
+}
+
+/// Every call needs a token for this API. facts §8.2, §8.4.
+async fn authenticate(State(fabric): Service, mut request: Request, next: Next) -> Response {
+    let unauthorized = |code, text: &str| ApiError::new(StatusCode::UNAUTHORIZED, code, text).into_response();
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(header) = header else { return unauthorized("TokenIsMissing", "The access token is missing") };
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim(),
+        _ => return unauthorized("InvalidToken", "The authorization header is not a bearer token"),
+    };
+    match fabric.verifier.verify(token, FABRIC) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(TokenError::Expired) => {
+            unauthorized("TokenExpired", "Access token has expired, resubmit with a new access token")
+        }
+        Err(error) => unauthorized("InvalidToken", &format!("Access token is not valid: {error}")),
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let missing = || ApiError::new(StatusCode::UNAUTHORIZED, "TokenIsMissing", "The access token is missing");
+        parts.extensions.get::<Self>().cloned().ok_or_else(missing)
+    }
+}

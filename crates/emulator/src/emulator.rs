@@ -1,0 +1,368 @@
+//! Puts the parts together and serves them on loopback.
+//!
+//! Order: [`Parts::prepare`] makes what everybody shares (clock, world, certificates, keys); the instance is made and
+//! served with it ([`serve_sql`]); [`Emulator::start`] adds Entra, Fabric and the control interface.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Router, middleware};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::control::{self, Control};
+use crate::entra::Tokens;
+use crate::entra::endpoint::{self, Entra};
+use crate::fabric::{self, Fabric};
+use crate::faults::Faults;
+use crate::http::listen::Loopback;
+use crate::http::recorder::{Recorder, record};
+use crate::journal::{Channel, Journal};
+use crate::scenario::Scenario;
+use crate::source::Source;
+use crate::tls::Tls;
+use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy, World};
+
+/// How often mirrors are brought up to the present when nobody asks: SQL shows their change feeds.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What all parts share.
+pub struct Parts {
+    pub scenario: Arc<Scenario>,
+    /// The world at the beginning, with what `--break` left out.
+    pub beginning: Facts,
+    pub clock: Arc<Clock>,
+    pub world: World,
+    pub journal: Arc<Journal>,
+    pub faults: Arc<Faults>,
+    pub tls: Tls,
+    pub tokens: Arc<Tokens>,
+}
+
+/// A step outside SQL and Fabric that the world can leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Step {
+    /// The capacity is paused.
+    Capacity,
+    /// A user-assigned identity is the instance's primary one.
+    PrimaryIdentity,
+    /// The instance has the update policy SQL Server 2022.
+    UpdatePolicy,
+    /// OneLake is closed to apps external to Fabric.
+    TenantSetting,
+    /// The gateway is down.
+    Gateway,
+    /// Fabric does not reach the instance.
+    Network,
+}
+
+/// Why the emulator does not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("no certificate or key could be made: {0}")]
+    Certificates(#[from] rcgen::Error),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("loopback cannot be listened on: {0}")]
+    Listen(#[source] io::Error),
+    #[error("{path} cannot be written: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the instance cannot be started: {0}")]
+    Sql(String),
+}
+
+impl Step {
+    fn leave_out(self, facts: &mut Facts) {
+        match self {
+            Self::Capacity => facts.capacity_state = CapacityState::Inactive,
+            Self::PrimaryIdentity => facts.primary_identity = PrimaryIdentity::UserAssigned,
+            Self::UpdatePolicy => facts.update_policy = UpdatePolicy::SQLServer2022,
+            Self::TenantSetting => facts.tenant_setting = TenantSetting::Off,
+            Self::Gateway => facts.gateway = Reachability::Unreachable,
+            Self::Network => facts.network = Reachability::Unreachable,
+        }
+    }
+}
+
+impl Parts {
+    /// # Errors
+    /// [`StartError::Certificates`].
+    pub fn prepare(scenario: Scenario, time_scale: f64, left_out: &[Step]) -> Result<Self, StartError> {
+        let mut beginning = scenario.world.clone();
+        for step in left_out {
+            step.leave_out(&mut beginning);
+        }
+        let clock = Arc::new(Clock::new(time_scale));
+        Ok(Self {
+            tokens: Arc::new(Tokens::generate(scenario.directory.tenant_id, clock.clone())?),
+            scenario: Arc::new(scenario),
+            world: World::new(beginning.clone()),
+            beginning,
+            clock,
+            journal: Arc::default(),
+            faults: Arc::default(),
+            tls: Tls::generate()?,
+        })
+    }
+}
+
+/// Makes the instance of the scenario and serves it over TDS; answers it and its port.
+///
+/// TO BE WIRED AT THE MERGE: `instance::Instance::new(parts.scenario.instance_config(), parts.world, parts.clock)`
+/// behind `tds::serve` on the listeners of a [`Loopback`], with `parts.tls.chain()`, `parts.tls.key()`,
+/// `parts.tokens.verifier()`, `parts.journal` and `parts.faults`.
+///
+/// # Errors
+/// [`StartError::Sql`].
+pub async fn serve_sql(_parts: &Parts, _stop: &CancellationToken) -> Result<(Arc<dyn Source>, u16), StartError> {
+    Err(StartError::Sql("this build has no SQL instance".to_owned()))
+}
+
+/// A running emulator; stops when dropped.
+pub struct Emulator {
+    pub parts: Arc<Parts>,
+    pub fabric: Arc<Fabric>,
+    endpoints: Endpoints,
+    stop: CancellationToken,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Endpoints {
+    sql: u16,
+    fabric: u16,
+    entra: u16,
+    control: u16,
+}
+
+impl Emulator {
+    /// Serves Entra, Fabric and the control interface beside an instance that listens on `sql_port`.
+    ///
+    /// # Errors
+    /// No port is free, or TLS does not take the certificate.
+    pub async fn start(
+        parts: Parts,
+        source: Arc<dyn Source>,
+        sql_port: u16,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let parts = Arc::new(parts);
+        let entra = Loopback::bind().await.map_err(StartError::Listen)?;
+        let rest = Loopback::bind().await.map_err(StartError::Listen)?;
+        let control = Loopback::bind().await.map_err(StartError::Listen)?;
+        let endpoints = Endpoints { sql: sql_port, fabric: rest.port, entra: entra.port, control: control.port };
+        let tls = parts.tls.server_config(&["h2", "http/1.1"])?;
+
+        let recorded = |router: Router, channel| {
+            let recorder = Recorder { channel, journal: parts.journal.clone(), faults: parts.faults.clone() };
+            router.layer(middleware::from_fn_with_state(recorder, record))
+        };
+        let directory = Arc::new(parts.scenario.directory.clone());
+        let authority = https(endpoints.entra);
+        let tokens = parts.tokens.clone();
+        let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
+        entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
+
+        let fabric = Arc::new(Fabric::new(
+            parts.scenario.clone(),
+            parts.clock.clone(),
+            parts.world.clone(),
+            source,
+            parts.tokens.verifier(),
+            https(endpoints.fabric),
+            sql_port,
+        ));
+        let service = Router::new()
+            .fallback_service(fabric::router(fabric.clone()))
+            .layer(middleware::from_fn(fabric::lower_path));
+        rest.serve(recorded(service, Channel::Rest), Some(tls), &stop);
+
+        let service = control::router(Control { parts: parts.clone(), fabric: fabric.clone() });
+        control.serve(service, None, &stop);
+        tokio::spawn(tick(fabric.clone(), stop.clone()));
+        Ok(Self { parts, fabric, endpoints, stop })
+    }
+
+    /// What the ready-file says.
+    pub fn ready(&self, ca_certificate_file: &Path) -> Ready {
+        let scenario = &self.parts.scenario;
+        let application = scenario.application();
+        let workspace = scenario.workspaces.first();
+        let first = |id: Option<Uuid>| id.unwrap_or_default();
+        Ready {
+            sql: ReadySql {
+                server: format!("localhost,{}", self.endpoints.sql),
+                host: "localhost".to_owned(),
+                port: self.endpoints.sql,
+                username: scenario.instance.administrator.clone(),
+                password: scenario.instance.administrator_password.clone(),
+            },
+            fabric: ReadyFabric { endpoint: https(self.endpoints.fabric) },
+            entra: ReadyEntra {
+                authority_host: https(self.endpoints.entra),
+                tenant_id: scenario.directory.tenant_id,
+                client_id: first(application.and_then(|application| application.app_id)),
+                client_secret: application.and_then(|found| found.secrets.first().cloned()).unwrap_or_default(),
+            },
+            scenario: ReadyScenario {
+                workspace_id: first(workspace.map(|workspace| workspace.id)),
+                capacity_id: first(scenario.capacities.first().map(|capacity| capacity.id)),
+                database: scenario.instance.databases.first().map(|found| found.name.clone()).unwrap_or_default(),
+                instance_identity_object_id: scenario.instance.identity_object_id,
+            },
+            control: ReadyControl { url: format!("http://127.0.0.1:{}", self.endpoints.control) },
+            ca_certificate_file: ca_certificate_file.to_owned(),
+            pid: std::process::id(),
+        }
+    }
+
+    /// Writes the CA beside the ready-file and then the ready-file, each in one piece.
+    ///
+    /// # Errors
+    /// [`StartError::Write`].
+    pub fn write_ready_file(&self, path: &Path) -> Result<Ready, StartError> {
+        let path = std::path::absolute(path).map_err(|source| StartError::Write { path: path.to_owned(), source })?;
+        let mut ca_name = path.file_name().unwrap_or_default().to_owned();
+        ca_name.push(".ca.pem");
+        let ca_path = path.with_file_name(ca_name);
+        write_whole(&ca_path, self.parts.tls.ca_pem().as_bytes())?;
+        let ready = self.ready(&ca_path);
+        let text = serde_json::to_vec_pretty(&ready)
+            .map_err(|error| StartError::Write { path: path.clone(), source: io::Error::other(error) })?;
+        write_whole(&path, &text)?;
+        Ok(ready)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn https(port: u16) -> String {
+    format!("https://localhost:{port}")
+}
+
+/// Readers see the old file, none, or all of the new one.
+fn write_whole(path: &Path, content: &[u8]) -> Result<(), StartError> {
+    let failed = |source| StartError::Write { path: path.to_owned(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let unfinished = path.with_file_name(name);
+    std::fs::write(&unfinished, content).map_err(failed)?;
+    std::fs::rename(&unfinished, path).map_err(failed)
+}
+
+async fn tick(fabric: Arc<Fabric>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
+        let fabric = fabric.clone();
+        // The source may block.
+        let _ = tokio::task::spawn_blocking(move || fabric.tick()).await;
+    }
+}
+
+/// The ready-file (design.md §5).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ready {
+    pub sql: ReadySql,
+    pub fabric: ReadyFabric,
+    pub entra: ReadyEntra,
+    pub scenario: ReadyScenario,
+    pub control: ReadyControl,
+    pub ca_certificate_file: PathBuf,
+    pub pid: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadySql {
+    pub server: String,
+    pub host: String,
+    pub port: u16,
+    pub username: String,
+    pub password: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyFabric {
+    pub endpoint: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyEntra {
+    pub authority_host: String,
+    pub tenant_id: Uuid,
+    pub client_id: Uuid,
+    pub client_secret: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyScenario {
+    pub workspace_id: Uuid,
+    pub capacity_id: Uuid,
+    pub database: String,
+    pub instance_identity_object_id: Uuid,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyControl {
+    pub url: String,
+}
+
+/// For tests only: two runs of the tutorial derive the same password.
+const PASSWORD_SEED: &str = "emulator-only-seed-0123456789abcdef";
+
+impl Ready {
+    /// The provider's environment and the tutorial's variables, as lines for a shell.
+    pub fn exports(&self) -> String {
+        let uuid = |id: Uuid| id.to_string();
+        let variables = [
+            ("FABRIC_TENANT_ID", uuid(self.entra.tenant_id)),
+            ("FABRIC_CLIENT_ID", uuid(self.entra.client_id)),
+            ("FABRIC_CLIENT_SECRET", self.entra.client_secret.clone()),
+            ("FABRIC_ENDPOINT", self.fabric.endpoint.clone()),
+            ("AZURE_AUTHORITY_HOST", self.entra.authority_host.clone()),
+            ("FABRICMIRROR_SQL_SERVER", self.sql.server.clone()),
+            ("FABRICMIRROR_SQL_USERNAME", self.sql.username.clone()),
+            ("FABRICMIRROR_SQL_PASSWORD", self.sql.password.clone()),
+            ("FABRICMIRROR_CA_CERTIFICATE_FILE", self.ca_certificate_file.display().to_string()),
+            ("TF_VAR_server", self.sql.server.clone()),
+            ("TF_VAR_database", self.scenario.database.clone()),
+            ("TF_VAR_workspace_id", uuid(self.scenario.workspace_id)),
+            ("TF_VAR_instance_identity_object_id", uuid(self.scenario.instance_identity_object_id)),
+            ("TF_VAR_password_seed", PASSWORD_SEED.to_owned()),
+        ];
+        variables.iter().map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
+    }
+}
+
+/// In single quotes, where a shell leaves everything but the quote alone.
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_survive_a_shell() {
+        assert_eq!(quote("it's $HOME `x` \"y\""), r#"'it'\''s $HOME `x` "y"'"#);
+    }
+
+    #[test]
+    fn files_are_written_in_one_piece() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ready.json");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let missing = folder.path().join("none").join("ready.json");
+        assert!(matches!(write_whole(&missing, b""), Err(StartError::Write { .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! A layer around the Fabric and Entra services: each request becomes a journal entry, secrets masked, and planted
+//! faults strike here, before or after the service does its work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::listen::Connection;
+use super::mask;
+use crate::faults::{Effect, Faults, When};
+use crate::journal::{Channel, Entry, Journal};
+
+/// Larger bodies than any client of these services sends.
+const BODY_LIMIT: usize = 16 << 20;
+
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    pub channel: Channel,
+    pub journal: Arc<Journal>,
+    pub faults: Arc<Faults>,
+}
+
+/// The middleware; to be used with `axum::middleware::from_fn_with_state`.
+pub async fn record(State(recorder): State<Recorder>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let connection = parts.extensions.get::<Connection>().cloned();
+    let mut entry = Entry {
+        channel: recorder.channel,
+        connection: connection.as_ref().map_or(0, |connection| connection.number),
+        method: Some(parts.method.to_string()),
+        path: Some(parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string)),
+        body: mask::body(content_type(&parts.headers), &body),
+        ..Entry::default()
+    };
+    let index = recorder.journal.begin(entry.clone());
+    entry.index = index;
+
+    let mut cut_after = false;
+    match recorder.faults.strike(&entry, None) {
+        Some(Effect::Answer { status, headers, body }) => {
+            let response = recorder.planted(status, &headers, &body);
+            return recorder.finish(index, response).await;
+        }
+        Some(Effect::Reset { reset: When::Before }) => {
+            recorder
+                .journal
+                .end(index, |entry| entry.error = Some("connection cut before the request was served".into()));
+            return cut(connection).await;
+        }
+        Some(Effect::Reset { reset: When::After }) => cut_after = true,
+        Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
+        Some(Effect::SqlError { .. }) | None => {}
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = recorder.finish(index, response).await;
+    if cut_after {
+        recorder.journal.end(index, |entry| entry.error = Some("connection cut before the answer".into()));
+        return cut(connection).await;
+    }
+    response
+}
+
+impl Recorder {
+    /// The answer of a fault: a string is sent as it is, anything else as JSON, null as no body. Those of the Fabric
+    /// API carry the headers that every error of it has (fabric-api facts §11).
+    fn planted(&self, status: u16, headers: &BTreeMap<String, String>, body: &Value) -> Response {
+        let mut response = match body {
+            Value::Null => ().into_response(),
+            Value::String(text) => text.clone().into_response(),
+            other => axum::Json(other).into_response(),
+        };
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut insert = |name: &str, value: &str| {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        };
+        if self.channel == Channel::Rest {
+            insert("requestid", &uuid::Uuid::new_v4().to_string());
+            if let Some(code) = body["errorCode"].as_str() {
+                insert("x-ms-public-api-error-code", code);
+            }
+        }
+        for (name, value) in headers {
+            insert(name, value);
+        }
+        response
+    }
+
+    async fn finish(&self, index: u64, response: Response) -> Response {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
+        self.journal.end(index, |entry| {
+            entry.status = Some(parts.status.as_u16());
+            entry.answer = mask::body(content_type(&parts.headers), &body);
+        });
+        Response::from_parts(parts, Body::from(body))
+    }
+}
+
+/// Closes the connection and never answers.
+async fn cut(connection: Option<Connection>) -> Response {
+    if let Some(connection) = connection {
+        connection.cut.cancel();
+    }
+    std::future::pending().await
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+//! The program from outside: usage, refusals, and the environment it prints.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fabricmirror-emulator")).args(arguments).output().unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in [
+        &[][..],
+        &["--ready-file", "r", "--break", "weather"],
+        &["--ready-file", "r", "--time-scale", "fast"],
+        &["env"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let steps = complaint(&run(&["--ready-file", "r", "--break", "weather"]));
+    for step in ["capacity", "primary_identity", "update_policy", "tenant_setting", "gateway", "network"] {
+        assert!(steps.contains(step), "{steps}");
+    }
+}
+
+#[test]
+fn what_cannot_be_started_says_why_and_is_exit_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("scenario.json");
+    std::fs::write(&scenario, r#"{"wrold": {}}"#).unwrap();
+    let ready = folder.path().join("ready.json");
+    let (scenario, ready) = (scenario.to_str().unwrap(), ready.to_str().unwrap());
+    let cases = [
+        (vec!["--ready-file", ready, "--data", "state.json"], "--data is not available"),
+        (vec!["--ready-file", ready, "--time-scale", "0"], "--time-scale must be"),
+        (vec!["--ready-file", ready, "--scenario", scenario], "unknown field `wrold`"),
+        (vec!["--ready-file", ready, "--scenario", "none.json"], "none.json cannot be read"),
+        (vec!["env", "--ready-file", "none.json"], "none.json cannot be read"),
+        (vec!["env", "--ready-file", scenario], "is not a ready-file"),
+    ];
+    for (arguments, reason) in cases {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(complaint(&output).contains(reason), "{arguments:?} {}", complaint(&output));
+        assert!(!std::path::Path::new(ready).exists());
+    }
+}
+
+#[test]
+fn env_prints_what_a_shell_understands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready.json");
+    let ready = serde_json::json!({
+        "sql": { "server": "localhost,50123", "host": "localhost", "port": 50123, "username": "sa", "password": "it's $ecret" },
+        "fabric": { "endpoint": "https://localhost:1" },
+        "entra": { "authority_host": "https://localhost:2", "tenant_id": uuid::Uuid::nil(), "client_id": uuid::Uuid::nil(), "client_secret": "s" },
+        "scenario": { "workspace_id": uuid::Uuid::nil(), "capacity_id": uuid::Uuid::nil(), "database": "Sales", "instance_identity_object_id": uuid::Uuid::nil() },
+        "control": { "url": "http://127.0.0.1:3" },
+        "ca_certificate_file": "/tmp/ca.pem", "pid": 1,
+    });
+    std::fs::write(&path, ready.to_string()).unwrap();
+    let output = run(&["env", "--ready-file", path.to_str().unwrap()]);
+    assert!(output.status.success());
+    let script = format!(
+        "{}printf %s \"$FABRICMIRROR_SQL_PASSWORD|$TF_VAR_server|$TF_VAR_database\"",
+        String::from_utf8(output.stdout).unwrap()
+    );
+    let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8(shell.stdout).unwrap(), "it's $ecret|localhost,50123|Sales");
+}

@@ -1,0 +1,236 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::fake::PASSWORD;
+use crate::site::{Site, connection};
+use fabricmirror_emulator::scenario::{Gateway, Scenario};
+
+/// `connection` with the value at a JSON pointer replaced, or removed when `value` is null.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut body = connection("sales-mi");
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = body.pointer_mut(parent).unwrap();
+    match name.parse::<usize>() {
+        Ok(index) => parent[index] = value,
+        Err(_) if value.is_null() => {
+            parent.as_object_mut().unwrap().remove(name);
+        }
+        Err(_) => parent[name] = value,
+    }
+    body
+}
+
+fn server(text: &str) -> Value {
+    with("/connectionDetails/parameters/0/value", json!(text))
+}
+
+#[tokio::test]
+async fn a_connection_from_post_to_delete() {
+    let site = Site::new().await;
+    let created = site.post("/connections", connection("sales-mi")).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let path = format!("/connections/{}", created.id());
+    assert_eq!(created.headers["location"].to_str().unwrap(), format!("{}/v1{path}", site.ready.fabric.endpoint));
+    assert_eq!(created.body["connectionDetails"], json!({ "type": "AzureSqlMI", "path": "localhost,50123;Sales" }));
+    assert_eq!(created.body["credentialDetails"]["connectionEncryption"], "NotEncrypted");
+    assert_eq!(created.body["privacyLevel"], "Organizational");
+    assert!(!created.text.contains(PASSWORD));
+    assert_eq!(site.get(&path).await.body, created.body);
+    assert_eq!(site.get("/connections").await.body["value"][0]["id"], created.body["id"]);
+
+    let renamed = site.patch(&path, json!({ "connectivityType": "ShareableCloud", "displayName": "other" })).await;
+    assert_eq!((renamed.status, &renamed.body["displayName"]), (200, &json!("other")));
+    site.patch(&path, json!({ "displayName": "x" })).await.is(400, "InvalidParameter");
+    site.patch(&path, json!({ "connectivityType": "VirtualNetworkGateway" }))
+        .await
+        .is(400, "UnsupportedConnectivityTypeInput");
+    let moved = json!({ "connectivityType": "ShareableCloud", "connectionDetails": {} });
+    site.patch(&path, moved).await.is(400, "InvalidInput");
+    assert_eq!(site.delete(&path).await.status, 200);
+    site.get(&path).await.is(404, "EntityNotFound");
+}
+
+#[tokio::test]
+async fn create_tests_the_login() {
+    let site = Site::new().await;
+    let wrong = with("/credentialDetails/credentials/password", json!("wrong"));
+    let answer = site.post("/connections", wrong).await;
+    answer.is(400, "IncorrectCredentials");
+    assert!(answer.text.contains("18456"));
+    let missing = with("/connectionDetails/parameters/1/value", json!("Nowhere"));
+    let answer = site.post("/connections", missing).await;
+    answer.is(400, "IncorrectCredentials");
+    assert!(answer.text.contains("4060"));
+    for elsewhere in [
+        "localhost",
+        "localhost,1433",
+        "localhost:50123",
+        "other.database.windows.net",
+        "contoso-mi.public.abc123.database.windows.net",
+    ] {
+        let answer = site.post("/connections", server(elsewhere)).await;
+        answer.is(400, "CreateGatewayConnectionFailed");
+        assert_eq!(answer.body["moreDetails"][0]["errorCode"], "DM_GWPipeline_Gateway_DataSourceAccessError");
+    }
+    // From the cloud only the public endpoint is reached.
+    site.post("/connections", server("contoso-mi.abc123.database.windows.net"))
+        .await
+        .is(400, "CreateGatewayConnectionFailed");
+    for (index, same) in
+        ["localhost,50123", "tcp:127.0.0.1,50123", "CONTOSO-MI.public.abc123.database.windows.net,3342"]
+            .into_iter()
+            .enumerate()
+    {
+        let mut body = server(same);
+        body["displayName"] = json!(format!("c{index}"));
+        assert_eq!(site.post("/connections", body).await.status, 201, "{same}");
+    }
+    site.control(Method::POST, "/world", Some(json!({ "network": "Unreachable" }))).await;
+    site.post("/connections", connection("late")).await.is(400, "CreateGatewayConnectionFailed");
+}
+
+#[tokio::test]
+async fn a_private_endpoint_is_reached_through_a_gateway() {
+    let gateway = Uuid::from_u128(7);
+    let mut scenario = Scenario::default();
+    let administrators = vec![scenario.application().unwrap().id];
+    scenario.gateways.push(Gateway { id: gateway, display_name: "vnet".to_owned(), administrators });
+    let site = Site::with(scenario).await;
+    assert_eq!(site.get("/gateways").await.body["value"][0]["type"], "VirtualNetwork");
+    assert_eq!(site.get(&format!("/gateways/{gateway}")).await.status, 200);
+    assert_eq!(site.order(&format!("/gateways/{gateway}/checkStatus")).await.body["status"], "Online");
+    let mut body = server("contoso-mi.abc123.database.windows.net");
+    body["connectivityType"] = json!("VirtualNetworkGateway");
+    site.post("/connections", body.clone()).await.is(400, "InvalidParameter");
+    body["gatewayId"] = json!(gateway);
+    let created = site.post("/connections", body.clone()).await;
+    assert_eq!((created.status, &created.body["gatewayId"]), (201, &json!(gateway)), "{}", created.text);
+    // Behind a gateway the test can be skipped.
+    body["displayName"] = json!("untested");
+    body["credentialDetails"]["credentials"]["password"] = json!("wrong");
+    body["credentialDetails"]["skipTestConnection"] = json!(true);
+    assert_eq!(site.post("/connections", body.clone()).await.status, 201);
+    site.control(Method::POST, "/world", Some(json!({ "gateway": "Unreachable" }))).await;
+    assert_eq!(site.order(&format!("/gateways/{gateway}/checkStatus")).await.body["status"], "Offline");
+    let test = site.order(&format!("/connections/{}/testConnection", created.id())).await;
+    assert_eq!(test.body["status"], "Offline");
+}
+
+#[tokio::test]
+async fn what_a_connection_cannot_be() {
+    let site = Site::new().await;
+    let credentials = |value: Value| with("/credentialDetails/credentials", value);
+    let cases = [
+        (with("/connectivityType", Value::Null), "InvalidParameter"),
+        (with("/connectivityType", json!("OnPremisesGateway")), "UnsupportedConnectivityTypeInput"),
+        (with("/displayName", Value::Null), "InvalidParameter"),
+        (with("/displayName", json!("x".repeat(201))), "InvalidParameter"),
+        (with("/connectionDetails/creationMethod", Value::Null), "InvalidParameter"),
+        (with("/connectionDetails/creationMethod", json!("AzureSqlMI")), "InvalidConnectionDetails"),
+        (with("/connectionDetails/type", json!("AzureSqlMi")), "InvalidConnectionDetails"),
+        (with("/connectionDetails/parameters/0/dataType", json!("Number")), "InvalidConnectionDetails"),
+        (with("/connectionDetails/parameters/0/name", json!("Server")), "InvalidConnectionDetails"),
+        (with("/connectionDetails/parameters/1/value", json!("")), "InvalidConnectionDetails"),
+        (with("/connectionDetails/parameters/1/value", json!(1)), "InvalidConnectionDetails"),
+        (with("/connectionDetails/parameters", json!([])), "InvalidConnectionDetails"),
+        (with("/connectionDetails/path", json!("a;b")), "InvalidInput"),
+        (with("/privacyLevel", json!("Secret")), "UnsupportedPrivacyLevelInput"),
+        (with("/credentialDetails/connectionEncryption", json!("Any")), "UnsupportedConnectionEncryptionInput"),
+        (with("/credentialDetails/singleSignOnType", json!("Kerberos")), "UnsupportedSingleSignOnTypeInput"),
+        (with("/credentialDetails/skipTestConnection", json!(true)), "SkipTestConnectionNotSupported"),
+        (with("/credentialDetails/credentials/password", Value::Null), "InvalidParameter"),
+        (with("/credentialDetails/credentials/servicePrincipalSecret", json!("s")), "InvalidCredentialDetails"),
+        (credentials(json!({ "credentialType": "WorkspaceIdentity" })), "UnsupportedCredentialType"),
+        (credentials(json!({ "credentialType": "OAuth2" })), "UnsupportedCredentialType"),
+        (
+            credentials(
+                json!({ "credentialType": "Basic", "username": "u", "passwordReference": { "connectionId": Uuid::new_v4(), "secretName": "s" } }),
+            ),
+            "InvalidCredentialDetails",
+        ),
+        (
+            credentials(
+                json!({ "credentialType": "ServicePrincipal", "tenantId": Uuid::new_v4(), "servicePrincipalClientId": Uuid::new_v4(), "servicePrincipalSecret": "s" }),
+            ),
+            "IncorrectCredentials",
+        ),
+    ];
+    for (body, code) in cases {
+        let answer = site.post("/connections", body.clone()).await;
+        assert_eq!((answer.status, answer.body["errorCode"].as_str()), (400, Some(code)), "{body:#} {}", answer.text);
+    }
+    assert_eq!(site.get("/connections").await.body["value"], json!([]));
+    site.order("/connections").await.is(400, "InvalidInput");
+}
+
+#[tokio::test]
+async fn names_are_unique_in_the_tenant() {
+    let site = Site::new().await;
+    site.create_connection().await;
+    site.post("/connections", connection("SALES-MI")).await.is(409, "DuplicateConnectionName");
+    // Also for somebody who cannot see the other one.
+    let stranger = site.token_of(site.identity());
+    let body = Some(connection("sales-mi"));
+    site.call_as(&stranger, Method::POST, "/connections", body).await.is(409, "DuplicateConnectionName");
+}
+
+#[tokio::test]
+async fn a_password_is_rotated_only_to_one_that_works() {
+    let site = Site::new().await;
+    let path = format!("/connections/{}", site.create_connection().await);
+    let rotate = |password: &str| json!({ "connectivityType": "ShareableCloud", "credentialDetails": { "credentials": { "credentialType": "Basic", "username": "fabric_login", "password": password } } });
+    site.source.change(|state| state.password = "new".to_owned());
+    let test = format!("{path}/testConnection");
+    let offline = site.order(&test).await;
+    assert_eq!(
+        (&offline.body["status"], &offline.body["errors"][0]["errorCode"]),
+        (&json!("Offline"), &json!("IncorrectCredentials"))
+    );
+    site.patch(&path, rotate("other")).await.is(400, "IncorrectCredentials");
+    assert_eq!(site.patch(&path, rotate("new")).await.status, 200);
+    assert_eq!(site.order(&test).await.body, json!({ "status": "Online", "errors": [] }));
+    let kind = json!({ "connectivityType": "ShareableCloud", "credentialDetails": { "credentials": { "credentialType": "ServicePrincipal", "tenantId": Uuid::nil(), "servicePrincipalClientId": Uuid::nil(), "servicePrincipalSecret": "s" } } });
+    site.patch(&path, kind).await.is(400, "CannotUpdateCredentialType");
+}
+
+#[tokio::test]
+async fn connection_roles() {
+    let site = Site::new().await;
+    let path = format!("/connections/{}", site.create_connection().await);
+    let roles = format!("{path}/roleAssignments");
+    let body = json!({ "principal": { "id": site.identity(), "type": "ServicePrincipal" }, "role": "User" });
+    let stranger = site.token_of(site.identity());
+    site.call_as(&stranger, Method::GET, &path, None).await.is(404, "EntityNotFound");
+    let added = site.post(&roles, body.clone()).await;
+    assert_eq!((added.status, &added.body["id"]), (201, &json!(site.identity())));
+    assert!(added.headers.contains_key("location"));
+    site.post(&roles, body).await.is(409, "ConnectionRoleAssignmentAlreadyExists");
+    assert_eq!(site.call_as(&stranger, Method::GET, &path, None).await.status, 200);
+    site.call_as(&stranger, Method::DELETE, &path, None).await.is(403, "InsufficientPermissionsToManageConnection");
+    let unknown = json!({ "principal": { "id": Uuid::new_v4(), "type": "User" }, "role": "User" });
+    let answer = site.post(&roles, unknown).await;
+    answer.is(400, "UnknownError");
+    assert_eq!(answer.body["moreDetails"], json!([]));
+    let own = format!("{roles}/{}", site.identity());
+    assert_eq!(site.patch(&own, json!({ "role": "UserWithReshare" })).await.body["role"], "UserWithReshare");
+    assert_eq!(site.get(&own).await.body["role"], "UserWithReshare");
+    let owner = format!("{roles}/{}", Scenario::default().application().unwrap().id);
+    site.delete(&owner).await.is(400, "BadRequest");
+    assert_eq!(site.delete(&own).await.status, 200);
+    assert_eq!(site.get(&roles).await.body["value"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn supported_types_are_the_live_rows() {
+    let site = Site::new().await;
+    let answer = site.get("/connections/supportedConnectionTypes?showAllCreationMethods=true").await;
+    let row = &answer.body["value"][0];
+    assert_eq!(row["creationMethods"][0]["name"], "AzureSqlMI.Database");
+    assert_eq!(row["supportedCredentialTypes"], json!(["Basic", "OAuth2", "ServicePrincipal"]));
+    assert_eq!(row["supportsSkipTestConnection"], false);
+    site.get(&format!("/connections/supportedConnectionTypes?gatewayId={}", Uuid::new_v4()))
+        .await
+        .is(404, "EntityNotFound");
+    assert_eq!(site.get("/gateways").await.body, json!({ "value": [] }));
+}

@@ -1,0 +1,204 @@
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fake::PASSWORD;
+use crate::site::{Site, connection};
+
+async fn plant(site: &Site, fault: Value) {
+    let answer = site.control(Method::POST, "/faults", Some(fault)).await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn the_journal_has_every_call_and_no_secret() {
+    let site = Site::new().await;
+    site.create_connection().await;
+    let mut wrong = connection("second");
+    wrong["credentialDetails"]["credentials"]["password"] = json!("guess-me");
+    site.post("/connections", wrong).await;
+    let journal = site.control(Method::GET, "/requests", None).await;
+    let entries = journal.body.as_array().unwrap();
+    assert_eq!(entries.iter().map(|entry| entry["index"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!((&entries[0]["channel"], &entries[0]["method"]), (&json!("token"), &json!("POST")));
+    assert_eq!((&entries[1]["channel"], &entries[1]["path"]), (&json!("rest"), &json!("/v1/connections")));
+    assert_eq!((&entries[1]["status"], &entries[2]["status"]), (&json!(201), &json!(400)));
+    assert!(entries[1]["ms"].is_f64() && entries[1]["connection"] == 1);
+    assert!(entries[1]["body"].as_str().unwrap().contains(r#""password":"***""#));
+    for secret in [PASSWORD, "guess-me", site.ready.entra.client_secret.as_str(), site.token.as_str(), "Bearer "] {
+        assert!(!journal.text.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_planted_answer_comes_instead_and_nothing_is_done() {
+    let site = Site::new().await;
+    let fault = json!({
+        "match": { "channel": "rest", "method": "POST", "path": "/connections$" },
+        "effect": { "status": 429, "headers": { "Retry-After": "35" }, "body": { "errorCode": "RequestBlocked", "message": "later" } },
+    });
+    plant(&site, fault).await;
+    let url = format!("{}/v1/connections", site.ready.fabric.endpoint);
+    let send = || site.http.post(&url).bearer_auth(&site.token).json(&connection("c")).send();
+    let blocked = send().await.unwrap();
+    assert_eq!((blocked.status().as_u16(), blocked.headers()["retry-after"].to_str().unwrap()), (429, "35"));
+    assert_eq!(site.get("/connections").await.body["value"], json!([]));
+    assert_eq!(send().await.unwrap().status(), 201);
+}
+
+#[tokio::test]
+async fn a_reset_strikes_before_or_after_the_effect() {
+    let site = Site::new().await;
+    let url = format!("{}/v1/connections", site.ready.fabric.endpoint);
+    for (when, exist) in [("before", 0), ("after", 1)] {
+        let index = site.control(Method::GET, "/requests", None).await.body.as_array().unwrap().len();
+        plant(&site, json!({ "match": { "index": index }, "effect": { "reset": when } })).await;
+        let answer = site.http.post(&url).bearer_auth(&site.token).json(&connection("c")).send().await;
+        assert!(answer.is_err(), "{when}");
+        let journal = site.control(Method::GET, "/requests", None).await;
+        assert!(journal.body[index]["error"].as_str().unwrap().contains("cut"));
+        assert_eq!(site.get("/connections").await.body["value"].as_array().unwrap().len(), exist);
+    }
+}
+
+#[tokio::test]
+async fn a_delay_delays_and_faults_can_be_cleared() {
+    let site = Site::new().await;
+    plant(&site, json!({ "match": { "path": "/workspaces" }, "count": 0, "effect": { "delay_ms": 80 } })).await;
+    let started = Instant::now();
+    assert_eq!(site.get("/workspaces").await.status, 200);
+    assert!(started.elapsed() >= Duration::from_millis(80));
+    assert_eq!(site.control(Method::DELETE, "/faults", None).await.status, 204);
+    let started = Instant::now();
+    site.get("/workspaces").await;
+    assert!(started.elapsed() < Duration::from_millis(80));
+}
+
+#[tokio::test]
+async fn a_token_fault_shows_as_entra_would() {
+    let site = Site::new().await;
+    plant(&site, json!({ "match": { "channel": "token" }, "effect": { "status": 503 } })).await;
+    assert_eq!(site.ask_token("https://api.fabric.microsoft.com/.default").await.status, 503);
+    assert_eq!(site.ask_token("https://api.fabric.microsoft.com/.default").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_refused_with_a_reason() {
+    let site = Site::new().await;
+    let cases = [
+        ("/faults", json!({ "effect": { "explode": true } }), ""),
+        ("/faults", json!({ "match": { "path": "(" }, "effect": { "status": 500 } }), "regex"),
+        ("/faults", json!({ "match": { "chanel": "rest" }, "effect": { "status": 500 } }), "chanel"),
+        (
+            "/faults",
+            json!({ "match": { "channel": "rest" }, "effect": { "sql_error": { "number": 1205, "severity": 13 } } }),
+            "sql_error",
+        ),
+        ("/faults", json!({ "effect": { "status": 99 } }), "99"),
+        ("/world", json!({ "capacity_state": "Paused" }), "Inactive"),
+        ("/world", json!({ "weather": "rain" }), "weather"),
+        ("/clock", json!({ "advance_s": -1 }), "from 0"),
+        ("/clock", json!({ "advance": 1 }), "advance_s"),
+    ];
+    for (path, body, reason) in cases {
+        let answer = site.control(Method::POST, path, Some(body.clone())).await;
+        assert_eq!(answer.status, 400, "{path} {body}");
+        assert!(answer.body["error"].as_str().unwrap().contains(reason), "{path} {body} {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn state_is_the_contract_and_reset_brings_it_back() {
+    let site = Site::new().await;
+    let before = site.control(Method::GET, "/state", None).await.body;
+    assert_eq!(before["fabric"]["mirrored_databases"], json!([]));
+    assert_eq!(before["fabric"]["workspaces"][0]["role_assignments"][0]["role"], "Admin");
+    site.control(Method::POST, "/world", Some(json!({ "documentation": "2025-05" }))).await;
+    site.control(Method::POST, "/world", Some(json!({ "documentation": "either" }))).await;
+    let mirror = site.start_mirror().await;
+    let clock = site.control(Method::POST, "/clock", Some(json!({ "advance_s": 60 }))).await;
+    assert!(clock.body["elapsed_s"].as_f64().unwrap() >= 120.0);
+    let state = site.control(Method::GET, "/state", None).await.body;
+    let mirrored = &state["fabric"]["mirrored_databases"][0];
+    assert_eq!((&mirrored["status"], &mirrored["display_name"]), (&json!("Running"), &json!("Sales")));
+    assert_eq!(mirrored["tables"][1], json!({ "schema": "dbo", "name": "Orders", "status": "Replicating", "rows": 5 }));
+    assert_eq!(state["fabric"]["connections"][0]["type"], "AzureSqlMI");
+    assert_eq!(state["sql"]["logins"][0]["type"], "S");
+
+    site.control(Method::POST, "/world", Some(json!({ "capacity_state": "Inactive" }))).await;
+    assert_eq!(site.control(Method::POST, "/reset", None).await.status, 204);
+    assert_eq!(site.control(Method::GET, "/state", None).await.body, before);
+    assert_eq!(site.control(Method::GET, "/requests", None).await.body, json!([]));
+    assert_eq!(site.control(Method::GET, "/world", None).await.body["capacity_state"], "Active");
+    site.get(&mirror).await.is(404, "ItemNotFound");
+}
+
+#[tokio::test]
+async fn the_monitor_page_shows_everything_and_escapes_it() {
+    let site = Site::new().await;
+    let mirror = site.start_mirror().await;
+    site.pass(60);
+    site.patch(&mirror, json!({ "displayName": "<Sales & Co>" })).await;
+    let page = site.control(Method::GET, "/", None).await.text;
+    for wanted in [
+        "&lt;Sales &amp; Co&gt;",
+        "dbo.Orders",
+        "Replicating",
+        "&lt;sqladmin&gt;",
+        "startMirroring",
+        "http-equiv=refresh",
+    ] {
+        assert!(page.contains(wanted), "{wanted}\n{page}");
+    }
+    assert!(!page.contains("<Sales"));
+}
+
+#[tokio::test]
+async fn the_ready_file_leads_everywhere() {
+    let site = Site::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ready.json");
+    site.emulator.write_ready_file(&path).unwrap();
+    let ready: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for pointer in [
+        "/sql/server",
+        "/sql/host",
+        "/sql/port",
+        "/sql/username",
+        "/sql/password",
+        "/fabric/endpoint",
+        "/entra/authority_host",
+        "/entra/tenant_id",
+        "/entra/client_id",
+        "/entra/client_secret",
+        "/scenario/workspace_id",
+        "/scenario/capacity_id",
+        "/scenario/database",
+        "/scenario/instance_identity_object_id",
+        "/control/url",
+        "/ca_certificate_file",
+        "/pid",
+    ] {
+        assert!(ready.pointer(pointer).is_some(), "{pointer}");
+    }
+    assert_eq!(ready["sql"]["server"], "localhost,50123");
+    let ca = std::fs::read(ready["ca_certificate_file"].as_str().unwrap()).unwrap();
+    let ca = reqwest::Certificate::from_pem(&ca).unwrap();
+    let port = site.ready.fabric.endpoint.rsplit(':').next().unwrap();
+    // Every name of the certificate, over HTTP/1.1 and HTTP/2.
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    for http1 in [true, false] {
+        let client = reqwest::Client::builder().tls_certs_only([ca.clone()]).no_proxy();
+        let client = if http1 { client.http1_only() } else { client.http2_prior_knowledge() }.build().unwrap();
+        for host in ["localhost", "127.0.0.1", "[::1]"].into_iter().filter(|host| has_v6 || *host != "[::1]") {
+            let answer = client
+                .get(format!("https://{host}:{port}/v1/workspaces"))
+                .bearer_auth(&site.token)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200, "{host}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP side of the emulator, in process, over real TLS on loopback, with a source that is a fake: no SQL here.
+//! Every answer is checked against Microsoft's published description of the API where that is at hand ([`spec`]).
+
+mod connections;
+mod control;
+mod entra;
+mod fake;
+mod items;
+mod mirroring;
+mod site;
+mod spec;
+mod workspaces;
