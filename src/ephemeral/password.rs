@@ -165,11 +165,17 @@ mod tests {
     #[test]
     fn the_derivation_is_frozen() {
         for (seed, context, version, length, password) in [
-            ("correct horse battery staple", "sales/fabric_login", 1, 32, ""),
-            ("correct horse battery staple", "sales/fabric_login", 2, 32, ""),
-            ("correct horse battery staple", "inventory/fabric_login", 1, 32, ""),
-            ("ein Saatkorn aus Zürich 🌱", "sales/fabric_login", 1, 12, ""),
-            ("correct horse battery staple", "", 0, 128, ""),
+            ("correct horse battery staple", "sales/fabric_login", 1, 32, "JO4p8ifYuWDiUni-FaivmCdYu7NrX6uh"),
+            ("correct horse battery staple", "sales/fabric_login", 2, 32, "MJZFFuZaL-oSyorCPImKxYo9o2z0BKJj"),
+            ("correct horse battery staple", "inventory/fabric_login", 1, 32, "XTWD5iKHS0T-IkIJo2KFav20uN7SufK4"),
+            ("ein Saatkorn aus Zürich 🌱", "sales/fabric_login", 1, 12, "6NJOl-iOnZSh"),
+            (
+                "correct horse battery staple",
+                "",
+                0,
+                128,
+                "oFJ6tWfk6bWi6HYEm9Y2OgaaOddceeKp4Fjxrrrixkf9fBIMNoqqjODzfr4pwrZKutgyA8AucbgVmhMOpXiwwc9A8ixhPvWMpVLhSToaIH4Obd_jHtW1jh9SZbLnwHwn",
+            ),
         ] {
             assert_eq!(derived(seed, context, version, length), password, "{seed} {context} {version} {length}");
         }

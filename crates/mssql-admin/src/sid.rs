@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn the_derivation_is_frozen() {
         for (server, login, sid) in [
-            ("mi.abc123.database.windows.net", "fabric_login", ""),
-            ("mi.public.abc123.database.windows.net,3342", "fabric_login", ""),
-            ("mi.abc123.database.windows.net", "Fabric_Login", ""),
-            ("localhost,50123", "имя", ""),
+            ("mi.abc123.database.windows.net", "fabric_login", "0x7E3A719177D95B8F9C358A72232D91C9"),
+            ("mi.public.abc123.database.windows.net,3342", "fabric_login", "0x7E3A719177D95B8F9C358A72232D91C9"),
+            ("mi.abc123.database.windows.net", "Fabric_Login", "0x475E7483C49E5CB48F1021C010A8087D"),
+            ("localhost,50123", "имя", "0x7236E91F7F4C57988BFB052B03EF3B68"),
         ] {
             assert_eq!(Sid::derived(&server.parse().unwrap(), login).to_string(), sid, "{server} {login}");
         }
