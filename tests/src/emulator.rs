@@ -77,11 +77,15 @@ pub struct Options {
     /// How many times as fast as real its clock runs.
     pub time_scale: u32,
     pub breaks: Vec<&'static str>,
+    /// A scenario file, instead of the default.
+    pub scenario: Option<String>,
+    /// The emulator outlives this process.
+    pub detached: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { time_scale: 200, breaks: Vec::new() }
+        Self { time_scale: 60, breaks: Vec::new(), scenario: None, detached: false }
     }
 }
 
@@ -90,8 +94,19 @@ impl Emulator {
     pub async fn start(binaries: &Binaries, folder: &Path, options: &Options) -> Result<Self> {
         let ready_file = folder.join("emulator.json");
         let log = std::fs::File::create(folder.join("emulator.log"))?;
-        let mut command = Command::new(&binaries.emulator);
+        let mut command = if options.detached {
+            // The emulator ends with its parent, unless that is the first process.
+            let mut command = Command::new("setsid");
+            command.arg("--fork").arg(&binaries.emulator);
+            command
+        } else {
+            Command::new(&binaries.emulator)
+        };
         command.arg("--ready-file").arg(&ready_file).args(["--time-scale", &options.time_scale.to_string()]);
+        if let Some(scenario) = &options.scenario {
+            std::fs::write(folder.join("scenario.json"), scenario)?;
+            command.arg("--scenario").arg(folder.join("scenario.json"));
+        }
         for step in &options.breaks {
             command.args(["--break", step]);
         }
@@ -104,7 +119,7 @@ impl Emulator {
             .map_err(|error| format!("{}: {error}", binaries.emulator.display()))?;
         let limit = Instant::now() + Duration::from_secs(20);
         while !ready_file.is_file() {
-            if let Some(status) = child.try_wait()? {
+            if let Some(status) = child.try_wait()?.filter(|status| !(options.detached && status.success())) {
                 let said = std::fs::read_to_string(folder.join("emulator.log")).unwrap_or_default();
                 fail!("the emulator ended at its start ({status}): {said}");
             }

@@ -116,6 +116,11 @@ impl Run {
         self.environment.insert(variable.to_owned(), value.to_owned());
     }
 
+    /// What the CLI is run with, besides the machine's own variables.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub fn variable(&self, name: &str) -> &str {
         self.environment.get(name).map_or("", String::as_str)
     }
