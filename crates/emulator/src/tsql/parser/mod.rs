@@ -19,7 +19,12 @@ use super::ast::{ObjectName, Statement, TypeName};
 use super::lexer::{Kind, Token, tokens};
 
 /// Deepest nesting of parentheses, blocks and subqueries; the server's own limit is error 191 as well.
-const DEEPEST: usize = 48;
+///
+/// A caller needs [`STACK`] bytes of stack for it in a build without optimisation.
+const DEEPEST: usize = 64;
+
+/// Stack that parsing and running the deepest text needs.
+pub const STACK: usize = 32 << 20;
 /// Most operators in one chain.
 const LONGEST_CHAIN: usize = 400;
 

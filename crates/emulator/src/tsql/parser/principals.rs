@@ -39,6 +39,7 @@ impl Parser<'_> {
         let mut object_id = None;
         let mut options = Vec::new();
         if self.eat("WITH") {
+            let start = self.at;
             self.list(|p| {
                 if p.eat("OBJECT_ID") {
                     p.expect("=")?;
@@ -48,6 +49,12 @@ impl Parser<'_> {
                 }
                 Ok(())
             })?;
+            // SID and TYPE only together, and each once.
+            let sids = options.iter().filter(|o| matches!(o, LoginOption::Sid(_))).count();
+            let types = options.iter().filter(|o| matches!(o, LoginOption::Type(_))).count();
+            if sids != types || sids > 1 {
+                return Err(self.unexpected_at(start));
+            }
         }
         Ok(StatementKind::CreateLogin { name, source: LoginSource::External { object_id, options } })
     }

@@ -452,6 +452,9 @@ impl Parser<'_> {
     fn table_function(&mut self, name: ObjectName) -> Parsed<TableSource> {
         self.expect("(")?;
         let mut arguments = Vec::new();
+        if self.sees(")") && name.name.eq_ignore_ascii_case("OPENJSON") {
+            return Err(self.unexpected());
+        }
         if !self.sees(")") {
             let upper = name.name.to_ascii_uppercase();
             if ["PREDICT", "CHANGETABLE", "AI_GENERATE_CHUNKS", "VECTOR_SEARCH", "OPENJSON"].contains(&upper.as_str()) {

@@ -313,7 +313,7 @@ impl Parser<'_> {
 
     pub(super) fn use_database(&mut self) -> Parsed<StatementKind> {
         self.expect("USE")?;
-        if self.sees("FEDERATION") {
+        if self.sees("FEDERATION") && (self.name_at(1) || self.sees_at(1, "ROOT")) {
             self.advance();
             let root = self.eat("ROOT");
             if !root {

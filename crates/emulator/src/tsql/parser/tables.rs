@@ -1,9 +1,8 @@
 //! CREATE, ALTER and DROP: which grammar follows, and that of tables, indexes and views.
 
 use super::super::ast::{
-    ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, StatementKind, TableChange, TableElement,
+    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, TableChange, TableElement,
 };
-use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -655,6 +654,10 @@ impl Parser<'_> {
         if !self.at_end() || start != 0 {
             return Err(self.unexpected());
         }
+        let ordered_without_top = !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body);
+        if ordered_without_top || name.name.starts_with('#') || ties_without_order(&query) {
+            return Err(self.unexpected_at(start)); // 1033, 4103, 1062
+        }
         if query.outside.is_some() {
             return Ok(StatementKind::Outside("a view with FOR XML or FOR JSON".to_owned()));
         }
@@ -662,14 +665,23 @@ impl Parser<'_> {
     }
 }
 
-/// What the grammar refuses about columns together: none at all, DEFAULT WITH VALUES, two identities.
+fn has_top(body: &SetExpression) -> bool {
+    matches!(body, SetExpression::Select(select) if select.top.is_some())
+}
+
+/// TOP … WITH TIES without ORDER BY, and a share beyond 0 to 100 per cent.
+fn ties_without_order(query: &Query) -> bool {
+    let SetExpression::Select(select) = &query.body else { return false };
+    let Some(top) = &select.top else { return false };
+    let share_ok = match &top.count {
+        Expr::Integer(share) => (0..=100).contains(share),
+        Expr::Negate(_) => false,
+        _ => true,
+    };
+    (top.with_ties && query.order_by.is_empty()) || (top.percent && !share_ok)
+}
+
+/// A table has elements, separated by single commas.
 fn check_columns(parser: &Parser<'_>, elements: &[TableElement]) -> Parsed<()> {
-    let is_column = |element: &TableElement| matches!(element, TableElement::Column(_));
-    if elements.is_empty() || (parser.kind() == Some(Kind::Sign) && parser.sees(",")) {
-        return Err(parser.unexpected());
-    }
-    if elements.iter().all(|element| !is_column(element) && matches!(element, TableElement::Outside(_))) {
-        return Ok(());
-    }
-    Ok(())
+    if elements.is_empty() || parser.sees(",") { Err(parser.unexpected()) } else { Ok(()) }
 }
