@@ -102,3 +102,37 @@ pub struct SourceColumn {
     /// A CLR type.
     pub assembly_type: bool,
 }
+
+/// What the instance asks of Entra: names for `FROM EXTERNAL PROVIDER`, and whom a token was issued to.
+pub trait Directory: Send + Sync + 'static {
+    fn principals(&self) -> Vec<DirectoryPrincipal>;
+
+    /// The subject of an access token for `https://database.windows.net/`; `None` when it is not valid now.
+    fn verify(&self, token: &str) -> Option<TokenSubject>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryPrincipal {
+    /// User principal name of a user, display name of anything else.
+    pub name: String,
+    pub object_id: uuid::Uuid,
+    /// What the server keeps as SID: the client id of an application, the object id of anything else.
+    pub sid: uuid::Uuid,
+    pub kind: PrincipalKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrincipalKind {
+    User,
+    Group,
+    Application,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSubject {
+    pub name: String,
+    /// As [`DirectoryPrincipal::sid`].
+    pub sid: uuid::Uuid,
+    /// Object ids of the groups it is in.
+    pub groups: Vec<uuid::Uuid>,
+}

@@ -1,1 +1,149 @@
+//! The Managed Instance: principals, permissions, databases, rows. Knows neither TDS nor HTTP.
 //!
+//! Read [`state`] for what it is, [`access`] for who may do what, [`session`] for how a batch runs, [`query`] for how a
+//! SELECT becomes SQLite's. Facts come from Microsoft's documentation as gathered in the project's notes; where a number or
+//! rule is not documented, the comment beside it says so.
+
+mod access;
+mod catalog;
+mod databases;
+mod errors;
+mod execute;
+mod functions;
+mod grants;
+mod logins;
+mod moments;
+mod permissions;
+mod procedures;
+mod query;
+mod rows;
+mod security_functions;
+mod session;
+mod source;
+mod state;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod types;
+mod users;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::engine::{Cancel, Message, Outcome, Request, Session};
+use crate::source::{Directory, InstanceConfig};
+use crate::world::World;
+use state::State;
+use store::Store;
+
+/// An instance; sessions are opened by [`crate::engine::Engine`], mirroring looks at it through [`crate::source::Source`].
+pub struct Instance {
+    config: InstanceConfig,
+    ids: Arc<InstanceIds>,
+    world: World,
+    clock: Arc<Clock>,
+    directory: Arc<dyn Directory>,
+    shared: Mutex<Shared>,
+    /// Signalled whenever a transaction ends.
+    freed: Condvar,
+    /// For the sessions the instance hands out.
+    this: std::sync::Weak<Self>,
+}
+
+pub struct InstanceIds {
+    pub identity_client: Uuid,
+    pub identity_object: Uuid,
+    pub tenant: Uuid,
+}
+
+struct Shared {
+    committed: Arc<State>,
+    /// The session whose transaction has changed something, and the state as it sees it.
+    owner: Option<(u16, Arc<State>)>,
+    store: Store,
+    sessions: BTreeMap<u16, OpenSession>,
+    next_transaction: u64,
+}
+
+struct OpenSession {
+    info: SessionInfo,
+    killed: Arc<AtomicBool>,
+}
+
+/// A row of `sys.dm_exec_sessions`.
+#[derive(Debug, Clone)]
+pub struct SessionInfo {
+    pub id: u16,
+    pub login: i32,
+    pub since: Timestamp,
+    pub host: String,
+    pub program: String,
+    pub library: String,
+    pub database: i32,
+    pub transactions: i32,
+}
+
+impl Instance {
+    /// Makes the instance and runs the databases' scripts.
+    ///
+    /// # Errors
+    /// What a script was answered.
+    pub fn new(config: InstanceConfig, world: World, clock: Arc<Clock>, directory: Arc<dyn Directory>) -> Result<Arc<Self>, Message> {
+        let ids = Arc::new(InstanceIds {
+            identity_client: config.identity_client_id,
+            identity_object: config.identity_object_id,
+            tenant: config.tenant_id,
+        });
+        let shared = Mutex::new(Self::beginning(&config, &clock)?);
+        let instance = Arc::new_cyclic(|this| Self { config, ids, world, clock, directory, shared, freed: Condvar::new(), this: this.clone() });
+        instance.run_scripts()?;
+        Ok(instance)
+    }
+
+    fn beginning(config: &InstanceConfig, clock: &Clock) -> Result<Shared, Message> {
+        let mut state = databases::initial_state(config, clock.now());
+        let owner = state.login(&config.administrator).map(|l| l.sid.clone()).unwrap_or_default();
+        for (id, database) in (5..).zip(&config.databases) {
+            state.databases.insert(id, Arc::new(databases::new_database(id, &database.name, owner.clone(), clock.now())));
+        }
+        Ok(Shared { committed: Arc::new(state), owner: None, store: Store::new()?, sessions: BTreeMap::new(), next_transaction: 1 })
+    }
+
+    fn run_scripts(&self) -> Result<(), Message> {
+        for database in &self.config.databases {
+            let login = self.lock().committed.login(&self.config.administrator).map_or(0, |l| l.id);
+            let mut session = self.open(login, &database.name, "", "setup", "")?;
+            let mut failed = None;
+            let request = Request::Text { text: database.script.clone(), parameters: Vec::new() };
+            session.execute(request, &Cancel::default(), &mut |outcome| {
+                if let Outcome::Message(message) = outcome {
+                    if message.class > 10 {
+                        failed.get_or_insert(message);
+                    }
+                }
+            });
+            if let Some(message) = failed {
+                return Err(message);
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic in another session must not take the instance with it: state is only replaced whole.
+        self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    fn directory(&self) -> &dyn Directory {
+        &*self.directory
+    }
+    fn ids(&self) -> &InstanceIds {
+        &self.ids
+    }
+}

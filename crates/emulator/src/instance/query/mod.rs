@@ -1,0 +1,572 @@
+//! From a parsed query to SQLite text: names are resolved, types inferred, permissions collected.
+//!
+//! Every source gets an alias of ours and every column a number, so the text holds none of the user's names. SQLite has
+//! no APPLY, no TOP, no typed results; the rest of the distance is in [`expressions`] and [`calls`].
+
+mod calls;
+mod expressions;
+mod sources;
+
+pub use expressions::{collation, known_collation};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::access::{Target, Token};
+use super::errors;
+use super::functions::Ambient;
+use super::permissions::Class;
+use super::state::{Database, State, same_name};
+use super::store::Store;
+use super::types;
+use crate::engine::{Column, Message};
+use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
+use crate::value::{SqlType, Value};
+
+/// SQLite text and what its columns are.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    pub sql: String,
+    pub columns: Vec<Column>,
+    /// `SELECT @v = …`: which variable each column goes to.
+    pub assigns: Vec<Option<(String, SqlType)>>,
+}
+
+/// A scalar expression in SQLite's words.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    pub sql: String,
+    pub sql_type: SqlType,
+    pub nullable: bool,
+    /// Name a result column takes from it.
+    pub name: String,
+    pub identity: bool,
+    /// An explicit or a column's own collation, ours by name.
+    pub collation: Option<&'static str>,
+    /// The literal NULL takes any type.
+    pub is_null: bool,
+}
+
+impl Bound {
+    fn new(sql: String, sql_type: SqlType, nullable: bool) -> Self {
+        Self { sql, sql_type, nullable, name: String::new(), identity: false, collation: None, is_null: false }
+    }
+    fn collate(&self) -> &'static str {
+        self.collation.unwrap_or("CI_AS")
+    }
+    /// With its collation where SQLite would compare, group or sort it.
+    fn sorted(&self) -> String {
+        if types::is_text(self.sql_type) { format!("({} COLLATE {})", self.sql, self.collate()) } else { self.sql.clone() }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct SourceColumn {
+    name: String,
+    sql: String,
+    sql_type: SqlType,
+    nullable: bool,
+    identity: bool,
+    collation: Option<&'static str>,
+    /// Object and column id, for permissions.
+    of: Option<(i32, i32, i32)>,
+    /// A computed column's expression, bound where it is used.
+    computed: Option<Expr>,
+}
+
+#[derive(Debug, Clone)]
+struct Source {
+    /// What qualifies its columns: alias, else table name.
+    name: String,
+    schema: Option<String>,
+    alias: String,
+    columns: Vec<SourceColumn>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Scope {
+    sources: Vec<Source>,
+}
+
+#[derive(Debug, Clone)]
+struct CommonTable {
+    name: String,
+    alias: String,
+    columns: Vec<SourceColumn>,
+}
+
+/// Compiles one statement's queries.
+pub struct Binder<'a> {
+    pub state: Arc<State>,
+    pub ambient: &'a Ambient,
+    pub token: Token,
+    pub variables: &'a BTreeMap<String, (SqlType, Value)>,
+    pub store: &'a mut Store,
+    pub binds: Vec<(String, Value)>,
+    scopes: Vec<Scope>,
+    common: Vec<CommonTable>,
+    next_alias: usize,
+    /// SQL of the GROUP BY expressions while a grouped select list is read; `None` outside.
+    grouped: Option<Vec<String>>,
+    in_aggregate: bool,
+    saw_aggregate: bool,
+    /// Inside a view the caller needs no right on what the view reads: ownership chaining.
+    in_view: usize,
+    reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
+    /// Whether rows of user tables are read.
+    pub reads_tables: bool,
+}
+
+impl<'a> Binder<'a> {
+    pub fn new(
+        state: Arc<State>,
+        ambient: &'a Ambient,
+        variables: &'a BTreeMap<String, (SqlType, Value)>,
+        store: &'a mut Store,
+    ) -> Self {
+        let token = state.token(ambient.identity, ambient.database);
+        Self {
+            state,
+            ambient,
+            token,
+            variables,
+            store,
+            binds: Vec::new(),
+            scopes: Vec::new(),
+            common: Vec::new(),
+            next_alias: 0,
+            grouped: None,
+            in_aggregate: false,
+            saw_aggregate: false,
+            in_view: 0,
+            reads: BTreeMap::new(),
+            reads_tables: false,
+        }
+    }
+
+    /// A whole statement's query, permissions checked.
+    pub fn statement(&mut self, query: &Query) -> Result<Compiled, Message> {
+        let compiled = self.query(query)?;
+        self.check_reads()?;
+        Ok(compiled)
+    }
+
+    /// A scalar without any FROM.
+    pub fn scalar(&mut self, expr: &Expr) -> Result<Compiled, Message> {
+        let bound = self.expression(expr)?;
+        self.check_reads()?;
+        let column = column_of(&bound, String::new());
+        Ok(Compiled { sql: format!("SELECT {}", bound.sql), columns: vec![column], assigns: vec![None] })
+    }
+
+    pub fn condition(&mut self, predicate: &ast::Predicate) -> Result<Compiled, Message> {
+        let sql = self.predicate(predicate)?;
+        self.check_reads()?;
+        let column = Column { name: String::new(), sql_type: SqlType::Int, nullable: true, identity: false };
+        Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None] })
+    }
+
+    /// SELECT on every column read: 229, or 230 for a column.
+    pub fn check_reads(&self) -> Result<(), Message> {
+        for ((database, object), columns) in &self.reads {
+            let token = self.state.token(self.ambient.identity, *database);
+            let target = Target::in_database(Class::Object, *database, *object);
+            let whole = self.state.may(&token, target, "SELECT");
+            let denied = self.state.denied_column(&token, target, "SELECT", columns);
+            if denied.is_none() && (whole || !columns.is_empty()) {
+                continue;
+            }
+            let Some(home) = self.state.database(*database) else { continue };
+            let schema = home.schema_name(home.object_schema(*object).unwrap_or(0)).to_owned();
+            let name = home.object_name(*object).unwrap_or("").to_owned();
+            if whole {
+                if let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
+                    let text = format!(
+                        "The SELECT permission was denied on the column '{}' of the object '{name}', database '{}', schema '{schema}'.",
+                        column.name, home.name
+                    );
+                    return Err(Message::new(230, 14, 1, text));
+                }
+            }
+            return Err(errors::object_denied("SELECT", &name, &home.name, &schema));
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self) -> String {
+        self.next_alias += 1;
+        format!("s{}", self.next_alias)
+    }
+
+    /// A named parameter for a value.
+    fn bind(&mut self, name: &str, value: Value) -> String {
+        let name = format!(":{name}");
+        if !self.binds.iter().any(|(known, _)| *known == name) {
+            self.binds.push((name.clone(), value));
+        }
+        name
+    }
+
+    fn query(&mut self, query: &Query) -> Result<Compiled, Message> {
+        if let Some(what) = query.outside {
+            return Err(errors::outside(what));
+        }
+        let outer_common = self.common.len();
+        let mut with = Vec::new();
+        for table in &query.with {
+            let compiled = self.query(&table.query)?;
+            let alias = self.alias();
+            let columns = derived_columns(&alias, &compiled, &table.columns, &table.name)?;
+            with.push(format!("{alias} AS ({})", compiled.sql));
+            self.common.push(CommonTable { name: table.name.clone(), alias, columns });
+        }
+        let compiled = self.body(query);
+        self.common.truncate(outer_common);
+        let mut compiled = compiled?;
+        if !with.is_empty() {
+            compiled.sql = format!("WITH {} {}", with.join(", "), compiled.sql);
+        }
+        Ok(compiled)
+    }
+
+    fn body(&mut self, query: &Query) -> Result<Compiled, Message> {
+        match &query.body {
+            SetExpression::Select(select) => self.select(select, query),
+            combined => {
+                let mut compiled = self.combined(combined)?;
+                let order = self.positional_order(&query.order_by, &compiled.columns)?;
+                compiled.sql = format!("{}{order}{}", compiled.sql, self.page(query)?);
+                Ok(compiled)
+            }
+        }
+    }
+
+    fn combined(&mut self, body: &SetExpression) -> Result<Compiled, Message> {
+        match body {
+            SetExpression::Select(select) => self.select(select, &empty_query()),
+            SetExpression::Query(query) => self.query(query),
+            SetExpression::Combined { operator, left, right } => {
+                let (left, right) = (self.combined(left)?, self.combined(right)?);
+                if left.columns.len() != right.columns.len() {
+                    let text = "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of \
+                                expressions in their target lists.";
+                    return Err(Message::new(205, 16, 1, text));
+                }
+                let columns: Vec<Column> = left
+                    .columns
+                    .iter()
+                    .zip(&right.columns)
+                    .map(|(l, r)| Column {
+                        name: l.name.clone(),
+                        sql_type: types::common(l.sql_type, r.sql_type),
+                        nullable: l.nullable || r.nullable,
+                        identity: false,
+                    })
+                    .collect();
+                let word = match operator {
+                    SetOperator::Union => "UNION",
+                    SetOperator::UnionAll => "UNION ALL",
+                    SetOperator::Except => "EXCEPT",
+                    SetOperator::Intersect => "INTERSECT",
+                };
+                let side = |this: &mut Self, compiled: &Compiled| {
+                    let alias = this.alias();
+                    let items: Vec<String> = compiled
+                        .columns
+                        .iter()
+                        .zip(&columns)
+                        .enumerate()
+                        .map(|(i, (from, to))| {
+                            let sql = expressions::coerced(&format!("{alias}.c{}", i + 1), from.sql_type, to.sql_type);
+                            let collate = if types::is_text(to.sql_type) { " COLLATE CI_AS" } else { "" };
+                            format!("{sql}{collate} AS c{}", i + 1)
+                        })
+                        .collect();
+                    format!("SELECT {} FROM ({}) AS {alias}", items.join(", "), compiled.sql)
+                };
+                let (l, r) = (side(self, &left), side(self, &right));
+                let alias = self.alias();
+                let all: Vec<String> = (1..=columns.len()).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
+                let sql = format!("SELECT {} FROM ({l} {word} {r}) AS {alias}", all.join(", "));
+                let assigns = columns.iter().map(|_| None).collect();
+                Ok(Compiled { sql, columns, assigns })
+            }
+        }
+    }
+
+    /// ORDER BY over a set operation: output names and positions only.
+    fn positional_order(&self, items: &[OrderItem], columns: &[Column]) -> Result<String, Message> {
+        if items.is_empty() {
+            return Ok(String::new());
+        }
+        let parts: Result<Vec<String>, Message> = items
+            .iter()
+            .map(|item| {
+                let position = match &item.value {
+                    Expr::Integer(n) => usize::try_from(*n).ok().filter(|n| (1..=columns.len()).contains(n)),
+                    Expr::Column(name) => columns.iter().position(|c| same_name(&c.name, &name.name)).map(|i| i + 1),
+                    _ => None,
+                };
+                let position = position.ok_or_else(|| {
+                    Message::new(104, 16, 1, "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.")
+                })?;
+                Ok(format!("{position}{}", if item.descending { " DESC" } else { "" }))
+            })
+            .collect();
+        Ok(format!(" ORDER BY {}", parts?.join(", ")))
+    }
+
+    fn select(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
+        if let Some(what) = select.outside {
+            return Err(errors::outside(what));
+        }
+        self.scopes.push(Scope::default());
+        let saved = (self.grouped.take(), std::mem::take(&mut self.in_aggregate), std::mem::take(&mut self.saw_aggregate));
+        let compiled = self.select_in_scope(select, query);
+        (self.grouped, self.in_aggregate, self.saw_aggregate) = saved;
+        self.scopes.pop();
+        compiled
+    }
+
+    fn select_in_scope(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
+        let (from, mut filters) = self.from_clause(&select.from)?;
+        if let Some(filter) = &select.filter {
+            filters.push(self.predicate(filter)?);
+            if std::mem::take(&mut self.saw_aggregate) {
+                return Err(Message::new(147, 15, 1, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference."));
+            }
+        }
+        let groups: Vec<Bound> = select.group_by.iter().map(|g| self.expression(g)).collect::<Result<_, _>>()?;
+        if !groups.is_empty() || select.having.is_some() || select.items.iter().any(|item| has_aggregate(item)) {
+            self.grouped = Some(groups.iter().map(|g| g.sql.clone()).collect());
+        }
+        let mut items: Vec<(Bound, Option<(String, SqlType)>)> = Vec::new();
+        for item in &select.items {
+            self.item(item, &mut items)?;
+        }
+        if items.is_empty() {
+            return Err(Message::new(263, 16, 1, "Must specify table to select from."));
+        }
+        let assigning = items.iter().filter(|(_, assign)| assign.is_some()).count();
+        if assigning > 0 && assigning < items.len() {
+            let text = "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.";
+            return Err(Message::new(141, 15, 1, text));
+        }
+        let having = match &select.having {
+            Some(having) => format!(" HAVING {}", self.predicate(having)?),
+            None => String::new(),
+        };
+        let order = self.order(&query.order_by, &items, select.distinct)?;
+        let list: Vec<String> = items
+            .iter()
+            .enumerate()
+            .map(|(i, (bound, _))| {
+                let sql = if select.distinct { bound.sorted() } else { bound.sql.clone() };
+                format!("{sql} AS c{}", i + 1)
+            })
+            .collect();
+        let distinct = if select.distinct { "DISTINCT " } else { "" };
+        let mut sql = format!("SELECT {distinct}{}", list.join(", "));
+        if !from.is_empty() {
+            sql.push_str(&format!(" FROM {from}"));
+        }
+        if !filters.is_empty() {
+            sql.push_str(&format!(" WHERE {}", filters.join(" AND ")));
+        }
+        if !groups.is_empty() {
+            let by: Vec<String> = groups.iter().map(Bound::sorted).collect();
+            sql.push_str(&format!(" GROUP BY {}", by.join(", ")));
+        } else if select.having.is_some() {
+            // An aggregate over all rows with HAVING: SQLite wants a GROUP BY; a constant is one group.
+            sql.push_str(" GROUP BY NULL");
+        }
+        sql.push_str(&having);
+        let columns: Vec<Column> = items.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
+        sql = self.limited(sql, select, query, &order, columns.len())?;
+        Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect() })
+    }
+
+    /// TOP, or OFFSET and FETCH, with the order.
+    fn limited(&mut self, sql: String, select: &Select, query: &Query, order: &[String], columns: usize) -> Result<String, Message> {
+        let order_sql = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
+        let Some(top) = &select.top else {
+            return Ok(format!("{sql}{order_sql}{}", self.page(query)?));
+        };
+        if top.percent {
+            return match top.count {
+                Expr::Integer(100) => Ok(format!("{sql}{order_sql}")),
+                _ => Err(errors::outside("TOP … PERCENT")),
+            };
+        }
+        if query.offset.is_some() {
+            return Err(Message::new(10741, 15, 1, "A TOP can not be used in the same query or sub-query as a OFFSET."));
+        }
+        let count = self.expression(&top.count)?.sql;
+        if !top.with_ties {
+            return Ok(format!("{sql}{order_sql} LIMIT {count}"));
+        }
+        if order.is_empty() {
+            return Err(Message::new(1062, 15, 1, "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause."));
+        }
+        if select.distinct || self.grouped.is_some() {
+            return Err(errors::outside("WITH TIES together with DISTINCT or GROUP BY"));
+        }
+        let ranked = sql.replacen("SELECT ", &format!("SELECT rank() OVER (ORDER BY {}) AS r0, ", order.join(", ")), 1);
+        let alias = self.alias();
+        let all: Vec<String> = (1..=columns).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
+        Ok(format!("SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0", all.join(", ")))
+    }
+
+    fn page(&mut self, query: &Query) -> Result<String, Message> {
+        let Some(offset) = &query.offset else { return Ok(String::new()) };
+        let offset = self.expression(offset)?.sql;
+        let fetch = match &query.fetch {
+            Some(fetch) => self.expression(fetch)?.sql,
+            None => "-1".to_owned(),
+        };
+        Ok(format!(" LIMIT {fetch} OFFSET {offset}"))
+    }
+
+    fn item(&mut self, item: &SelectItem, items: &mut Vec<(Bound, Option<(String, SqlType)>)>) -> Result<(), Message> {
+        match item {
+            SelectItem::All(qualifier) => {
+                let scope = self.scopes.last().cloned().unwrap_or_default();
+                let before = items.len();
+                for source in &scope.sources {
+                    if qualifier.as_ref().is_some_and(|q| !matches_source(source, &q.name, q.schema.as_deref())) {
+                        continue;
+                    }
+                    for column in &source.columns {
+                        let bound = self.use_column(column)?;
+                        items.push((bound, None));
+                    }
+                }
+                if items.len() == before {
+                    return Err(match qualifier {
+                        Some(q) => Message::new(107, 15, 1, format!("The column prefix '{}' does not match with a table name or alias name used in the query.", q.written())),
+                        None => Message::new(263, 16, 1, "Must specify table to select from."),
+                    });
+                }
+            }
+            SelectItem::Expr { value, alias } => {
+                let mut bound = self.expression(value)?;
+                if let Some(alias) = alias {
+                    bound.name.clone_from(alias);
+                }
+                items.push((bound, None));
+            }
+            SelectItem::Assign { variable, operator, value } => {
+                let Some((sql_type, _)) = self.variables.get(&variable.to_lowercase()) else {
+                    return Err(errors::undeclared(variable));
+                };
+                let value = match operator {
+                    Some(operator) => Expr::Operation {
+                        operator: *operator,
+                        left: Box::new(Expr::Variable(variable.clone())),
+                        right: Box::new(value.clone()),
+                    },
+                    None => value.clone(),
+                };
+                items.push((self.expression(&value)?, Some((variable.to_lowercase(), *sql_type))));
+            }
+        }
+        Ok(())
+    }
+
+    fn order(
+        &mut self,
+        order: &[OrderItem],
+        items: &[(Bound, Option<(String, SqlType)>)],
+        distinct: bool,
+    ) -> Result<Vec<String>, Message> {
+        let mut parts = Vec::new();
+        for item in order {
+            let by_position = match &item.value {
+                Expr::Integer(n) => {
+                    let index = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < items.len());
+                    Some(index.ok_or_else(|| {
+                        Message::new(108, 16, 1, format!("The ORDER BY position number {n} is out of range of the number of items in the select list."))
+                    })?)
+                }
+                Expr::Column(name) if name.schema.is_none() => {
+                    items.iter().position(|(bound, _)| !bound.name.is_empty() && same_name(&bound.name, &name.name))
+                }
+                _ => None,
+            };
+            let sql = match by_position {
+                Some(index) => items[index].0.sorted(),
+                None => {
+                    let bound = self.expression(&item.value)?;
+                    if distinct && !items.iter().any(|(item, _)| item.sql == bound.sql) {
+                        return Err(Message::new(145, 15, 1, "ORDER BY items must appear in the select list if SELECT DISTINCT is specified."));
+                    }
+                    bound.sorted()
+                }
+            };
+            parts.push(format!("{sql}{}", if item.descending { " DESC" } else { "" }));
+        }
+        Ok(parts)
+    }
+
+    pub fn current_database(&self) -> Result<&Arc<Database>, Message> {
+        self.state.database(self.ambient.database).ok_or_else(|| errors::internal("the current database is gone"))
+    }
+}
+
+fn empty_query() -> Query {
+    Query {
+        with: Vec::new(),
+        body: SetExpression::Select(Box::default()),
+        order_by: Vec::new(),
+        offset: None,
+        fetch: None,
+        outside: None,
+    }
+}
+
+fn column_of(bound: &Bound, name: String) -> Column {
+    Column { name, sql_type: bound.sql_type, nullable: bound.nullable, identity: bound.identity }
+}
+
+fn matches_source(source: &Source, name: &str, schema: Option<&str>) -> bool {
+    same_name(&source.name, name)
+        && schema.is_none_or(|schema| source.schema.as_deref().is_some_and(|of| same_name(of, schema)))
+}
+
+/// The columns a derived table, view or CTE shows: named by its list, else by its query. 8155 without a name.
+fn derived_columns(alias: &str, compiled: &Compiled, names: &[String], table: &str) -> Result<Vec<SourceColumn>, Message> {
+    if !names.is_empty() && names.len() != compiled.columns.len() {
+        let (number, word) = if names.len() < compiled.columns.len() { (8158, "more") } else { (8159, "fewer") };
+        let text = format!("'{table}' has {word} columns than were specified in the column list.");
+        return Err(Message::new(number, 16, 1, text));
+    }
+    compiled
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(i, column)| {
+            let name = names.get(i).unwrap_or(&column.name).clone();
+            if name.is_empty() {
+                let text = format!("No column name was specified for column {} of '{table}'.", i + 1);
+                return Err(Message::new(8155, 16, 2, text));
+            }
+            Ok(SourceColumn {
+                name,
+                sql: format!("{alias}.c{}", i + 1),
+                sql_type: column.sql_type,
+                nullable: column.nullable,
+                identity: column.identity,
+                collation: None,
+                of: None,
+                computed: None,
+            })
+        })
+        .collect()
+}
+
+fn has_aggregate(item: &SelectItem) -> bool {
+    match item {
+        SelectItem::All(_) => false,
+        SelectItem::Expr { value, .. } | SelectItem::Assign { value, .. } => calls::contains_aggregate(value),
+    }
+}

@@ -1,0 +1,417 @@
+//! A session: its settings, its transaction, and how one statement gets at the state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::access::Identity;
+use super::errors;
+use super::execute::Run;
+use super::functions::Ambient;
+use super::rows::Variables;
+use super::state::State;
+use super::work::Work;
+use super::{Instance, OpenSession, SessionInfo, Shared};
+use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement};
+
+pub struct InstanceSession {
+    pub instance: Arc<Instance>,
+    pub id: u16,
+    pub login: i32,
+    login_name: String,
+    /// Where the login entered, for reset.
+    home: i32,
+    pub database: i32,
+    pub identities: Vec<Identity>,
+    pub settings: Settings,
+    pub transaction: Option<Transaction>,
+    pub transactions: i32,
+    pub row_count: i64,
+    pub error_number: i32,
+    pub last_identity: Option<i64>,
+    pub caught: Option<Message>,
+    killed: Arc<AtomicBool>,
+    host: Arc<str>,
+    program: Arc<str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub quoted_identifiers: bool,
+    pub no_count: bool,
+    pub xact_abort: bool,
+    pub implicit_transactions: bool,
+    /// −1 waits for ever.
+    pub lock_timeout: i64,
+    pub row_limit: i64,
+    /// Database and table whose identity may be inserted.
+    pub identity_insert: Option<(i32, i32)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { quoted_identifiers: true, no_count: false, xact_abort: false, implicit_transactions: false, lock_timeout: -1, row_limit: 0, identity_insert: None }
+    }
+}
+
+pub struct Transaction {
+    pub id: u64,
+    /// Has changed something: others' changes wait for it.
+    pub owner: bool,
+    pub saves: Vec<(String, Option<Arc<State>>)>,
+}
+
+/// 0 is the number a cancelled statement carries; the wire answers an attention in its own way.
+pub fn cancelled() -> Message {
+    Message::new(0, 11, 0, "Operation cancelled by user.")
+}
+
+impl Instance {
+    pub(super) fn open(&self, login: i32, database: &str, host: &str, program: &str, library: &str) -> Result<InstanceSession, Message> {
+        let instance = self.this.upgrade().ok_or_else(|| errors::internal("the instance is going away"))?;
+        let mut shared = self.lock();
+        let id = (51..u16::MAX).find(|id| !shared.sessions.contains_key(id)).ok_or_else(|| errors::internal("no session id is free"))?;
+        let database = shared.committed.database_named(database).map_or(super::state::MASTER, |d| d.id);
+        let login_name = shared.committed.server_principals.get(&login).map_or_else(String::new, |l| l.name.clone());
+        let killed = Arc::new(AtomicBool::new(false));
+        let info = SessionInfo {
+            id,
+            login,
+            since: self.clock.now(),
+            host: host.to_owned(),
+            program: program.to_owned(),
+            library: library.to_owned(),
+            database,
+            transactions: 0,
+        };
+        shared.sessions.insert(id, OpenSession { info, killed: Arc::clone(&killed) });
+        drop(shared);
+        Ok(InstanceSession {
+            instance,
+            id,
+            login,
+            login_name,
+            home: database,
+            database,
+            identities: vec![Identity::Login(login)],
+            settings: Settings::default(),
+            transaction: None,
+            transactions: 0,
+            row_count: 0,
+            error_number: 0,
+            last_identity: None,
+            caught: None,
+            killed,
+            host: host.into(),
+            program: program.into(),
+        })
+    }
+}
+
+impl InstanceSession {
+    pub fn identity(&self) -> Identity {
+        self.identities.last().copied().unwrap_or(Identity::Login(self.login))
+    }
+
+    /// The state as this session sees it.
+    pub fn state(&self) -> Arc<State> {
+        let shared = self.instance.lock();
+        self.visible(&shared)
+    }
+
+    fn visible(&self, shared: &Shared) -> Arc<State> {
+        match &shared.owner {
+            Some((owner, state)) if *owner == self.id => Arc::clone(state),
+            _ => Arc::clone(&shared.committed),
+        }
+    }
+
+    fn ambient(&self, shared: &Shared) -> Ambient {
+        Ambient {
+            state: self.visible(shared),
+            identity: self.identity(),
+            original_login: self.login,
+            session: self.id,
+            database: self.database,
+            server_name: self.instance.config.server_name.as_str().into(),
+            now: self.instance.clock.now(),
+            facts: self.instance.world.facts(),
+            instance: Arc::clone(&self.instance.ids),
+            host: Arc::clone(&self.host),
+            program: Arc::clone(&self.program),
+            row_count: self.row_count,
+            error_number: self.error_number,
+            last_identity: self.last_identity,
+            transactions: self.transactions,
+            caught: self.caught.clone(),
+            lock_timeout: self.settings.lock_timeout,
+            sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
+            error: None,
+        }
+    }
+
+    /// Runs what only reads; waits when it meets rows another transaction has changed.
+    pub fn read<T>(&mut self, cancel: &Cancel, mut inside: impl FnMut(&mut Work<'_>) -> Result<T, Message>) -> Result<T, Message> {
+        let instance = Arc::clone(&self.instance);
+        let started = Instant::now();
+        let stop = || cancel.is_set();
+        let mut shared = instance.lock();
+        loop {
+            let ambient = self.ambient(&shared);
+            let busy = shared.owner.as_ref().is_some_and(|(owner, _)| *owner != self.id);
+            let mut state = self.visible(&shared);
+            shared.store.set_ambient(ambient.clone());
+            let mut work = Work { state: &mut state, store: &mut shared.store, ambient: &ambient, instance: &instance, busy, must_wait: false, cancelled: &stop };
+            let found = inside(&mut work);
+            if !work.must_wait {
+                return found;
+            }
+            shared = self.wait(shared, cancel, started, &instance)?;
+        }
+    }
+
+    /// Runs what changes something, whole or not at all.
+    pub fn write<T>(&mut self, cancel: &Cancel, inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>) -> Result<T, Message> {
+        let instance = Arc::clone(&self.instance);
+        let started = Instant::now();
+        let stop = || cancel.is_set();
+        let mut shared = instance.lock();
+        while shared.owner.as_ref().is_some_and(|(owner, _)| *owner != self.id) {
+            shared = self.wait(shared, cancel, started, &instance)?;
+        }
+        let explicit = self.transaction.is_some();
+        if let Some(transaction) = self.transaction.as_mut().filter(|t| !t.owner) {
+            shared.store.run("BEGIN")?;
+            let state = Arc::clone(&shared.committed);
+            shared.owner = Some((self.id, state));
+            transaction.owner = true;
+        }
+        shared.store.run(if explicit { "SAVEPOINT statement" } else { "BEGIN" })?;
+        let ambient = self.ambient(&shared);
+        shared.store.set_ambient(ambient.clone());
+        let mut state = self.visible(&shared);
+        let mut work = Work { state: &mut state, store: &mut shared.store, ambient: &ambient, instance: &instance, busy: false, must_wait: false, cancelled: &stop };
+        let result = inside(&mut work);
+        match (&result, explicit) {
+            (Ok(_), true) => {
+                shared.owner = Some((self.id, state));
+                shared.store.run("RELEASE statement")?;
+            }
+            (Ok(_), false) => {
+                shared.store.run("COMMIT")?;
+                shared.committed = state;
+            }
+            (Err(_), explicit) => {
+                shared.store.run(if explicit { "ROLLBACK TO statement; RELEASE statement" } else { "ROLLBACK" })?;
+                shared.store.forget_catalog();
+            }
+        }
+        result
+    }
+
+    fn wait<'g>(
+        &self,
+        shared: std::sync::MutexGuard<'g, Shared>,
+        cancel: &Cancel,
+        started: Instant,
+        instance: &'g Instance,
+    ) -> Result<std::sync::MutexGuard<'g, Shared>, Message> {
+        if cancel.is_set() || self.is_killed() {
+            return Err(cancelled());
+        }
+        let limit = u64::try_from(self.settings.lock_timeout).ok().map(Duration::from_millis);
+        if limit.is_some_and(|limit| started.elapsed() >= limit) {
+            return Err(Message::new(1222, 16, 51, "Lock request time out period exceeded."));
+        }
+        // Short, because an attention does not signal.
+        let (shared, _) = instance.freed.wait_timeout(shared, Duration::from_millis(10)).unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(shared)
+    }
+
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    // --- transactions ---
+
+    pub fn begin(&mut self) -> Option<u64> {
+        self.transactions += 1;
+        let mut began = None;
+        if self.transaction.is_none() {
+            let mut shared = self.instance.lock();
+            let id = shared.next_transaction;
+            shared.next_transaction += 1;
+            drop(shared);
+            self.transaction = Some(Transaction { id, owner: false, saves: Vec::new() });
+            began = Some(id);
+        }
+        self.note();
+        began
+    }
+
+    /// 3902 outside a transaction; the id when the outermost one ended.
+    pub fn commit(&mut self) -> Result<Option<u64>, Message> {
+        if self.transactions == 0 {
+            return Err(Message::new(3902, 16, 1, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+        }
+        self.transactions -= 1;
+        let ended = if self.transactions == 0 { self.end(true)? } else { None };
+        self.note();
+        Ok(ended)
+    }
+
+    pub fn rollback(&mut self) -> Result<Option<u64>, Message> {
+        if self.transactions == 0 {
+            return Err(Message::new(3903, 16, 1, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+        }
+        self.transactions = 0;
+        let ended = self.end(false)?;
+        self.note();
+        Ok(ended)
+    }
+
+    fn end(&mut self, keep: bool) -> Result<Option<u64>, Message> {
+        let Some(transaction) = self.transaction.take() else { return Ok(None) };
+        if transaction.owner {
+            let mut shared = self.instance.lock();
+            // After a reset the instance has forgotten the transaction already.
+            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared) {
+                if let Some((_, state)) = shared.owner.take() {
+                    shared.store.run(if keep { "COMMIT" } else { "ROLLBACK" })?;
+                    if keep {
+                        shared.committed = state;
+                    } else {
+                        shared.store.forget_catalog();
+                    }
+                }
+            }
+            drop(shared);
+            self.instance.freed.notify_all();
+        }
+        Ok(Some(transaction.id))
+    }
+
+    fn is_killed_by_reset(&self, shared: &Shared) -> bool {
+        !shared.sessions.contains_key(&self.id)
+    }
+
+    pub fn save(&mut self, name: &str) -> Result<(), Message> {
+        let Some(transaction) = &mut self.transaction else {
+            return Err(Message::new(628, 16, 0, "Cannot issue SAVE TRANSACTION when there is no active transaction."));
+        };
+        let shared = self.instance.lock();
+        let state = shared.owner.as_ref().filter(|(owner, _)| *owner == self.id).map(|(_, state)| Arc::clone(state));
+        if state.is_some() {
+            shared.store.run(&format!("SAVEPOINT save{}", transaction.saves.len()))?;
+        }
+        transaction.saves.push((name.to_owned(), state));
+        Ok(())
+    }
+
+    /// False when there is no savepoint of that name.
+    pub fn rollback_to(&mut self, name: &str) -> Result<bool, Message> {
+        let id = self.id;
+        let Some(transaction) = &mut self.transaction else { return Ok(false) };
+        let Some(at) = transaction.saves.iter().rposition(|(save, _)| super::state::same_name(save, name)) else { return Ok(false) };
+        let mut shared = self.instance.lock();
+        match transaction.saves[at].1.clone() {
+            Some(state) => {
+                shared.store.run(&format!("ROLLBACK TO save{at}"))?;
+                shared.owner = Some((id, state));
+            }
+            // Nothing had been changed then: everything goes, the transaction stays open.
+            None if transaction.owner => {
+                shared.store.run("ROLLBACK; BEGIN")?;
+                let state = Arc::clone(&shared.committed);
+                shared.owner = Some((id, state));
+            }
+            None => {}
+        }
+        shared.store.forget_catalog();
+        transaction.saves.truncate(at + 1);
+        Ok(true)
+    }
+
+    /// Writes down where the session is, for `sys.dm_exec_sessions`.
+    pub fn note(&self) {
+        if let Some(session) = self.instance.lock().sessions.get_mut(&self.id) {
+            session.info.database = self.database;
+            session.info.transactions = self.transactions;
+        }
+    }
+
+    pub fn kill(&self, id: u16) -> bool {
+        let shared = self.instance.lock();
+        let found = shared.sessions.get(&id);
+        if let Some(session) = found {
+            session.killed.store(true, Ordering::Release);
+        }
+        found.is_some()
+    }
+}
+
+impl Session for InstanceSession {
+    fn id(&self) -> u16 {
+        self.id
+    }
+    fn database(&self) -> String {
+        self.state().database(self.database).map_or_else(String::new, |d| d.name.clone())
+    }
+    fn login_name(&self) -> String {
+        self.login_name.clone()
+    }
+
+    /// On a thread with stack enough for the deepest text the grammar takes.
+    fn execute(&mut self, request: Request, cancel: &Cancel, out: &mut dyn FnMut(Outcome)) {
+        if self.is_killed() {
+            out(Outcome::Message(Message::new(596, 21, 1, "Cannot continue the execution because the session is in the kill state.")));
+            out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
+            return;
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let work = move || {
+                let mut send = |outcome| _ = sender.send(outcome);
+                Run { session: self, cancel, out: &mut send, variables: Variables::new(), tries: 0, depth: 0, outputs: BTreeMap::new() }.request(request);
+            };
+            let thread = std::thread::Builder::new().stack_size(crate::tsql::parser::STACK).spawn_scoped(scope, work);
+            for outcome in receiver {
+                out(outcome);
+            }
+            let failed = thread.map_or(true, |thread| thread.join().is_err());
+            if failed {
+                out(Outcome::Message(errors::internal("the statement stopped in the middle")));
+                out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
+            }
+        });
+    }
+
+    fn reset(&mut self, keep_transaction: bool) {
+        if !keep_transaction && self.transactions > 0 {
+            _ = self.rollback();
+        }
+        self.settings = Settings::default();
+        self.identities = vec![Identity::Login(self.login)];
+        self.database = self.home;
+        (self.row_count, self.error_number, self.caught) = (0, 0, None);
+        self.note();
+    }
+
+    fn killed(&self) -> bool {
+        self.is_killed()
+    }
+}
+
+impl Drop for InstanceSession {
+    fn drop(&mut self) {
+        if self.transactions > 0 {
+            _ = self.rollback();
+        }
+        let mut shared = self.instance.lock();
+        // A session of before a reset must not take a new one's place with it.
+        if shared.sessions.get(&self.id).is_some_and(|s| Arc::ptr_eq(&s.killed, &self.killed)) {
+            shared.sessions.remove(&self.id);
+        }
+    }
+}

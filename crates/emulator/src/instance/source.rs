@@ -1,0 +1,240 @@
+//! [`Engine`] and [`Source`]: logging in, and what mirroring and the control interface see.
+
+use serde_json::json;
+
+use super::Instance;
+use super::access::{Identity, Target};
+use super::catalog::state_letter;
+use super::errors;
+use super::permissions::{self, Class};
+use super::security_functions::password_matches;
+use super::state::{Database, IndexKind, PermissionState, PrincipalType, SYS, State, Table};
+use super::types::TYPES;
+use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
+use crate::source::{Rights, Source, SourceColumn, SourceTable};
+
+impl Engine for Instance {
+    fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
+        let state = self.lock().committed.clone();
+        let login = match &request.credentials {
+            Credentials::Password { user, password } => password_login(&state, user, password)?,
+            Credentials::Token(token) => self.token_login(&state, token)?,
+        };
+        let database = enter(&state, login, request.database.as_deref())?;
+        let session = self.open(login, &database, &request.host_name, &request.application, &request.library);
+        session.map(|session| Box::new(session) as Box<dyn Session>).map_err(|message| vec![message])
+    }
+
+    fn server_name(&self) -> String {
+        self.config.server_name.clone()
+    }
+}
+
+/// The client learns nothing but 18456 state 1, whatever was wrong.
+fn password_login(state: &State, user: &str, password: &str) -> Result<i32, Vec<Message>> {
+    let failed = || vec![errors::login_failed(user)];
+    let login = state.login(user).filter(|l| l.kind == PrincipalType::Sql && !l.disabled).ok_or_else(failed)?;
+    let hash = login.password.as_ref().ok_or_else(failed)?;
+    if hash.must_change {
+        let text = format!("Login failed for user '{user}'.  Reason: The password of the account must be changed.");
+        return Err(vec![Message::new(18488, 14, 1, text)]);
+    }
+    if !password_matches(password, &hash.hash) || !may_connect(state, login.id) {
+        return Err(failed());
+    }
+    Ok(login.id)
+}
+
+fn may_connect(state: &State, login: i32) -> bool {
+    let token = state.token(Identity::Login(login), super::state::MASTER);
+    state.may(&token, Target::SERVER, "CONNECT SQL")
+}
+
+/// The database's name; 4060 when it is not there or not the login's to enter.
+fn enter(state: &State, login: i32, wanted: Option<&str>) -> Result<String, Vec<Message>> {
+    let Some(principal) = state.server_principals.get(&login) else { return Err(vec![errors::login_failed("")]) };
+    let name = wanted.filter(|name| !name.is_empty()).unwrap_or(&principal.default_database);
+    let database = state.database_named(name);
+    let open = database.filter(|d| state.token(Identity::Login(login), d.id).user.is_some());
+    open.map(|d| d.name.clone()).ok_or_else(|| vec![errors::cannot_open_database(name), errors::login_failed(&principal.name)])
+}
+
+impl Instance {
+    /// The login of the token's subject, or of a group it is in.
+    fn token_login(&self, state: &State, token: &str) -> Result<i32, Vec<Message>> {
+        let Some(subject) = self.directory().verify(token) else {
+            return Err(vec![errors::login_failed("<token-identified principal>")]);
+        };
+        let own = state.login_by_sid(&subject.sid.to_bytes_le()).filter(|l| l.kind == PrincipalType::External);
+        let group = subject.groups.iter().find_map(|group| {
+            state.login_by_sid(&group.to_bytes_le()).filter(|l| l.kind == PrincipalType::ExternalGroup)
+        });
+        let login = own.or(group).filter(|l| !l.disabled && may_connect(state, l.id));
+        login.map(|l| l.id).ok_or_else(|| vec![errors::login_failed("<token-identified principal>")])
+    }
+}
+
+impl Source for Instance {
+    fn check_login(&self, user: &str, password: &str, database: &str) -> Result<(), Vec<Message>> {
+        let state = self.lock().committed.clone();
+        let login = password_login(&state, user, password)?;
+        enter(&state, login, Some(database)).map(|_| ())
+    }
+
+    fn rights(&self, login: &str, database: &str) -> Rights {
+        let state = self.lock().committed.clone();
+        let Some(login) = state.login(login) else { return Rights::default() };
+        let roles = state.server_token(login.id);
+        let server_roles = roles
+            .iter()
+            .filter_map(|id| state.server_principals.get(id))
+            .filter(|p| p.kind == PrincipalType::Role && p.id != super::state::SERVER_PUBLIC)
+            .map(|p| p.name.clone())
+            .collect();
+        let mut rights = Rights { login_exists: true, server_roles, ..Rights::default() };
+        let Some(database) = state.database_named(database) else { return rights };
+        let token = state.token(Identity::Login(login.id), database.id);
+        let Some(user) = token.user else { return rights };
+        rights.user = database.principals.get(&user).map(|u| u.name.clone());
+        let own = |state: fn(PermissionState) -> bool| {
+            let rows = database.permissions.iter().filter(move |row| row.permission.class == Class::Database && row.grantee == user && state(row.state));
+            rows.map(|row| row.permission.name.to_owned()).collect::<Vec<_>>()
+        };
+        let denied = own(|state| state == PermissionState::Deny);
+        rights.granted = own(|state| state != PermissionState::Deny).into_iter().filter(|p| !denied.contains(p)).collect();
+        let policy = self.world.facts().update_policy;
+        rights.effective = permissions::all()
+            .iter()
+            .filter(|b| b.class == Class::Database && permissions::exists(b, policy))
+            .filter(|b| state.holds(&token, Target::database(database.id), b))
+            .map(|b| b.name.to_owned())
+            .collect();
+        rights
+    }
+
+    fn tables(&self, database: &str) -> Vec<SourceTable> {
+        let state = self.lock().committed.clone();
+        let Some(database) = state.database_named(database) else { return Vec::new() };
+        let mut tables: Vec<SourceTable> = database.tables.values().map(|table| source_table(database, table)).collect();
+        tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        tables
+    }
+
+    fn database(&self, name: &str) -> Option<String> {
+        self.lock().committed.database_named(name).map(|d| d.name.clone())
+    }
+
+    fn set_change_feed(&self, database: &str, on: bool) {
+        let mut shared = self.lock();
+        let change = |state: &mut std::sync::Arc<State>| {
+            if let Some(id) = state.database_named(database).map(|d| d.id) {
+                if let Some(database) = std::sync::Arc::make_mut(state).database_mut(id) {
+                    database.change_feed = on;
+                }
+            }
+        };
+        change(&mut shared.committed);
+        // An open transaction keeps the engine's own change when it commits.
+        if let Some((_, state)) = &mut shared.owner {
+            change(state);
+        }
+    }
+
+    fn change_feed(&self, database: &str) -> bool {
+        self.lock().committed.database_named(database).is_some_and(|d| d.change_feed)
+    }
+
+    fn state(&self) -> serde_json::Value {
+        let state = self.lock().committed.clone();
+        let hex = |sid: &[u8]| format!("0x{}", sid.iter().map(|b| format!("{b:02X}")).collect::<String>());
+        let logins: Vec<serde_json::Value> = state
+            .server_principals
+            .values()
+            .filter(|p| p.kind != PrincipalType::Role && p.id != super::state::SA)
+            .map(|p| {
+                let direct = state.server_members.iter().filter(|(_, member)| *member == p.id);
+                let roles: Vec<&str> = direct.filter_map(|(role, _)| state.server_principals.get(role)).map(|r| r.name.as_str()).collect();
+                json!({"name": p.name, "type": p.kind.letter(), "sid": hex(&p.sid), "disabled": p.disabled, "server_roles": roles})
+            })
+            .collect();
+        let databases: Vec<serde_json::Value> = state.databases.values().filter(|d| d.id > 4).map(|d| database_state(&state, d, hex)).collect();
+        json!({"logins": logins, "databases": databases})
+    }
+
+    fn reset(&self) {
+        {
+            let mut shared = self.lock();
+            for session in shared.sessions.values() {
+                session.killed.store(true, std::sync::atomic::Ordering::Release);
+            }
+            match Self::beginning(&self.config, &self.clock) {
+                Ok(fresh) => *shared = fresh,
+                Err(message) => tracing::error!(number = message.number, "reset: {}", message.text),
+            }
+        }
+        self.freed.notify_all();
+        if let Err(message) = self.run_scripts() {
+            tracing::error!(number = message.number, "reset: {}", message.text);
+        }
+    }
+}
+
+fn database_state(state: &State, database: &Database, hex: impl Fn(&[u8]) -> String) -> serde_json::Value {
+    let name = |id: i32| database.principals.get(&id).map_or("", |p| p.name.as_str());
+    let built_in = |id: i32| id <= SYS || id >= 16384;
+    let users: Vec<serde_json::Value> = database
+        .principals
+        .values()
+        .filter(|p| p.kind != PrincipalType::Role && !built_in(p.id))
+        .map(|p| {
+            let sid = p.sid.as_deref().unwrap_or_default();
+            let login = state.login_by_sid(sid).map(|l| l.name.as_str());
+            let roles: Vec<&str> = database.members.iter().filter(|(_, member)| *member == p.id).map(|(role, _)| name(*role)).collect();
+            json!({"name": p.name, "login": login, "sid": hex(sid), "roles": roles})
+        })
+        .collect();
+    let permissions: Vec<serde_json::Value> = database
+        .permissions
+        .iter()
+        .filter(|row| row.permission.class == Class::Database && !built_in(row.grantee))
+        .map(|row| {
+            let (_, state) = state_letter(row.state);
+            json!({"grantee": name(row.grantee), "permission": row.permission.name, "state": state, "grantor": name(row.grantor)})
+        })
+        .collect();
+    json!({"name": database.name, "users": users, "permissions": permissions})
+}
+
+fn source_table(database: &Database, table: &Table) -> SourceTable {
+    let key_index = table.indexes.iter().find(|i| i.primary).or_else(|| table.indexes.iter().find(|i| i.kind == IndexKind::Clustered));
+    let key = key_index.map(|i| i.columns.iter().filter(|c| !c.included).filter_map(|c| table.column_by_id(c.column)).map(|c| c.name.clone()).collect());
+    SourceTable {
+        object_id: table.id,
+        schema: database.schema_name(table.schema).to_owned(),
+        name: table.name.clone(),
+        columns: table
+            .columns
+            .iter()
+            .map(|c| SourceColumn {
+                name: c.name.clone(),
+                base_type: c.column_type.name.to_owned(),
+                max_length: c.column_type.max_length,
+                scale: c.column_type.scale,
+                computed: c.computed.is_some(),
+                always_encrypted: false,
+                assembly_type: TYPES.iter().any(|t| t.0 == c.column_type.name && t.6),
+            })
+            .collect(),
+        clustered_columnstore: table.indexes.iter().any(|i| i.kind == IndexKind::ClusteredColumnstore),
+        key: key.unwrap_or_default(),
+        has_primary_key: table.indexes.iter().any(|i| i.primary),
+        memory_optimized: false,
+        temporal_history: false,
+        ledger_history: false,
+        graph: false,
+        external: false,
+        rows: table.rows,
+        changes: table.changes,
+        bytes: table.bytes,
+    }
+}

@@ -1,0 +1,411 @@
+//! What the instance is at a moment: principals, permissions, databases, tables. A value that is cloned to begin a
+//! transaction and dropped to roll it back; rows lie in [`super::store`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::permissions::Builtin;
+use crate::tsql::ast;
+use crate::value::SqlType;
+
+pub const SA: i32 = 1;
+pub const SERVER_PUBLIC: i32 = 2;
+pub const SYSADMIN: i32 = 3;
+pub const SECURITYADMIN: i32 = 4;
+pub const PROCESSADMIN: i32 = 7;
+
+pub const PUBLIC: i32 = 0;
+pub const DBO: i32 = 1;
+pub const GUEST: i32 = 2;
+pub const INFORMATION_SCHEMA: i32 = 3;
+pub const SYS: i32 = 4;
+pub const DB_OWNER: i32 = 16384;
+pub const DB_SECURITYADMIN: i32 = 16386;
+
+pub const MASTER: i32 = 1;
+
+/// Fixed server roles: id, name, and the server permissions membership gives (documentation page "Server-level roles").
+pub const SERVER_ROLES: &[(i32, &str, &[&str])] = &[
+    (SERVER_PUBLIC, "public", &[]),
+    (SYSADMIN, "sysadmin", &["CONTROL SERVER"]),
+    (SECURITYADMIN, "securityadmin", &["ALTER ANY LOGIN"]),
+    (5, "serveradmin", &["ALTER ANY ENDPOINT", "ALTER RESOURCES", "ALTER SERVER STATE", "ALTER SETTINGS", "SHUTDOWN", "VIEW SERVER STATE"]),
+    (6, "setupadmin", &["ALTER ANY LINKED SERVER"]),
+    (PROCESSADMIN, "processadmin", &["ALTER ANY CONNECTION", "ALTER SERVER STATE"]),
+    (8, "diskadmin", &["ALTER RESOURCES"]),
+    (9, "dbcreator", &["CREATE ANY DATABASE", "ALTER ANY DATABASE"]),
+    (10, "bulkadmin", &["ADMINISTER BULK OPERATIONS"]),
+    (11, "##MS_DatabaseConnector##", &["CONNECT ANY DATABASE"]),
+    (12, "##MS_DatabaseManager##", &["CREATE ANY DATABASE", "ALTER ANY DATABASE"]),
+    (13, "##MS_DefinitionReader##", &["VIEW ANY DATABASE", "VIEW ANY DEFINITION", "VIEW ANY SECURITY DEFINITION", "VIEW ANY PERFORMANCE DEFINITION"]),
+    (14, "##MS_LoginManager##", &["CREATE LOGIN", "ALTER ANY LOGIN"]),
+    (15, "##MS_PerformanceDefinitionReader##", &["VIEW ANY PERFORMANCE DEFINITION"]),
+    (16, "##MS_SecurityDefinitionReader##", &["VIEW ANY SECURITY DEFINITION"]),
+    (17, "##MS_ServerPerformanceStateReader##", &["VIEW SERVER PERFORMANCE STATE"]),
+    (18, "##MS_ServerSecurityStateReader##", &["VIEW SERVER SECURITY STATE"]),
+    (19, "##MS_ServerStateManager##", &["ALTER SERVER STATE", "VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"]),
+    (20, "##MS_ServerStateReader##", &["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"]),
+];
+
+/// Fixed database roles: id, name, and the database permissions membership gives (page "Database-level roles").
+pub const DATABASE_ROLES: &[(i32, &str, &[&str])] = &[
+    (DB_OWNER, "db_owner", &["CONTROL"]),
+    (16385, "db_accessadmin", &["ALTER ANY USER", "CREATE SCHEMA", "CONNECT"]),
+    (DB_SECURITYADMIN, "db_securityadmin", &["ALTER ANY APPLICATION ROLE", "ALTER ANY ROLE", "CREATE SCHEMA", "VIEW DEFINITION"]),
+    (16387, "db_ddladmin", &[
+        "ALTER ANY ASSEMBLY", "ALTER ANY ASYMMETRIC KEY", "ALTER ANY CERTIFICATE", "ALTER ANY CONTRACT",
+        "ALTER ANY DATABASE DDL TRIGGER", "ALTER ANY DATABASE EVENT NOTIFICATION", "ALTER ANY DATASPACE",
+        "ALTER ANY FULLTEXT CATALOG", "ALTER ANY MESSAGE TYPE", "ALTER ANY REMOTE SERVICE BINDING", "ALTER ANY ROUTE",
+        "ALTER ANY SCHEMA", "ALTER ANY SERVICE", "ALTER ANY SYMMETRIC KEY", "CHECKPOINT", "CREATE AGGREGATE",
+        "CREATE DEFAULT", "CREATE FUNCTION", "CREATE PROCEDURE", "CREATE QUEUE", "CREATE RULE", "CREATE SYNONYM",
+        "CREATE TABLE", "CREATE TYPE", "CREATE VIEW", "CREATE XML SCHEMA COLLECTION", "REFERENCES",
+    ]),
+    (16389, "db_backupoperator", &["BACKUP DATABASE", "BACKUP LOG", "CHECKPOINT"]),
+    (16390, "db_datareader", &["SELECT"]),
+    (16391, "db_datawriter", &["INSERT", "UPDATE", "DELETE"]),
+    (16392, "db_denydatareader", &[]),
+    (16393, "db_denydatawriter", &[]),
+];
+
+/// Database permissions that membership of a fixed database role denies.
+pub fn denied_by_role(role: i32) -> &'static [&'static str] {
+    match role {
+        16392 => &["SELECT"],
+        16393 => &["INSERT", "UPDATE", "DELETE"],
+        _ => &[],
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct State {
+    pub server_principals: BTreeMap<i32, ServerPrincipal>,
+    /// Role and member.
+    pub server_members: BTreeSet<(i32, i32)>,
+    pub server_permissions: Vec<PermissionRow>,
+    pub databases: BTreeMap<i32, Arc<Database>>,
+    pub next_server_principal: i32,
+    /// Counts SIDs given out, so that a reset instance gives out the same ones.
+    pub next_sid: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrincipalType {
+    Sql,
+    External,
+    ExternalGroup,
+    Role,
+}
+
+impl PrincipalType {
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::Sql => "S",
+            Self::External => "E",
+            Self::ExternalGroup => "X",
+            Self::Role => "R",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct ServerPrincipal {
+    pub id: i32,
+    pub name: String,
+    pub sid: Vec<u8>,
+    pub kind: PrincipalType,
+    pub disabled: bool,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    pub password: Option<Password>,
+    pub default_database: String,
+    pub default_language: String,
+    pub check_policy: bool,
+    pub check_expiration: bool,
+    pub owner: Option<i32>,
+    pub fixed: bool,
+}
+
+impl std::fmt::Debug for ServerPrincipal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerPrincipal").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A password as the server keeps it: never the clear text.
+#[derive(Clone)]
+pub struct Password {
+    /// `0x0200`, salt, SHA-512: the layout that `password_hash` shows.
+    pub hash: Vec<u8>,
+    pub set: Timestamp,
+    pub must_change: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub id: i32,
+    pub name: String,
+    pub owner_sid: Vec<u8>,
+    pub created: Timestamp,
+    pub principals: BTreeMap<i32, DatabasePrincipal>,
+    pub members: BTreeSet<(i32, i32)>,
+    pub permissions: Vec<PermissionRow>,
+    pub schemas: BTreeMap<i32, Schema>,
+    pub tables: BTreeMap<i32, Arc<Table>>,
+    pub views: BTreeMap<i32, Arc<View>>,
+    pub change_feed: bool,
+    pub next_principal: i32,
+    pub next_object: i32,
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabasePrincipal {
+    pub id: i32,
+    pub name: String,
+    /// `None` where `sys.database_principals` shows NULL.
+    pub sid: Option<Vec<u8>>,
+    pub kind: PrincipalType,
+    pub authentication: Authentication,
+    pub default_schema: Option<String>,
+    pub owner: Option<i32>,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    pub fixed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    None,
+    Instance,
+    External,
+}
+
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pub id: i32,
+    pub name: String,
+    pub owner: i32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermissionState {
+    Grant,
+    GrantWithOption,
+    Deny,
+}
+
+/// A row of `sys.server_permissions` or `sys.database_permissions`.
+#[derive(Debug, Clone)]
+pub struct PermissionRow {
+    pub major: i32,
+    /// Column id, or 0.
+    pub minor: i32,
+    pub grantee: i32,
+    pub grantor: i32,
+    /// Says the class as well.
+    pub permission: &'static Builtin,
+    pub state: PermissionState,
+}
+
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub id: i32,
+    pub name: String,
+    pub schema: i32,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    pub columns: Vec<TableColumn>,
+    pub indexes: Vec<Index>,
+    pub next_column: i32,
+    pub next_index: i32,
+    /// Last identity value given out.
+    pub identity: Option<i64>,
+    pub next_rowversion: u64,
+    pub rows: u64,
+    pub changes: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    pub id: i32,
+    pub name: String,
+    pub column_type: ColumnType,
+    pub nullable: bool,
+    pub identity: Option<(i64, i64)>,
+    pub default: Option<ast::Expr>,
+    pub computed: Option<ast::Expr>,
+    pub persisted: bool,
+    pub rowguidcol: bool,
+    pub collation: Option<String>,
+}
+
+/// A declared type: what the catalog shows of it, and how its values travel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnType {
+    /// Name in `sys.types`.
+    pub name: &'static str,
+    pub sql_type: SqlType,
+    pub max_length: i16,
+    pub precision: u8,
+    pub scale: u8,
+}
+
+#[derive(Debug, Clone)]
+pub struct Index {
+    pub id: i32,
+    pub name: String,
+    pub kind: IndexKind,
+    pub unique: bool,
+    pub primary: bool,
+    /// A UNIQUE constraint.
+    pub constraint: bool,
+    /// Object id of the constraint.
+    pub object_id: i32,
+    pub columns: Vec<IndexedColumn>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexKind {
+    Clustered = 1,
+    Nonclustered = 2,
+    ClusteredColumnstore = 5,
+    NonclusteredColumnstore = 6,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexedColumn {
+    pub column: i32,
+    pub descending: bool,
+    pub included: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct View {
+    pub id: i32,
+    pub name: String,
+    pub schema: i32,
+    pub columns: Vec<String>,
+    pub query: ast::Query,
+    pub text: String,
+    pub created: Timestamp,
+}
+
+impl State {
+    pub fn login(&self, name: &str) -> Option<&ServerPrincipal> {
+        self.server_principals.values().find(|p| p.kind != PrincipalType::Role && same_name(&p.name, name))
+    }
+    pub fn server_principal(&self, name: &str) -> Option<&ServerPrincipal> {
+        self.server_principals.values().find(|p| same_name(&p.name, name))
+    }
+    pub fn server_role(&self, name: &str) -> Option<&ServerPrincipal> {
+        self.server_principals.values().find(|p| p.kind == PrincipalType::Role && same_name(&p.name, name))
+    }
+    pub fn login_by_sid(&self, sid: &[u8]) -> Option<&ServerPrincipal> {
+        self.server_principals.values().find(|p| p.kind != PrincipalType::Role && p.sid == sid)
+    }
+    pub fn database_named(&self, name: &str) -> Option<&Arc<Database>> {
+        self.databases.values().find(|d| same_name(&d.name, name))
+    }
+    pub fn database(&self, id: i32) -> Option<&Arc<Database>> {
+        self.databases.get(&id)
+    }
+    /// For change; the shared copy is left as it is.
+    pub fn database_mut(&mut self, id: i32) -> Option<&mut Database> {
+        self.databases.get_mut(&id).map(Arc::make_mut)
+    }
+    /// The principal, the roles it is in, directly or not, and public.
+    pub fn server_token(&self, principal: i32) -> BTreeSet<i32> {
+        closure(&self.server_members, principal, SERVER_PUBLIC)
+    }
+    /// A new SID, the same ones in the same order after every reset: 16 bytes, as SQL logins have.
+    pub fn new_sid(&mut self, seed: &str) -> Vec<u8> {
+        use sha2::{Digest, Sha256};
+        self.next_sid += 1;
+        Sha256::digest(format!("{seed}/{}", self.next_sid).as_bytes())[..16].to_vec()
+    }
+}
+
+impl Database {
+    pub fn principal(&self, name: &str) -> Option<&DatabasePrincipal> {
+        self.principals.values().find(|p| same_name(&p.name, name))
+    }
+    pub fn user(&self, name: &str) -> Option<&DatabasePrincipal> {
+        self.principal(name).filter(|p| p.kind != PrincipalType::Role)
+    }
+    pub fn role(&self, name: &str) -> Option<&DatabasePrincipal> {
+        self.principal(name).filter(|p| p.kind == PrincipalType::Role)
+    }
+    pub fn user_by_sid(&self, sid: &[u8]) -> Option<&DatabasePrincipal> {
+        self.principals.values().find(|p| p.kind != PrincipalType::Role && p.sid.as_deref() == Some(sid))
+    }
+    pub fn schema(&self, name: &str) -> Option<&Schema> {
+        self.schemas.values().find(|s| same_name(&s.name, name))
+    }
+    pub fn token(&self, principal: i32) -> BTreeSet<i32> {
+        closure(&self.members, principal, PUBLIC)
+    }
+    pub fn table(&self, schema: i32, name: &str) -> Option<&Arc<Table>> {
+        self.tables.values().find(|t| t.schema == schema && same_name(&t.name, name))
+    }
+    pub fn view(&self, schema: i32, name: &str) -> Option<&Arc<View>> {
+        self.views.values().find(|v| v.schema == schema && same_name(&v.name, name))
+    }
+    pub fn table_mut(&mut self, id: i32) -> Option<&mut Table> {
+        self.tables.get_mut(&id).map(Arc::make_mut)
+    }
+    /// Schema of a table or view.
+    pub fn object_schema(&self, id: i32) -> Option<i32> {
+        self.tables.get(&id).map(|t| t.schema).or_else(|| self.views.get(&id).map(|v| v.schema))
+    }
+    pub fn object_name(&self, id: i32) -> Option<&str> {
+        self.tables.get(&id).map(|t| t.name.as_str()).or_else(|| self.views.get(&id).map(|v| v.name.as_str()))
+    }
+    pub fn schema_name(&self, id: i32) -> &str {
+        self.schemas.get(&id).map_or("", |s| s.name.as_str())
+    }
+    pub fn new_object_id(&mut self) -> i32 {
+        // Spread as the server spreads them, and never repeated within a database's life.
+        self.next_object = self.next_object.wrapping_add(16_000_057);
+        if self.next_object <= 100 {
+            self.next_object = self.next_object.unsigned_abs().cast_signed() % 1_000_000_000 + 101;
+        }
+        self.next_object
+    }
+}
+
+impl Table {
+    pub fn column(&self, name: &str) -> Option<&TableColumn> {
+        self.columns.iter().find(|c| same_name(&c.name, name))
+    }
+    pub fn column_by_id(&self, id: i32) -> Option<&TableColumn> {
+        self.columns.iter().find(|c| c.id == id)
+    }
+}
+
+fn closure(members: &BTreeSet<(i32, i32)>, principal: i32, public: i32) -> BTreeSet<i32> {
+    let mut token = BTreeSet::from([principal, public]);
+    loop {
+        let more: Vec<i32> =
+            members.iter().filter(|(role, member)| token.contains(member) && !token.contains(role)).map(|(r, _)| *r).collect();
+        if more.is_empty() {
+            return token;
+        }
+        token.extend(more);
+    }
+}
+
+/// Whether two names are one under SQL_Latin1_General_CP1_CI_AS: case and trailing blanks do not count, accents do.
+pub fn same_name(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        return a.trim_end_matches(' ').eq_ignore_ascii_case(b.trim_end_matches(' '));
+    }
+    fold(a) == fold(b)
+}
+
+/// The form under which equal texts of a case-insensitive, accent-sensitive collation are equal.
+pub fn fold(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    text.trim_end_matches(' ').nfc().flat_map(char::to_lowercase).collect()
+}

@@ -1,0 +1,627 @@
+//! Scalar expressions and conditions, read in one pass: what a parenthesis holds is known only when it has been read.
+
+use super::super::ast::{
+    BinaryOperator, Call, Comparison, Expr, ObjectName, OrderItem, Over, Predicate, TypeName, When,
+};
+use super::super::lexer::Kind;
+use super::{LONGEST_CHAIN, Parsed, Parser, bytes_of};
+
+/// Either a value or a condition.
+enum Item {
+    Value(Expr),
+    Condition(Predicate),
+}
+
+impl Parser<'_> {
+    pub(super) fn scalar(&mut self) -> Parsed<Expr> {
+        let start = self.at;
+        match self.deeper(Self::additive)? {
+            Item::Value(value) => Ok(value),
+            Item::Condition(_) => Err(self.unexpected_at(start)),
+        }
+    }
+
+    pub(super) fn predicate(&mut self) -> Parsed<Predicate> {
+        match self.deeper(Self::or_item)? {
+            Item::Condition(condition) => Ok(condition),
+            Item::Value(_) => {
+                // 4145: the server's own words for a value where a condition belongs.
+                let mut error = self.unexpected();
+                error.number = 4145;
+                let near = error.text.split_once("near").map_or("", |(_, near)| near.trim_end_matches('.'));
+                error.text = format!(
+                    "An expression of non-boolean type specified in a context where a condition is expected, near{near}."
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a scalar expression can begin here (after RETURN, THROW).
+    pub(super) fn begins_scalar(&self) -> bool {
+        match self.kind() {
+            Some(Kind::Word) => {
+                self.reserved(0).is_none_or(|word| {
+                    matches!(word.as_str(), "NULL" | "CASE" | "CONVERT" | "TRY_CONVERT" | "COALESCE" | "NULLIF" | "LEFT" | "RIGHT")
+                }) && !self.sees("THROW")
+                    && !self.sees("WITH")
+            }
+            Some(Kind::Sign) => matches!(self.text(0), "(" | "-" | "+" | "~"),
+            Some(Kind::Label | Kind::Pseudo) | None => false,
+            Some(_) => true,
+        }
+    }
+
+    fn or_item(&mut self) -> Parsed<Item> {
+        let first = self.and_item()?;
+        if !self.sees("OR") {
+            return Ok(first);
+        }
+        let mut all = vec![self.condition_of(first)?];
+        while self.eat("OR") {
+            let next = self.and_item()?;
+            all.push(self.condition_of(next)?);
+        }
+        Ok(Item::Condition(Predicate::Or(all)))
+    }
+
+    fn and_item(&mut self) -> Parsed<Item> {
+        let first = self.not_item()?;
+        if !self.sees("AND") {
+            return Ok(first);
+        }
+        let mut all = vec![self.condition_of(first)?];
+        while self.eat("AND") {
+            let next = self.not_item()?;
+            all.push(self.condition_of(next)?);
+        }
+        Ok(Item::Condition(Predicate::And(all)))
+    }
+
+    fn condition_of(&self, item: Item) -> Parsed<Predicate> {
+        match item {
+            Item::Condition(condition) => Ok(condition),
+            Item::Value(_) => Err(self.unexpected()),
+        }
+    }
+
+    fn not_item(&mut self) -> Parsed<Item> {
+        if self.eat("NOT") {
+            let inner = self.deeper(Self::not_item)?;
+            return Ok(Item::Condition(Predicate::Not(Box::new(self.condition_of(inner)?))));
+        }
+        if self.eat("EXISTS") {
+            let query = self.in_parentheses(Self::subquery)?;
+            return Ok(Item::Condition(Predicate::Exists(Box::new(query))));
+        }
+        if self.sees("CONTAINS (") || self.sees("FREETEXT (") || self.sees("MATCH (") || self.sees("UPDATE (") {
+            self.advance();
+            self.balanced()?;
+            return Ok(Item::Condition(Predicate::Outside("full-text, graph and trigger predicates")));
+        }
+        match self.additive()? {
+            Item::Value(left) => self.comparison(left),
+            condition @ Item::Condition(_) => Ok(condition),
+        }
+    }
+
+    /// What may follow a value to make it a condition; the value itself when nothing does.
+    fn comparison(&mut self, left: Expr) -> Parsed<Item> {
+        if let Some(operator) = self.comparison_operator() {
+            let all = match self.one_of(&["ALL", "ANY", "SOME"]) {
+                Some(word) => Some(word == "ALL"),
+                None => None,
+            };
+            if let Some(all) = all {
+                let query = Box::new(self.in_parentheses(Self::subquery)?);
+                return Ok(Item::Condition(Predicate::Quantified { operator, left, all, query }));
+            }
+            let right = self.scalar()?;
+            return Ok(Item::Condition(Predicate::Compare { operator, left, right }));
+        }
+        if self.eat("IS") {
+            let negated = self.eat("NOT");
+            if self.eat("DISTINCT") {
+                self.expect("FROM")?;
+                let right = self.scalar()?;
+                return Ok(Item::Condition(Predicate::Distinct { left, right, negated }));
+            }
+            self.expect("NULL")?;
+            return Ok(Item::Condition(Predicate::IsNull { value: left, negated }));
+        }
+        let negated = ["LIKE", "BETWEEN", "IN"].iter().any(|word| self.sees_at(1, word)) && self.eat("NOT");
+        if self.eat("LIKE") {
+            let pattern = self.scalar()?;
+            let escape = if self.eat("ESCAPE") { Some(self.scalar()?) } else { None };
+            return Ok(Item::Condition(Predicate::Like { value: left, pattern, escape, negated }));
+        }
+        if self.eat("BETWEEN") {
+            let low = self.scalar()?;
+            self.expect("AND")?;
+            let high = self.scalar()?;
+            return Ok(Item::Condition(Predicate::Between { value: left, low, high, negated }));
+        }
+        if self.eat("IN") {
+            self.expect("(")?;
+            if self.begins_query() {
+                let query = Box::new(self.subquery()?);
+                self.expect(")")?;
+                return Ok(Item::Condition(Predicate::InQuery { value: left, query, negated }));
+            }
+            let list = self.list(Self::scalar)?;
+            self.expect(")")?;
+            return Ok(Item::Condition(Predicate::InList { value: left, list, negated }));
+        }
+        Ok(Item::Value(left))
+    }
+
+    fn comparison_operator(&mut self) -> Option<Comparison> {
+        let (operator, tokens) = match (self.text(0), self.text(1)) {
+            _ if self.kind() != Some(Kind::Sign) => return None,
+            ("<", "=") | ("!", ">") => (Comparison::LessOrEqual, 2),
+            (">", "=") | ("!", "<") => (Comparison::GreaterOrEqual, 2),
+            ("<", ">") | ("!", "=") => (Comparison::NotEqual, 2),
+            ("=", _) => (Comparison::Equal, 1),
+            ("<", _) => (Comparison::Less, 1),
+            (">", _) => (Comparison::Greater, 1),
+            _ => return None,
+        };
+        self.at += tokens;
+        Some(operator)
+    }
+
+    fn additive(&mut self) -> Parsed<Item> {
+        let left = self.multiplicative()?;
+        self.chain(left, Self::additive_operator, Self::multiplicative)
+    }
+
+    fn multiplicative(&mut self) -> Parsed<Item> {
+        let left = self.unary()?;
+        self.chain(left, Self::multiplicative_operator, Self::unary)
+    }
+
+    fn chain(
+        &mut self,
+        first: Item,
+        operator: fn(&mut Self) -> Option<BinaryOperator>,
+        operand: fn(&mut Self) -> Parsed<Item>,
+    ) -> Parsed<Item> {
+        let mut item = first;
+        for _ in 0..LONGEST_CHAIN {
+            let Item::Value(left) = item else { return Ok(item) };
+            let Some(operator) = operator(self) else { return Ok(Item::Value(left)) };
+            let Item::Value(right) = operand(self)? else { return Err(self.unexpected()) };
+            item = Item::Value(Expr::Operation { operator, left: Box::new(left), right: Box::new(right) });
+        }
+        Err(self.too_deep())
+    }
+
+    fn additive_operator(&mut self) -> Option<BinaryOperator> {
+        self.operator(&[
+            ("+", BinaryOperator::Add),
+            ("-", BinaryOperator::Subtract),
+            ("&", BinaryOperator::And),
+            ("|", BinaryOperator::Or),
+            ("^", BinaryOperator::Xor),
+            ("||", BinaryOperator::Concatenate),
+        ])
+    }
+
+    fn multiplicative_operator(&mut self) -> Option<BinaryOperator> {
+        self.operator(&[
+            ("*", BinaryOperator::Multiply),
+            ("/", BinaryOperator::Divide),
+            ("%", BinaryOperator::Modulo),
+        ])
+    }
+
+    fn operator(&mut self, known: &[(&str, BinaryOperator)]) -> Option<BinaryOperator> {
+        if self.kind() != Some(Kind::Sign) {
+            return None;
+        }
+        let (_, operator) = *known.iter().find(|(sign, _)| self.text(0) == *sign)?;
+        self.advance();
+        Some(operator)
+    }
+
+    fn unary(&mut self) -> Parsed<Item> {
+        if self.eat("+") {
+            return self.deeper(Self::unary);
+        }
+        if self.sees("-") || self.sees("~") {
+            let negate = self.sees("-");
+            self.advance();
+            let Item::Value(value) = self.deeper(Self::unary)? else { return Err(self.unexpected()) };
+            let value = Box::new(value);
+            return Ok(Item::Value(if negate { Expr::Negate(value) } else { Expr::Complement(value) }));
+        }
+        let item = self.primary()?;
+        let Item::Value(mut value) = item else { return Ok(item) };
+        for _ in 0..LONGEST_CHAIN {
+            if self.eat("COLLATE") {
+                let collation = self.name()?;
+                value = Expr::Collate { value: Box::new(value), collation };
+            } else if self.sees("AT TIME ZONE") {
+                self.at += 3;
+                self.deeper(Self::unary)?;
+                value = Expr::Outside("AT TIME ZONE");
+            } else if self.sees(".") && self.name_at(1) && self.sees_at(2, "(") && !matches!(value, Expr::Column(_)) {
+                self.at += 2;
+                self.balanced()?;
+                value = Expr::Outside("methods of CLR and xml types");
+            } else {
+                break;
+            }
+        }
+        Ok(Item::Value(value))
+    }
+
+    fn primary(&mut self) -> Parsed<Item> {
+        let Some(token) = self.token(0) else { return Err(self.unexpected()) };
+        let text = token.text(self.source);
+        let value = match token.kind {
+            Kind::String | Kind::NationalString => {
+                let value = token.string(self.source);
+                self.advance();
+                Expr::Text { value, national: token.kind == Kind::NationalString }
+            }
+            Kind::Quoted if !self.quoted_identifiers => {
+                self.advance();
+                Expr::Text { value: token.string(self.source), national: false }
+            }
+            Kind::Integer => {
+                self.advance();
+                text.parse().map_or_else(|_| Expr::Number(text.to_owned()), Expr::Integer)
+            }
+            Kind::Number => {
+                self.advance();
+                Expr::Number(text.to_owned())
+            }
+            Kind::Real => {
+                self.advance();
+                let padded = if text.ends_with(['e', 'E']) { format!("{text}0") } else { text.to_owned() };
+                Expr::Real(padded.parse().unwrap_or(0.0))
+            }
+            Kind::Money => {
+                self.advance();
+                Expr::Money(text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect())
+            }
+            Kind::Binary => {
+                self.advance();
+                Expr::Binary(bytes_of(text))
+            }
+            Kind::Variable => {
+                self.advance();
+                if text.starts_with("@@") { Expr::Global(text.to_owned()) } else { Expr::Variable(text.to_owned()) }
+            }
+            Kind::Pseudo => {
+                self.advance();
+                Expr::Outside("$ pseudo columns")
+            }
+            Kind::Sign if text == "(" => return self.parenthesis(),
+            Kind::Sign if text == "{" => {
+                self.braces()?;
+                Expr::Outside("ODBC escapes")
+            }
+            Kind::Word | Kind::Bracketed | Kind::Quoted => return self.word_expression().map(Item::Value),
+            _ => return Err(self.unexpected()),
+        };
+        Ok(Item::Value(value))
+    }
+
+    fn parenthesis(&mut self) -> Parsed<Item> {
+        self.expect("(")?;
+        if self.begins_query() {
+            let query = self.subquery()?;
+            self.expect(")")?;
+            return Ok(Item::Value(Expr::Subquery(Box::new(query))));
+        }
+        let inner = self.deeper(Self::or_item)?;
+        self.expect(")")?;
+        Ok(inner)
+    }
+
+    /// Whether a query begins here, possibly inside more parentheses.
+    pub(super) fn begins_query(&self) -> bool {
+        let mut ahead = 0;
+        while self.sees_at(ahead, "(") {
+            ahead += 1;
+        }
+        self.sees_at(ahead, "SELECT") || (ahead == 0 && self.sees("WITH"))
+    }
+
+    fn word_expression(&mut self) -> Parsed<Expr> {
+        let reserved = self.reserved(0);
+        match reserved.as_deref() {
+            Some("NULL") => {
+                self.advance();
+                return Ok(Expr::Null);
+            }
+            Some("CASE") => return self.deeper(Self::case),
+            Some("CONVERT" | "TRY_CONVERT") => return self.convert(),
+            Some(word @ ("CURRENT_TIMESTAMP" | "CURRENT_USER" | "SESSION_USER" | "SYSTEM_USER" | "USER" | "CURRENT_DATE")) => {
+                let name = ObjectName::plain(word);
+                self.advance();
+                return Ok(Expr::Call(Box::new(Call { name, ..Call::default() })));
+            }
+            Some(word @ ("COALESCE" | "NULLIF" | "LEFT" | "RIGHT")) => {
+                let name = ObjectName::plain(word);
+                self.advance();
+                let arguments = self.in_parentheses(|p| p.list(Self::scalar))?;
+                return Ok(Expr::Call(Box::new(Call { name, arguments, ..Call::default() })));
+            }
+            Some("IDENTITYCOL" | "ROWGUIDCOL") => {
+                self.advance();
+                return Ok(Expr::Outside("IDENTITYCOL and ROWGUIDCOL"));
+            }
+            Some(_) => return Err(self.unexpected()),
+            None => {}
+        }
+        if self.token(0).is_some_and(|t| t.kind == Kind::Word) && self.sees_at(1, "(") {
+            match self.text(0).to_ascii_uppercase().as_str() {
+                "CAST" | "TRY_CAST" => return self.cast(),
+                "IIF" => return self.iif(),
+                "PARSE" | "TRY_PARSE" | "TRIM" => return self.special_call(),
+                "JSON_OBJECT" | "JSON_ARRAY" | "JSON_QUERY" | "JSON_VALUE" | "JSON_OBJECTAGG" | "JSON_ARRAYAGG" => {
+                    return self.outside_call("JSON functions");
+                }
+                _ => {}
+            }
+        }
+        let name = self.object_name()?;
+        if self.sees("(") {
+            return self.call(name);
+        }
+        if self.sees("::") {
+            self.advance();
+            self.name()?;
+            if self.sees("(") {
+                self.balanced()?;
+            }
+            return Ok(Expr::Outside("methods of CLR and xml types"));
+        }
+        Ok(Expr::Column(name))
+    }
+
+    fn case(&mut self) -> Parsed<Expr> {
+        self.expect("CASE")?;
+        let operand = if self.sees("WHEN") { None } else { Some(Box::new(self.scalar()?)) };
+        let mut branches = Vec::new();
+        while self.eat("WHEN") {
+            let when = match operand {
+                Some(_) => When::Value(self.scalar()?),
+                None => When::Condition(self.predicate()?),
+            };
+            self.expect("THEN")?;
+            branches.push((when, self.scalar()?));
+        }
+        if branches.is_empty() {
+            return Err(self.unexpected());
+        }
+        let otherwise = if self.eat("ELSE") { Some(Box::new(self.scalar()?)) } else { None };
+        self.expect("END")?;
+        Ok(Expr::Case { operand, branches, otherwise })
+    }
+
+    fn convert(&mut self) -> Parsed<Expr> {
+        let attempt = self.sees("TRY_CONVERT");
+        self.advance();
+        self.expect("(")?;
+        let sql_type = self.type_name()?;
+        self.expect(",")?;
+        let value = Box::new(self.scalar()?);
+        let style = if self.eat(",") { Some(Box::new(self.scalar()?)) } else { None };
+        self.expect(")")?;
+        Ok(Expr::Convert { value, sql_type, style, attempt })
+    }
+
+    fn cast(&mut self) -> Parsed<Expr> {
+        let attempt = self.sees("TRY_CAST");
+        self.advance();
+        self.expect("(")?;
+        let value = Box::new(self.scalar()?);
+        self.expect("AS")?;
+        let sql_type: TypeName = self.type_name()?;
+        self.expect(")")?;
+        Ok(Expr::Convert { value, sql_type, style: None, attempt })
+    }
+
+    fn iif(&mut self) -> Parsed<Expr> {
+        self.advance();
+        self.expect("(")?;
+        let condition = Box::new(self.predicate()?);
+        self.expect(",")?;
+        let then = Box::new(self.scalar()?);
+        self.expect(",")?;
+        let otherwise = Box::new(self.scalar()?);
+        self.expect(")")?;
+        Ok(Expr::If { condition, then, otherwise })
+    }
+
+    /// TRIM([[LEADING|TRAILING|BOTH] characters FROM] text), PARSE(text AS type [USING culture])
+    fn special_call(&mut self) -> Parsed<Expr> {
+        let name = ObjectName::plain(self.text(0).to_ascii_uppercase());
+        self.advance();
+        self.expect("(")?;
+        let side = self.one_of(&["LEADING", "TRAILING", "BOTH"]);
+        let first = self.scalar()?;
+        if name.name != "TRIM" {
+            self.expect("AS")?;
+            self.type_name()?;
+            if self.eat("USING") {
+                self.scalar()?;
+            }
+            self.expect(")")?;
+            return Ok(Expr::Outside("PARSE"));
+        }
+        if self.eat("FROM") {
+            self.scalar()?;
+            self.expect(")")?;
+            return Ok(Expr::Outside("TRIM with characters"));
+        }
+        if side.is_some() {
+            return Err(self.unexpected());
+        }
+        self.expect(")")?;
+        Ok(Expr::Call(Box::new(Call { name, arguments: vec![first], ..Call::default() })))
+    }
+
+    fn outside_call(&mut self, what: &'static str) -> Parsed<Expr> {
+        self.advance();
+        self.balanced()?;
+        Ok(Expr::Outside(what))
+    }
+
+    /// After the name: arguments, WITHIN GROUP, OVER.
+    fn call(&mut self, name: ObjectName) -> Parsed<Expr> {
+        self.expect("(")?;
+        let mut call = Call { name, ..Call::default() };
+        if self.eat("*") {
+            call.star = true;
+        } else if !self.sees(")") {
+            call.distinct = self.eat("DISTINCT");
+            if !call.distinct {
+                self.eat("ALL");
+            }
+            // DATEADD and its kin take a bare word first; DEFAULT stands for a parameter's default.
+            call.arguments = self.list(|p| {
+                if p.sees("DEFAULT") {
+                    p.advance();
+                    return Ok(Expr::Call(Box::new(Call { name: ObjectName::plain("DEFAULT"), ..Call::default() })));
+                }
+                p.scalar()
+            })?;
+        }
+        self.expect(")")?;
+        if self.eat("WITHIN") {
+            self.expect("GROUP (")?;
+            if self.eat("GRAPH PATH") {
+                self.expect(")")?;
+                return Ok(Expr::Outside("graph queries"));
+            }
+            call.within_group = self.order_by()?;
+            self.expect(")")?;
+        }
+        let nulls = (self.sees("IGNORE NULLS") || self.sees("RESPECT NULLS")).then(|| self.at += 2);
+        if self.eat("OVER") {
+            call.over = Some(self.over()?);
+            if call.distinct {
+                return Err(self.unexpected());
+            }
+        } else if nulls.is_some() {
+            return Err(self.unexpected());
+        }
+        if nulls.is_some() {
+            return Ok(Expr::Outside("IGNORE NULLS and RESPECT NULLS"));
+        }
+        if self.sees(".") && self.name_at(1) {
+            self.at += 2;
+            if self.sees("(") {
+                self.balanced()?;
+            }
+            return Ok(Expr::Outside("methods of CLR and xml types"));
+        }
+        Ok(Expr::Call(Box::new(call)))
+    }
+
+    fn over(&mut self) -> Parsed<Over> {
+        if self.sees_name() {
+            self.name()?;
+            return Ok(Over { framed: true, ..Over::default() });
+        }
+        self.expect("(")?;
+        let mut over = Over::default();
+        if self.sees_name() && !self.sees("PARTITION") && !self.sees("ROWS") && !self.sees("RANGE") {
+            self.name()?;
+            if !["PARTITION", "ORDER", "ROWS", "RANGE", ")"].iter().any(|word| self.sees(word)) || self.sees(")") {
+                return Err(self.unexpected());
+            }
+            over.framed = true;
+        }
+        if self.eat("PARTITION") {
+            self.expect("BY")?;
+            over.partition_by = self.list(Self::scalar)?;
+        }
+        if self.sees("ORDER") {
+            over.order_by = self.order_by()?;
+        }
+        if self.one_of(&["ROWS", "RANGE"]).is_some() {
+            over.framed = true;
+            self.frame()?;
+        }
+        self.expect(")")?;
+        Ok(over)
+    }
+
+    /// A window frame; its end may not lie before its start.
+    fn frame(&mut self) -> Parsed<()> {
+        let start_at = self.at;
+        if !self.eat("BETWEEN") {
+            return if self.frame_bound()? > 2 { Err(self.unexpected_at(start_at)) } else { Ok(()) };
+        }
+        let start = self.frame_bound()?;
+        self.expect("AND")?;
+        let end = self.frame_bound()?;
+        if start > end || start == 4 || end == 0 { Err(self.unexpected_at(start_at)) } else { Ok(()) }
+    }
+
+    /// 0 unbounded preceding, 1 preceding, 2 current row, 3 following, 4 unbounded following
+    fn frame_bound(&mut self) -> Parsed<u8> {
+        if self.eat("CURRENT") {
+            self.expect("ROW")?;
+            return Ok(2);
+        }
+        let unbounded = self.eat("UNBOUNDED");
+        if !unbounded {
+            self.scalar()?;
+        }
+        match (self.one_of(&["PRECEDING", "FOLLOWING"]), unbounded) {
+            (Some("PRECEDING"), true) => Ok(0),
+            (Some("PRECEDING"), false) => Ok(1),
+            (Some(_), false) => Ok(3),
+            (Some(_), true) => Ok(4),
+            (None, _) => Err(self.unexpected()),
+        }
+    }
+
+    pub(super) fn order_by(&mut self) -> Parsed<Vec<OrderItem>> {
+        self.expect("ORDER BY")?;
+        self.list(|p| {
+            let value = p.scalar()?;
+            let descending = match p.one_of(&["ASC", "DESC"]) {
+                Some(word) => word == "DESC",
+                None => false,
+            };
+            Ok(OrderItem { value, descending })
+        })
+    }
+
+    /// Skips a parenthesis and all in it.
+    pub(super) fn balanced(&mut self) -> Parsed<()> {
+        self.expect("(")?;
+        let mut open = 1usize;
+        while open > 0 {
+            if self.at_end() {
+                return Err(self.unexpected());
+            }
+            if self.sees("(") {
+                open += 1;
+            } else if self.sees(")") {
+                open -= 1;
+            }
+            self.advance();
+        }
+        Ok(())
+    }
+
+    fn braces(&mut self) -> Parsed<()> {
+        while !self.sees("}") {
+            if self.at_end() {
+                return Err(self.unexpected());
+            }
+            self.advance();
+        }
+        self.advance();
+        Ok(())
+    }
+}

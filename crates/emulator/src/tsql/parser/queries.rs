@@ -1,0 +1,595 @@
+//! SELECT and what a FROM clause may hold.
+
+use super::super::ast::{
+    CommonTable, Expr, JoinKind, ObjectName, Query, Select, SelectItem, SetExpression, SetOperator, StatementKind,
+    TableSource, Top,
+};
+use super::super::lexer::Kind;
+use super::{LONGEST_CHAIN, Parsed, Parser};
+
+/// Words that end a table's name although they are not reserved.
+const AFTER_TABLE: &[&str] = &["WINDOW", "CROSS", "OUTER"];
+
+impl Parser<'_> {
+    /// `[WITH cte …] SELECT | INSERT | UPDATE | DELETE | MERGE`
+    pub(super) fn query_or_cte_statement(&mut self) -> Parsed<StatementKind> {
+        if self.sees("WITH") {
+            let start = self.at;
+            let with = self.with_clause()?;
+            if !self.sees("SELECT") && !self.sees("(") {
+                if ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|word| self.sees(word)) {
+                    return self.outside();
+                }
+                return Err(self.unexpected());
+            }
+            if with.iter().any(|table| table.columns.iter().any(|column| column.is_empty())) {
+                return Err(self.unexpected_at(start));
+            }
+            let mut query = self.query()?;
+            query.with = with;
+            return Ok(StatementKind::Select(query));
+        }
+        Ok(StatementKind::Select(self.query()?))
+    }
+
+    fn with_clause(&mut self) -> Parsed<Vec<CommonTable>> {
+        self.expect("WITH")?;
+        if self.sees("XMLNAMESPACES") || self.sees("CHANGE_TRACKING_CONTEXT") {
+            self.advance();
+            self.balanced()?;
+            if !self.eat(",") {
+                return Ok(Vec::new());
+            }
+        }
+        self.list(|p| {
+            let name = p.name()?;
+            let columns = p.optional_names()?;
+            p.expect("AS")?;
+            let query = p.in_parentheses(Self::subquery)?;
+            Ok(CommonTable { name, columns, query })
+        })
+    }
+
+    /// A query inside a statement; `WITH` is not allowed there.
+    pub(super) fn subquery(&mut self) -> Parsed<Query> {
+        self.deeper(|p| p.query())
+    }
+
+    pub(super) fn query(&mut self) -> Parsed<Query> {
+        let body = self.set_expression()?;
+        let mut query =
+            Query { with: Vec::new(), body, order_by: Vec::new(), offset: None, fetch: None, outside: None };
+        if self.sees("ORDER") {
+            query.order_by = self.order_by()?;
+            if self.eat("OFFSET") {
+                query.offset = Some(self.scalar()?);
+                self.rows_word()?;
+                if self.eat("FETCH") {
+                    if self.one_of(&["NEXT", "FIRST"]).is_none() {
+                        return Err(self.unexpected());
+                    }
+                    query.fetch = Some(self.scalar()?);
+                    self.rows_word()?;
+                    self.expect("ONLY")?;
+                }
+            }
+        }
+        if self.sees("FOR") && ["XML", "JSON", "BROWSE"].iter().any(|word| self.sees_at(1, word)) {
+            query.outside = Some(self.for_clause()?);
+        }
+        if self.sees("OPTION (") {
+            self.advance();
+            self.balanced()?;
+        }
+        Ok(query)
+    }
+
+    fn rows_word(&mut self) -> Parsed<()> {
+        self.one_of(&["ROW", "ROWS"]).map(|_| ()).ok_or_else(|| self.unexpected())
+    }
+
+    fn for_clause(&mut self) -> Parsed<&'static str> {
+        self.advance();
+        if self.eat("BROWSE") {
+            return Ok("FOR BROWSE");
+        }
+        let xml = self.eat("XML");
+        if !xml {
+            self.expect("JSON")?;
+        }
+        let modes: &[&'static str] = if xml { &["RAW", "AUTO", "EXPLICIT", "PATH"] } else { &["AUTO", "PATH"] };
+        if self.one_of(modes).is_none() {
+            return Err(self.unexpected());
+        }
+        if self.sees("(") {
+            self.in_parentheses(Self::string)?;
+        }
+        let mut seen = Vec::new();
+        while self.eat(",") {
+            let options: &[&'static str] = if xml {
+                &["ELEMENTS", "TYPE", "ROOT", "XMLDATA", "XMLSCHEMA", "BINARY"]
+            } else {
+                &["ROOT", "INCLUDE_NULL_VALUES", "WITHOUT_ARRAY_WRAPPER"]
+            };
+            let Some(option) = self.one_of(options) else { return Err(self.unexpected()) };
+            let clash = option == "ROOT" && seen.contains(&"WITHOUT_ARRAY_WRAPPER")
+                || option == "WITHOUT_ARRAY_WRAPPER" && seen.contains(&"ROOT");
+            if seen.contains(&option) || clash {
+                return Err(self.unexpected());
+            }
+            seen.push(option);
+            match option {
+                "BINARY" => self.expect("BASE64")?,
+                "ELEMENTS" => _ = self.one_of(&["XSINIL", "ABSENT"]),
+                _ => {}
+            }
+            if self.sees("(") {
+                self.in_parentheses(Self::string)?;
+            }
+        }
+        Ok(if xml { "FOR XML" } else { "FOR JSON" })
+    }
+
+    fn set_expression(&mut self) -> Parsed<SetExpression> {
+        let mut left = self.intersection()?;
+        for _ in 0..LONGEST_CHAIN {
+            let operator = match self.one_of(&["UNION", "EXCEPT"]) {
+                Some("UNION") if self.eat("ALL") => SetOperator::UnionAll,
+                Some("UNION") => SetOperator::Union,
+                Some(_) => SetOperator::Except,
+                None => return Ok(left),
+            };
+            let right = self.intersection()?;
+            left = SetExpression::Combined { operator, left: Box::new(left), right: Box::new(right) };
+        }
+        Err(self.too_deep())
+    }
+
+    fn intersection(&mut self) -> Parsed<SetExpression> {
+        let mut left = self.select_or_parenthesis()?;
+        for _ in 0..LONGEST_CHAIN {
+            if !self.eat("INTERSECT") {
+                return Ok(left);
+            }
+            let right = Box::new(self.select_or_parenthesis()?);
+            left = SetExpression::Combined { operator: SetOperator::Intersect, left: Box::new(left), right };
+        }
+        Err(self.too_deep())
+    }
+
+    fn select_or_parenthesis(&mut self) -> Parsed<SetExpression> {
+        if self.sees("(") {
+            let inner = self.in_parentheses(Self::subquery)?;
+            return Ok(SetExpression::Query(Box::new(inner)));
+        }
+        Ok(SetExpression::Select(Box::new(self.deeper(Self::select)?)))
+    }
+
+    fn select(&mut self) -> Parsed<Select> {
+        self.expect("SELECT")?;
+        let mut select = Select::default();
+        match self.one_of(&["DISTINCT", "ALL"]) {
+            Some("DISTINCT") => select.distinct = true,
+            _ => {}
+        }
+        if self.sees("TOP") {
+            select.top = Some(self.top()?);
+        }
+        select.items = self.list(Self::select_item)?;
+        if self.eat("INTO") {
+            select.into = Some(self.object_name()?);
+            if self.eat("ON") {
+                self.name_or_string()?;
+            }
+        }
+        if self.eat("FROM") {
+            select.from = self.list(Self::table_source)?;
+        }
+        if self.eat("WHERE") {
+            select.filter = Some(self.predicate()?);
+        }
+        if self.eat("GROUP") {
+            self.expect("BY")?;
+            self.group_by(&mut select)?;
+        }
+        if self.eat("HAVING") {
+            select.having = Some(self.predicate()?);
+        }
+        if self.sees("WINDOW") && self.name_at(1) && self.sees_at(2, "AS") {
+            self.advance();
+            self.list(|p| {
+                p.name()?;
+                p.expect("AS")?;
+                p.balanced()
+            })?;
+            select.outside = Some("the WINDOW clause");
+        }
+        Ok(select)
+    }
+
+    fn group_by(&mut self, select: &mut Select) -> Parsed<()> {
+        let all = self.eat("ALL");
+        let words = ["ROLLUP", "CUBE", "GROUPING"];
+        select.group_by = self.list(|p| {
+            if words.iter().any(|word| p.sees(word)) && (p.sees_at(1, "(") || p.sees_at(1, "SETS")) {
+                p.advance();
+                p.eat("SETS");
+                p.balanced()?;
+                return Ok(Expr::Outside("ROLLUP, CUBE and GROUPING SETS"));
+            }
+            if p.sees("( )") {
+                p.at += 2;
+                return Ok(Expr::Outside("ROLLUP, CUBE and GROUPING SETS"));
+            }
+            p.scalar()
+        })?;
+        if self.eat("WITH") {
+            let word = self.one_of(&["ROLLUP", "CUBE"]);
+            if word.is_none() || all {
+                return Err(self.unexpected());
+            }
+            select.outside = Some("ROLLUP, CUBE and GROUPING SETS");
+        }
+        if all {
+            select.outside = Some("GROUP BY ALL");
+        }
+        Ok(())
+    }
+
+    pub(super) fn top(&mut self) -> Parsed<Top> {
+        self.expect("TOP")?;
+        let count = if self.sees("(") {
+            self.in_parentheses(Self::scalar)?
+        } else if self.kind() == Some(Kind::Variable) {
+            Expr::Variable(self.variable()?)
+        } else {
+            match self.kind() {
+                Some(Kind::Integer | Kind::Number | Kind::Real) => {
+                    let text = self.text(0).to_owned();
+                    self.advance();
+                    text.parse().map_or(Expr::Number(text), Expr::Integer)
+                }
+                _ => return Err(self.unexpected()),
+            }
+        };
+        let percent = self.eat("PERCENT");
+        let with_ties = self.eat("WITH TIES");
+        Ok(Top { count, percent, with_ties })
+    }
+
+    fn select_item(&mut self) -> Parsed<SelectItem> {
+        if self.eat("*") {
+            return Ok(SelectItem::All(None));
+        }
+        if self.kind() == Some(Kind::Variable) && !self.text(0).starts_with("@@") {
+            if let Some(operator) = self.assignment_at(1) {
+                let variable = self.variable()?;
+                self.advance();
+                return Ok(SelectItem::Assign { variable, operator: operator.0, value: self.scalar()? });
+            }
+        }
+        if let Some(qualifier) = self.qualified_star()? {
+            return Ok(SelectItem::All(Some(qualifier)));
+        }
+        // `alias = expression`
+        if (self.sees_name() || self.sees_string()) && self.sees_at(1, "=") {
+            let alias = Some(self.name_or_string()?);
+            self.advance();
+            return Ok(SelectItem::Expr { value: self.scalar()?, alias });
+        }
+        let value = self.scalar()?;
+        let alias = if self.eat("AS") {
+            Some(self.name_or_string()?)
+        } else if (self.sees_name() && !self.begins_outside_word()) || self.sees_string() {
+            Some(self.name_or_string()?)
+        } else {
+            None
+        };
+        Ok(SelectItem::Expr { value, alias })
+    }
+
+    /// THROW after an expression begins a statement rather than naming a column.
+    fn begins_outside_word(&self) -> bool {
+        self.sees("WINDOW") && self.name_at(1) && self.sees_at(2, "AS")
+    }
+
+    /// `t.*`, `dbo.t.*`
+    fn qualified_star(&mut self) -> Parsed<Option<ObjectName>> {
+        let mut ahead = 0;
+        while self.name_at(ahead) && self.sees_at(ahead + 1, ".") {
+            ahead += 2;
+            if self.sees_at(ahead, "*") {
+                let mut parts: Vec<String> = Vec::new();
+                while !self.eat("*") {
+                    parts.push(self.name()?);
+                    self.expect(".")?;
+                }
+                let name = parts.pop().unwrap_or_default();
+                return Ok(Some(ObjectName { name, schema: parts.pop(), database: parts.pop(), server: None }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn table_source(&mut self) -> Parsed<TableSource> {
+        let mut left = self.table_primary()?;
+        for _ in 0..LONGEST_CHAIN {
+            let kind = if self.eat("CROSS APPLY") {
+                JoinKind::CrossApply
+            } else if self.eat("OUTER APPLY") {
+                JoinKind::OuterApply
+            } else if self.eat("CROSS JOIN") {
+                JoinKind::Cross
+            } else if let Some(kind) = self.join_words()? {
+                kind
+            } else {
+                return Ok(left);
+            };
+            let right = match kind {
+                JoinKind::Cross | JoinKind::CrossApply | JoinKind::OuterApply => self.table_primary()?,
+                // `a JOIN b JOIN c ON … ON …`: the inner join is read first.
+                _ => self.deeper(Self::table_source_until_on)?,
+            };
+            let on = match kind {
+                JoinKind::Cross | JoinKind::CrossApply | JoinKind::OuterApply => None,
+                _ => {
+                    self.expect("ON")?;
+                    Some(self.predicate()?)
+                }
+            };
+            left = TableSource::Join { kind, left: Box::new(left), right: Box::new(right), on };
+        }
+        Err(self.too_deep())
+    }
+
+    fn table_source_until_on(&mut self) -> Parsed<TableSource> {
+        if self.joins_follow_before_on() { self.table_source() } else { self.table_primary() }
+    }
+
+    /// Looks ahead for another JOIN before this join's ON.
+    fn joins_follow_before_on(&self) -> bool {
+        let mut depth = 0usize;
+        for ahead in 0..self.tokens.len().saturating_sub(self.at) {
+            match self.text(ahead).to_ascii_uppercase().as_str() {
+                "(" => depth += 1,
+                ")" if depth == 0 => return false,
+                ")" => depth -= 1,
+                "ON" if depth == 0 => return false,
+                "JOIN" if depth == 0 => return true,
+                "WHERE" | "SELECT" | "GROUP" | "ORDER" | ";" if depth == 0 => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn join_words(&mut self) -> Parsed<Option<JoinKind>> {
+        let kind = match self.one_of(&["JOIN", "INNER", "LEFT", "RIGHT", "FULL"]) {
+            Some("JOIN") => return Ok(Some(JoinKind::Inner)),
+            Some("INNER") => JoinKind::Inner,
+            Some("LEFT") => JoinKind::Left,
+            Some("RIGHT") => JoinKind::Right,
+            Some(_) => JoinKind::Full,
+            None => return Ok(None),
+        };
+        if kind != JoinKind::Inner {
+            self.eat("OUTER");
+        }
+        _ = self.one_of(&["LOOP", "HASH", "MERGE", "REMOTE"]);
+        self.expect("JOIN")?;
+        Ok(Some(kind))
+    }
+
+    fn table_primary(&mut self) -> Parsed<TableSource> {
+        if self.sees("(") {
+            return self.derived_table();
+        }
+        if self.kind() == Some(Kind::Variable) {
+            self.variable()?;
+            if self.eat(".") {
+                self.name()?;
+                self.balanced()?;
+            }
+            self.optional_alias()?;
+            self.optional_names()?;
+            return Ok(TableSource::Outside("table variables"));
+        }
+        if self.kind() == Some(Kind::Sign) && self.sees("::") {
+            self.advance();
+        }
+        if let Some(word) = self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"]) {
+            if self.sees("( )") {
+                return Err(self.unexpected());
+            }
+            self.balanced()?;
+            if word == "OPENDATASOURCE" {
+                while self.eat(".") {
+                    self.name()?;
+                }
+            }
+            if self.sees("WITH (") {
+                self.advance();
+                self.balanced()?;
+            }
+            self.optional_alias()?;
+            self.optional_names()?;
+            return Ok(TableSource::Outside("OPENROWSET and its kin"));
+        }
+        let name = self.object_name()?;
+        if self.sees("(") && !self.sees("( NOLOCK )") {
+            return self.table_function(name);
+        }
+        let mut outside = None;
+        if self.sees("FOR SYSTEM_TIME") {
+            self.at += 2;
+            self.system_time()?;
+            outside = Some("FOR SYSTEM_TIME");
+        }
+        if self.sees("FOR PATH") {
+            self.at += 2;
+            outside = Some("graph queries");
+        }
+        let alias = self.optional_alias()?;
+        if self.sees("TABLESAMPLE") {
+            self.advance();
+            self.eat("SYSTEM");
+            self.balanced()?;
+            if self.eat("REPEATABLE") {
+                self.balanced()?;
+            }
+            outside = Some("TABLESAMPLE");
+        }
+        self.table_hints()?;
+        if self.sees("PIVOT") || self.sees("UNPIVOT") {
+            self.advance();
+            self.balanced()?;
+            self.optional_alias()?;
+            outside = Some("PIVOT and UNPIVOT");
+        }
+        Ok(outside.map_or(TableSource::Table { name, alias }, TableSource::Outside))
+    }
+
+    fn table_function(&mut self, name: ObjectName) -> Parsed<TableSource> {
+        self.expect("(")?;
+        let mut arguments = Vec::new();
+        if self.sees(")") && name.name.eq_ignore_ascii_case("OPENJSON") {
+            return Err(self.unexpected());
+        }
+        if !self.sees(")") {
+            let upper = name.name.to_ascii_uppercase();
+            if ["PREDICT", "CHANGETABLE", "AI_GENERATE_CHUNKS", "VECTOR_SEARCH", "OPENJSON"].contains(&upper.as_str()) {
+                return self.special_table_function(&upper);
+            }
+            arguments = self.list(|p| {
+                if p.eat("DEFAULT") {
+                    return Ok(Expr::Call(Box::new(super::super::ast::Call {
+                        name: ObjectName::plain("DEFAULT"),
+                        ..Default::default()
+                    })));
+                }
+                p.scalar()
+            })?;
+        }
+        self.expect(")")?;
+        if self.sees("FOR SYSTEM_TIME") {
+            return Err(self.unexpected());
+        }
+        if self.sees("WITH (") {
+            self.advance();
+            self.balanced()?;
+        }
+        let alias = self.optional_alias()?;
+        let columns = self.optional_names()?;
+        Ok(TableSource::Function { name, arguments, alias, columns })
+    }
+
+    /// Table functions with a grammar of their own: read as far as their outline goes.
+    fn special_table_function(&mut self, name: &str) -> Parsed<TableSource> {
+        self.at -= 1;
+        self.balanced()?;
+        if self.sees("WITH") {
+            self.advance();
+            self.balanced()?;
+        }
+        self.optional_alias()?;
+        self.optional_names()?;
+        Ok(TableSource::Outside(match name {
+            "OPENJSON" => "OPENJSON",
+            "PREDICT" => "PREDICT",
+            _ => "CHANGETABLE and vector search",
+        }))
+    }
+
+    fn system_time(&mut self) -> Parsed<()> {
+        if self.eat("ALL") {
+            return Ok(());
+        }
+        if self.eat("AS OF") {
+            return self.scalar().map(|_| ());
+        }
+        if self.eat("FROM") {
+            self.scalar()?;
+            self.expect("TO")?;
+            return self.scalar().map(|_| ());
+        }
+        if self.eat("BETWEEN") {
+            self.scalar()?;
+            self.expect("AND")?;
+            return self.scalar().map(|_| ());
+        }
+        self.expect("CONTAINED IN")?;
+        self.balanced()
+    }
+
+    /// WITH (NOLOCK, …), or the older bare (NOLOCK).
+    pub(super) fn table_hints(&mut self) -> Parsed<()> {
+        let hints = self.sees("WITH (") || self.sees("( NOLOCK )");
+        if hints {
+            self.eat("WITH");
+            self.balanced()?;
+        }
+        Ok(())
+    }
+
+    fn derived_table(&mut self) -> Parsed<TableSource> {
+        let values = self.sees("( VALUES");
+        if !values && !self.begins_query() {
+            // A join in parentheses.
+            return self.in_parentheses(|p| p.deeper(Self::table_source));
+        }
+        if !values && self.parenthesised_join() {
+            return self.in_parentheses(|p| p.deeper(Self::table_source));
+        }
+        self.expect("(")?;
+        if values {
+            self.advance();
+            let rows = self.list(|p| p.in_parentheses(|p| p.list(Self::scalar)))?;
+            self.expect(")")?;
+            self.eat("AS");
+            let alias = self.name()?;
+            let columns = self.optional_names()?;
+            return Ok(TableSource::Values { rows, alias, columns });
+        }
+        let query = Box::new(self.subquery()?);
+        self.expect(")")?;
+        if query.outside == Some("FOR BROWSE") {
+            return Err(self.unexpected());
+        }
+        self.eat("AS");
+        let alias = self.name()?;
+        let columns = self.optional_names()?;
+        if self.sees("PIVOT") || self.sees("UNPIVOT") {
+            self.advance();
+            self.balanced()?;
+            self.optional_alias()?;
+            return Ok(TableSource::Outside("PIVOT and UNPIVOT"));
+        }
+        Ok(TableSource::Derived { query, alias, columns })
+    }
+
+    /// `((SELECT …) AS a JOIN …)`: a parenthesis that begins with one and holds a join outside it.
+    fn parenthesised_join(&self) -> bool {
+        if !self.sees("( (") {
+            return false;
+        }
+        let mut depth = 0usize;
+        for ahead in 0..self.tokens.len().saturating_sub(self.at) {
+            match self.text(ahead).to_ascii_uppercase().as_str() {
+                "(" => depth += 1,
+                ")" if depth == 1 => return false,
+                ")" => depth -= 1,
+                "JOIN" | "APPLY" if depth == 1 => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn optional_alias(&mut self) -> Parsed<Option<String>> {
+        if self.eat("AS") {
+            return self.name().map(Some);
+        }
+        let ends = AFTER_TABLE.iter().any(|word| self.sees(word)) && !self.sees_at(1, ".") && self.kind() == Some(Kind::Word);
+        if self.sees_name() && !ends { self.name().map(Some) } else { Ok(None) }
+    }
+}

@@ -1,0 +1,218 @@
+//! INSERT, UPDATE, DELETE, TRUNCATE.
+
+use super::super::ast::{Assignment, BinaryOperator, Expr, InsertSource, ObjectName, StatementKind};
+use super::super::lexer::Kind;
+use super::{Parsed, Parser};
+
+impl Parser<'_> {
+    pub(super) fn insert(&mut self) -> Parsed<StatementKind> {
+        self.expect("INSERT")?;
+        if self.sees("BULK") {
+            return self.outside();
+        }
+        let top = self.sees("TOP");
+        if top {
+            self.top()?;
+        }
+        self.eat("INTO");
+        if self.kind() == Some(Kind::Variable) || self.reserved(0).is_some_and(|word| word.starts_with("OPEN")) {
+            return self.outside();
+        }
+        let table = self.object_name()?;
+        if self.sees("WITH (") {
+            self.modification_hints()?;
+        }
+        let columns = if self.sees("(") && !self.begins_query() { self.optional_names()? } else { Vec::new() };
+        if top || self.sees("OUTPUT") || self.sees("EXEC") || self.sees("EXECUTE") {
+            return self.outside();
+        }
+        let source = if self.eat("DEFAULT") {
+            self.expect("VALUES")?;
+            InsertSource::DefaultValues
+        } else if self.eat("VALUES") {
+            InsertSource::Values(self.list(|p| {
+                p.in_parentheses(|p| p.list(|p| if p.eat("DEFAULT") { Ok(None) } else { p.scalar().map(Some) }))
+            })?)
+        } else if self.begins_query() {
+            let query = self.query()?;
+            if has_into(&query.body) {
+                return Err(self.unexpected());
+            }
+            InsertSource::Query(Box::new(query))
+        } else {
+            return Err(self.unexpected());
+        };
+        self.option_clause()?;
+        Ok(StatementKind::Insert { table, columns, source })
+    }
+
+    pub(super) fn update(&mut self) -> Parsed<StatementKind> {
+        self.expect("UPDATE")?;
+        if self.sees("STATISTICS") {
+            self.advance();
+            self.object_name()?;
+            return self.outside();
+        }
+        let top = if self.sees("TOP") { Some(self.top()?.count) } else { None };
+        let table = self.modified_table()?;
+        self.expect("SET")?;
+        let mut outside = table.is_none();
+        let set = self.list(|p| match p.assignment()? {
+            Some(assignment) => Ok(assignment),
+            None => {
+                outside = true;
+                Ok(Assignment { column: String::new(), value: None })
+            }
+        })?;
+        if outside || self.sees("OUTPUT") {
+            return self.outside();
+        }
+        let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
+        let filter = self.modification_filter()?;
+        let Some((filter, table)) = filter.zip(table) else { return self.outside() };
+        Ok(StatementKind::Update { table, top, set, from, filter })
+    }
+
+    pub(super) fn delete(&mut self) -> Parsed<StatementKind> {
+        self.expect("DELETE")?;
+        let top = if self.sees("TOP") { Some(self.top()?.count) } else { None };
+        self.eat("FROM");
+        let Some(table) = self.modified_table()? else { return self.outside() };
+        if self.sees("OUTPUT") {
+            return self.outside();
+        }
+        let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
+        let Some(filter) = self.modification_filter()? else { return self.outside() };
+        Ok(StatementKind::Delete { table, top, from, filter })
+    }
+
+    /// The target; `None` for table variables and OPENROWSET.
+    fn modified_table(&mut self) -> Parsed<Option<ObjectName>> {
+        if self.kind() == Some(Kind::Variable) {
+            self.variable()?;
+            return Ok(None);
+        }
+        if self.reserved(0).is_some_and(|word| word.starts_with("OPEN")) {
+            self.advance();
+            self.balanced()?;
+            return Ok(None);
+        }
+        let table = self.object_name()?;
+        if self.sees("(") {
+            self.balanced()?;
+        }
+        if self.sees("WITH (") {
+            self.modification_hints()?;
+        }
+        Ok(Some(table))
+    }
+
+    /// 46074 of Microsoft's parser: INDEX and FORCESEEK hints are refused on the target of a modification.
+    fn modification_hints(&mut self) -> Parsed<()> {
+        self.expect("WITH (")?;
+        if self.sees("INDEX") || self.sees("FORCESEEK") {
+            return Err(self.unexpected());
+        }
+        self.at -= 1;
+        self.balanced()
+    }
+
+    /// `WHERE …`; `Some(None)` without one, `None` for WHERE CURRENT OF.
+    #[allow(clippy::option_option, reason = "three answers, named in the line above")]
+    fn modification_filter(&mut self) -> Parsed<Option<Option<super::super::ast::Predicate>>> {
+        let mut filter = None;
+        if self.eat("WHERE") {
+            if self.eat("CURRENT") {
+                self.expect("OF")?;
+                return Ok(None);
+            }
+            filter = Some(self.predicate()?);
+        }
+        self.option_clause()?;
+        Ok(Some(filter))
+    }
+
+    fn option_clause(&mut self) -> Parsed<()> {
+        if self.sees("OPTION (") {
+            self.advance();
+            self.balanced()?;
+        }
+        Ok(())
+    }
+
+    /// `column = value`, `column += value`; `None` for `@v = …` and method calls, which are outside the subset.
+    fn assignment(&mut self) -> Parsed<Option<Assignment>> {
+        if self.kind() == Some(Kind::Variable) {
+            self.variable()?;
+            if self.assignment_at(0).is_none() {
+                return Err(self.unexpected());
+            }
+            self.advance();
+            if self.sees_name() && self.assignment_at(1).is_some() {
+                self.at += 2;
+            }
+            self.scalar()?;
+            return Ok(None);
+        }
+        if self.kind() == Some(Kind::Pseudo) {
+            self.advance();
+            self.expect("=")?;
+            self.scalar()?;
+            return Ok(None);
+        }
+        let name = self.object_name()?;
+        if self.sees("(") {
+            self.balanced()?;
+            return Ok(None);
+        }
+        let Some((operator,)) = self.assignment_at(0) else { return Err(self.unexpected()) };
+        self.advance();
+        if self.eat("DEFAULT") {
+            return Ok(Some(Assignment { column: name.name, value: None }));
+        }
+        let mut value = self.scalar()?;
+        if let Some(operator) = operator {
+            let left = Box::new(Expr::Column(ObjectName::plain(name.name.clone())));
+            value = Expr::Operation { operator, left, right: Box::new(value) };
+        }
+        Ok(Some(Assignment { column: name.name, value: Some(value) }))
+    }
+
+    /// `=` or a compound assignment at that token; the operator of the latter.
+    pub(super) fn assignment_at(&self, ahead: usize) -> Option<(Option<BinaryOperator>,)> {
+        if self.token(ahead).is_none_or(|t| t.kind != Kind::Sign) {
+            return None;
+        }
+        match self.text(ahead) {
+            "=" => Some((None,)),
+            "+=" => Some((Some(BinaryOperator::Add),)),
+            "-=" => Some((Some(BinaryOperator::Subtract),)),
+            "*=" => Some((Some(BinaryOperator::Multiply),)),
+            "/=" => Some((Some(BinaryOperator::Divide),)),
+            "%=" => Some((Some(BinaryOperator::Modulo),)),
+            "&=" => Some((Some(BinaryOperator::And),)),
+            "|=" => Some((Some(BinaryOperator::Or),)),
+            "^=" => Some((Some(BinaryOperator::Xor),)),
+            "||=" => Some((Some(BinaryOperator::Concatenate),)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn truncate(&mut self) -> Parsed<StatementKind> {
+        self.expect("TRUNCATE TABLE")?;
+        let table = self.object_name()?;
+        if self.sees("WITH (") {
+            return self.outside();
+        }
+        Ok(StatementKind::Truncate(table))
+    }
+}
+
+fn has_into(body: &super::super::ast::SetExpression) -> bool {
+    use super::super::ast::SetExpression;
+    match body {
+        SetExpression::Select(select) => select.into.is_some(),
+        SetExpression::Query(query) => has_into(&query.body),
+        SetExpression::Combined { left, right, .. } => has_into(left) || has_into(right),
+    }
+}
