@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::control::{self, Control};
-use crate::entra::Tokens;
+use crate::entra::{self, Tokens, Verifier};
 use crate::entra::endpoint::{self, Entra};
 use crate::fabric::{self, Fabric};
 use crate::faults::Faults;
@@ -23,7 +23,9 @@ use crate::http::listen::Loopback;
 use crate::http::recorder::{Recorder, record};
 use crate::journal::{Channel, Journal};
 use crate::scenario::Scenario;
-use crate::source::Source;
+use crate::instance::Instance;
+use crate::source::{self, DirectoryPrincipal, Source, TokenSubject};
+use crate::tds::{self, TlsIdentity};
 use crate::tls::Tls;
 use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy, World};
 
@@ -111,16 +113,65 @@ impl Parts {
     }
 }
 
-/// Makes the instance of the scenario and serves it over TDS; answers it and its port.
-///
-/// TO BE WIRED AT THE MERGE: `instance::Instance::new(parts.scenario.instance_config(), parts.world, parts.clock)`
-/// behind `tds::serve` on the listeners of a [`Loopback`], with `parts.tls.chain()`, `parts.tls.key()`,
-/// `parts.tokens.verifier()`, `parts.journal` and `parts.faults`.
+/// Makes the instance and serves TDS. `authority` is where clients that fetch their own token are sent.
 ///
 /// # Errors
-/// [`StartError::Sql`].
-pub async fn serve_sql(_parts: &Parts, _stop: &CancellationToken) -> Result<(Arc<dyn Source>, u16), StartError> {
-    Err(StartError::Sql("this build has no SQL instance".to_owned()))
+/// A script of the scenario that the instance refuses, no free port, or a certificate TLS does not take.
+pub async fn serve_sql(
+    parts: &Parts,
+    authority: String,
+    stop: &CancellationToken,
+) -> Result<(Arc<dyn Source>, u16), StartError> {
+    let people = Arc::new(People { scenario: parts.scenario.clone(), verifier: parts.tokens.verifier() });
+    let config = parts.scenario.instance_config();
+    let instance = Instance::new(config, parts.world.clone(), parts.clock.clone(), people)
+        .map_err(|message| StartError::Sql(format!("{}: {}", message.number, message.text)))?;
+    let listeners = Loopback::bind().await.map_err(StartError::Listen)?;
+    for listener in listeners.listeners {
+        let tls = TlsIdentity { chain: parts.tls.chain(), key: parts.tls.key() };
+        let (journal, faults) = (parts.journal.clone(), parts.faults.clone());
+        let served = tds::serve(listener, instance.clone(), tls, journal, faults, authority.clone(), stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "TDS is not served");
+            }
+        });
+    }
+    Ok((instance, listeners.port))
+}
+
+/// The directory, as the instance asks it.
+struct People {
+    scenario: Arc<Scenario>,
+    verifier: Verifier,
+}
+
+impl source::Directory for People {
+    fn principals(&self) -> Vec<DirectoryPrincipal> {
+        let principals = self.scenario.directory.principals.iter();
+        principals
+            .map(|principal| DirectoryPrincipal {
+                name: principal.user_principal_name.clone().unwrap_or_else(|| principal.display_name.clone()),
+                object_id: principal.id,
+                sid: principal.app_id.unwrap_or(principal.id),
+                kind: match principal.kind {
+                    entra::PrincipalKind::User => source::PrincipalKind::User,
+                    entra::PrincipalKind::Group => source::PrincipalKind::Group,
+                    entra::PrincipalKind::ServicePrincipal => source::PrincipalKind::Application,
+                },
+            })
+            .collect()
+    }
+
+    fn verify(&self, token: &str) -> Option<TokenSubject> {
+        let caller = self.verifier.verify(token, entra::SQL).ok()?;
+        let principal = self.scenario.directory.find(caller.object_id)?;
+        Some(TokenSubject {
+            name: principal.user_principal_name.clone().unwrap_or_else(|| principal.display_name.clone()),
+            sid: principal.app_id.unwrap_or(principal.id),
+            groups: self.scenario.directory.memberships(principal.id),
+        })
+    }
 }
 
 /// A running emulator; stops when dropped.
@@ -140,18 +191,18 @@ struct Endpoints {
 }
 
 impl Emulator {
-    /// Serves Entra, Fabric and the control interface beside an instance that listens on `sql_port`.
+    /// Serves Entra on `entra`, and Fabric and the control interface, beside an instance that listens on `sql_port`.
     ///
     /// # Errors
     /// No port is free, or TLS does not take the certificate.
     pub async fn start(
         parts: Parts,
+        entra: Loopback,
         source: Arc<dyn Source>,
         sql_port: u16,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let parts = Arc::new(parts);
-        let entra = Loopback::bind().await.map_err(StartError::Listen)?;
         let rest = Loopback::bind().await.map_err(StartError::Listen)?;
         let control = Loopback::bind().await.map_err(StartError::Listen)?;
         let endpoints = Endpoints { sql: sql_port, fabric: rest.port, entra: entra.port, control: control.port };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
+use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::Scenario;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -104,8 +105,10 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let stop = CancellationToken::new();
-    let (source, sql_port) = serve_sql(&parts, &stop).await.map_err(|error| error.to_string())?;
-    let emulator = Emulator::start(parts, source, sql_port, stop).await.map_err(|error| error.to_string())?;
+    let entra = Loopback::bind().await.map_err(|error| format!("loopback cannot be listened on: {error}"))?;
+    let authority = format!("https://localhost:{}/{}", entra.port, parts.scenario.directory.tenant_id);
+    let (source, sql_port) = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
+    let emulator = Emulator::start(parts, entra, source, sql_port, stop).await.map_err(|error| error.to_string())?;
     let ready = emulator.write_ready_file(ready_file).map_err(|error| error.to_string())?;
     say(&format!("serving; monitor page: {}", ready.control.url));
     tokio::select! {

@@ -61,13 +61,3 @@ pub async fn serve(
     Arc::new(service).run(listener, shutdown).await;
     Ok(())
 }
-
-/// Statement text as the journal keeps it.
-fn mask_secrets(text: &str) -> String {
-    // After the merge with the engine this is `crate::tsql::mask_secrets(text)`; until then whatever follows the word
-    // PASSWORD or SECRET and an equals sign as a literal is cut out.
-    static SECRET: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-        regex::Regex::new(r"(?i)\b(PASSWORD|SECRET)\s*=\s*(N?'(?:[^']|'')*'|0x[0-9a-f]+)").expect("a valid pattern")
-    });
-    SECRET.replace_all(text, "$1 = '***'").into_owned()
-}

@@ -14,7 +14,7 @@ use crate::faults::{Effect, SqlFault, When};
 use crate::journal::{Channel, Entry};
 
 use super::listener::{LoggedIn, Service, Stream};
-use super::mask_secrets;
+use crate::tsql::mask_secrets;
 use super::packet::{self, SESSION_LIMIT, kind, read_message, status};
 use super::reader::Malformed;
 use super::request::{self, Transaction};
