@@ -3,7 +3,8 @@
 use super::access::Target;
 use super::errors;
 use super::work::Work;
-use crate::engine::{Column, Message};
+use crate::engine::Message;
+use crate::value::Column;
 use crate::value::{SqlType, Value};
 
 pub struct Answer {

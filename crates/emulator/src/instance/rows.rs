@@ -12,7 +12,8 @@ use super::state::{Database, Table, TableColumn};
 use super::store::{Refusal, from_lite, to_lite};
 use super::types;
 use super::work::Work;
-use crate::engine::{Column, Message};
+use crate::engine::Message;
+use crate::value::Column;
 use crate::tsql::ast::{Assignment, Expr, InsertSource, ObjectName, Predicate, Query, TableSource};
 use crate::value::{SqlType, Value};
 

@@ -43,7 +43,7 @@ impl Store {
         connection.create_collation("BIN2", bin).map_err(errors::internal)?;
         for function in functions::ALL {
             let ambient = Arc::clone(&ambient);
-            let call = move |context: &rusqlite::functions::Context<'_>| -> rusqlite::Result<Lite> {
+            let call = move |context: &mut rusqlite::functions::Context<'_>| -> rusqlite::Result<Lite> {
                 let arguments: Vec<Value> = (0..context.len()).map(|i| from_any(context.get_raw(i))).collect();
                 let mut ambient = ambient.lock().map_err(|_| failure())?;
                 let Some(ambient) = ambient.as_mut() else { return Err(failure()) };
@@ -56,7 +56,7 @@ impl Store {
                 }
             };
             connection
-                .create_scalar_function(format!("f_{}", function.name), -1, FunctionFlags::SQLITE_UTF8, call)
+                .create_scalar_function(format!("f_{}", function.name).as_str(), -1, FunctionFlags::SQLITE_UTF8, call)
                 .map_err(errors::internal)?;
         }
         Ok(Self { connection, ambient, filled: HashMap::new() })

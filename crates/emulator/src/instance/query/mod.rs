@@ -19,7 +19,8 @@ use super::permissions::Class;
 use super::state::{Database, State, same_name};
 use super::store::Store;
 use super::types;
-use crate::engine::{Column, Message};
+use crate::engine::Message;
+use crate::value::Column;
 use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
 use crate::value::{SqlType, Value};
 
