@@ -291,7 +291,7 @@ impl Work<'_> {
             filters.push(binder.predicate(filter)?);
         }
         let limit = match top {
-            Some(top) => format!(" LIMIT {}", binder.expression(top)?.sql),
+            Some(top) => format!(" LIMIT {}", binder.row_count(top)?),
             None => String::new(),
         };
         if filter.is_some() || !from.is_empty() {

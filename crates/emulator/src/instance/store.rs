@@ -128,6 +128,11 @@ impl Store {
         self.filled.clear();
     }
 
+    /// The next fill of that key fills anew: a function's rows depend on its arguments.
+    pub fn forget(&mut self, key: &str) {
+        self.filled.remove(key);
+    }
+
     /// Puts a catalog view's rows where a query can read them and returns the table's name.
     pub fn fill(&mut self, key: &str, view: &View, state: &Arc<State>, viewer: &str, rows: impl FnOnce() -> Vec<Vec<Value>>) -> Result<String, Message> {
         let table = format!("temp.\"k_{key}\"");

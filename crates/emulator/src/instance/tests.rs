@@ -207,6 +207,7 @@ fn statements_are_refused_with_the_servers_numbers() {
         ("INSERT INTO Orders (Customer) VALUES (NULL)", 515),
         ("INSERT INTO Orders (Id, Customer) VALUES (1, 'x')", 544),
         ("SET IDENTITY_INSERT dbo.Orders ON INSERT INTO Orders (Id, Customer) VALUES (1, 'x')", 2627),
+        ("SET IDENTITY_INSERT dbo.Orders OFF", 0),
         ("INSERT INTO Orders (Customer) VALUES (REPLACE('1234567890', '1', '111111111111111111111111111111111111111111111111'))", 2628),
     ] {
         assert_eq!(refused(&mut *sales, text), number, "{text}");
@@ -224,7 +225,7 @@ fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
         ("CREATE LOGIN x WITH PASSWORD = 'Str0ng!Passw0rd2'", 15247),
         ("GRANT SELECT TO public", 4613),
         ("USE Inventory", 916),
-        ("ALTER SERVER ROLE [##MS_ServerStateReader##] ADD MEMBER admin", 15151),
+        ("ALTER SERVER ROLE [##MS_LoginManager##] ADD MEMBER admin", 15151),
         ("DROP USER fabric_user", 15151),
         ("KILL 51", 6102),
         ("EXECUTE AS USER = 'dbo'", 15517),

@@ -402,7 +402,7 @@ impl<'a> Binder<'a> {
         if query.offset.is_some() {
             return Err(Message::new(10741, 15, 1, "A TOP can not be used in the same query or sub-query as a OFFSET."));
         }
-        let count = self.expression(&top.count)?.sql;
+        let count = self.row_count(&top.count)?;
         if !top.with_ties {
             return Ok(format!("{sql}{order_sql} LIMIT {count}"));
         }
@@ -418,11 +418,21 @@ impl<'a> Binder<'a> {
         Ok(format!("SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0", all.join(", ")))
     }
 
+    /// A number of rows: an integer, and never negative (SQLite would take that for all).
+    pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
+        let bound = self.expression(expr)?;
+        if !types::is_integer(bound.sql_type) {
+            let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
+            return Err(Message::new(1060, 15, 1, text));
+        }
+        Ok(format!("max(0, {})", bound.sql))
+    }
+
     fn page(&mut self, query: &Query) -> Result<String, Message> {
         let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset = self.expression(offset)?.sql;
+        let offset = self.row_count(offset)?;
         let fetch = match &query.fetch {
-            Some(fetch) => self.expression(fetch)?.sql,
+            Some(fetch) => self.row_count(fetch)?,
             None => "-1".to_owned(),
         };
         Ok(format!(" LIMIT {fetch} OFFSET {offset}"))

@@ -378,7 +378,8 @@ impl Binder<'_> {
         let context = catalog::Context::new(&self.state, self.ambient, &database)?;
         let rows = (function.rows)(&context, &values)?;
         self.next_alias += 1;
-        let key = format!("fn{}", self.next_alias);
+        let key = format!("{}_{}", function.name, self.next_alias);
+        self.store.forget(&key);
         let table = self.store.fill(&key, &function.view, &self.state, "", move || rows)?;
         let shown = alias.unwrap_or(&name.name);
         self.stored(&function.view, &table, shown, None, columns)

@@ -296,7 +296,12 @@ impl Parser<'_> {
         if self.sees("WITH") {
             self.advance();
             if self.sees("(") {
+                let start = self.at;
                 self.unique_options()?;
+                let low = |t: &super::Token| t.text(self.source).eq_ignore_ascii_case("WAIT_AT_LOW_PRIORITY");
+                if self.tokens[start..self.at].iter().any(low) {
+                    return Err(self.unexpected_at(start));
+                }
             } else {
                 self.expect("FILLFACTOR =")?;
                 let value = self.integer()?;
