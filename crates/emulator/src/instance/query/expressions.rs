@@ -180,7 +180,11 @@ impl Binder<'_> {
         let text = types::is_text(left.sql_type) || types::is_text(right.sql_type);
         let both_text = (types::is_text(left.sql_type) || left.is_null) && (types::is_text(right.sql_type) || right.is_null);
         if matches!(operator, BinaryOperator::Add | BinaryOperator::Concatenate) {
-            if both_text && text || operator == BinaryOperator::Concatenate {
+            let both_binary = types::is_binary(left.sql_type) && types::is_binary(right.sql_type);
+            if operator == BinaryOperator::Concatenate && !both_binary && !(text && both_text) {
+                return Err(errors::outside("|| of values that are not texts"));
+            }
+            if both_text && text {
                 let length = types::text_length(left.sql_type)
                     .zip(types::text_length(right.sql_type))
                     .and_then(|(a, b)| a.checked_add(b));
