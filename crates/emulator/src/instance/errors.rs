@@ -34,7 +34,9 @@ pub fn invalid_column(name: &str) -> Message {
     Message::new(207, 16, 1, format!("Invalid column name '{name}'."))
 }
 pub fn object_denied(permission: &str, object: &str, database: &str, schema: &str) -> Message {
-    let text = format!("The {permission} permission was denied on the object '{object}', database '{database}', schema '{schema}'.");
+    let text = format!(
+        "The {permission} permission was denied on the object '{object}', database '{database}', schema '{schema}'."
+    );
     Message::new(229, 14, 5, text)
 }
 pub fn database_denied(permission: &str, database: &str) -> Message {

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::Instance;
 use crate::clock::Clock;
 use crate::engine::{Cancel, Credentials, Engine, LoginRequest, Message, Outcome, Request, Session};
-use crate::source::{DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, PrincipalKind, Source, TokenSubject};
+use crate::source::{
+    DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, PrincipalKind, Source, TokenSubject,
+};
 use crate::value::Value;
 use crate::world::World;
 
@@ -18,10 +20,19 @@ struct Entra;
 impl Directory for Entra {
     fn principals(&self) -> Vec<DirectoryPrincipal> {
         let user = Uuid::from_u128(1);
-        vec![DirectoryPrincipal { name: "bob@contoso.com".into(), object_id: user, sid: user, kind: PrincipalKind::User }]
+        vec![DirectoryPrincipal {
+            name: "bob@contoso.com".into(),
+            object_id: user,
+            sid: user,
+            kind: PrincipalKind::User,
+        }]
     }
     fn verify(&self, token: &str) -> Option<TokenSubject> {
-        (token == "bob").then(|| TokenSubject { name: "bob@contoso.com".into(), sid: Uuid::from_u128(1), groups: Vec::new() })
+        (token == "bob").then(|| TokenSubject {
+            name: "bob@contoso.com".into(),
+            sid: Uuid::from_u128(1),
+            groups: Vec::new(),
+        })
     }
 }
 
@@ -60,13 +71,16 @@ fn admin(instance: &Instance, database: &str) -> Box<dyn Session> {
 
 fn run(session: &mut dyn Session, text: &str) -> Vec<Outcome> {
     let mut all = Vec::new();
-    session.execute(Request::Text { text: text.into(), parameters: Vec::new() }, &Cancel::default(), &mut |o| all.push(o));
+    session
+        .execute(Request::Text { text: text.into(), parameters: Vec::new() }, &Cancel::default(), &mut |o| all.push(o));
     all
 }
 
 /// Errors as number/class/state, informational messages left out.
 fn errors(outcomes: &[Outcome]) -> Vec<(i32, u8, u8)> {
-    let of = |o: &Outcome| if let Outcome::Message(m) = o { (m.class > 10).then_some((m.number, m.class, m.state)) } else { None };
+    let of = |o: &Outcome| {
+        if let Outcome::Message(m) = o { (m.class > 10).then_some((m.number, m.class, m.state)) } else { None }
+    };
     outcomes.iter().filter_map(of).collect()
 }
 
@@ -81,7 +95,8 @@ fn show(value: &Value) -> String {
 fn answer(session: &mut dyn Session, text: &str) -> String {
     let outcomes = run(session, text);
     assert_eq!(errors(&outcomes), vec![], "{text}: {outcomes:?}");
-    let rows = outcomes.iter().filter_map(|o| if let Outcome::Rows { rows, .. } = o { Some(rows) } else { None }).flatten();
+    let rows =
+        outcomes.iter().filter_map(|o| if let Outcome::Rows { rows, .. } = o { Some(rows) } else { None }).flatten();
     rows.map(|row| row.iter().map(show).collect::<Vec<_>>().join("|")).collect::<Vec<_>>().join(";")
 }
 
@@ -115,7 +130,9 @@ fn the_tutorial_makes_a_principal_that_may_mirror() {
     assert_eq!(rights.server_roles, ["##MS_ServerStateReader##"]);
     assert_eq!(rights.user.as_deref(), Some("fabric_user"));
     assert_eq!(rights.granted, ["CONNECT", "SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"]);
-    for needed in ["ALTER ANY EXTERNAL MIRROR", "SELECT", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"] {
+    for needed in
+        ["ALTER ANY EXTERNAL MIRROR", "SELECT", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"]
+    {
         assert!(rights.effective.iter().any(|p| p == needed), "{needed}");
     }
     let state = Source::state(&*instance);
@@ -135,7 +152,12 @@ fn the_tutorial_makes_a_principal_that_may_mirror() {
 fn logins_fail_as_documented() {
     let instance = tutorial();
     let numbers = |user: &str, password: &str, database: &str| -> Vec<(i32, u8, u8)> {
-        login(&instance, user, password, database).err().unwrap_or_default().iter().map(|m| (m.number, m.class, m.state)).collect()
+        login(&instance, user, password, database)
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .map(|m| (m.number, m.class, m.state))
+            .collect()
     };
     let failed = (18456, 14, 1);
     assert_eq!(numbers("fabric_login", "wrong", "Sales"), [failed]);
@@ -208,7 +230,10 @@ fn statements_are_refused_with_the_servers_numbers() {
         ("INSERT INTO Orders (Id, Customer) VALUES (1, 'x')", 544),
         ("SET IDENTITY_INSERT dbo.Orders ON INSERT INTO Orders (Id, Customer) VALUES (1, 'x')", 2627),
         ("SET IDENTITY_INSERT dbo.Orders OFF", 0),
-        ("INSERT INTO Orders (Customer) VALUES (REPLACE('1234567890', '1', '111111111111111111111111111111111111111111111111'))", 2628),
+        (
+            "INSERT INTO Orders (Customer) VALUES (REPLACE('1234567890', '1', '111111111111111111111111111111111111111111111111'))",
+            2628,
+        ),
     ] {
         assert_eq!(refused(&mut *sales, text), number, "{text}");
     }
@@ -217,7 +242,8 @@ fn statements_are_refused_with_the_servers_numbers() {
 #[test]
 fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
     let instance = tutorial();
-    let mut fabric = login(&instance, "fabric_login", "Str0ng!Passw0rd2", "Sales").map_err(|m| format!("{m:?}")).expect("logs in");
+    let mut fabric =
+        login(&instance, "fabric_login", "Str0ng!Passw0rd2", "Sales").map_err(|m| format!("{m:?}")).expect("logs in");
     for (text, number) in [
         ("INSERT INTO Orders (Customer) VALUES ('x')", 229),
         ("CREATE TABLE t (a int)", 262),
@@ -235,7 +261,13 @@ fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
         assert_eq!(refused(&mut *fabric, text), number, "{text}");
     }
     assert_eq!(answer(&mut *fabric, "SELECT name FROM sys.sql_logins ORDER BY name"), "fabric_login;sa");
-    assert_eq!(answer(&mut *fabric, "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN'), IS_SRVROLEMEMBER('##MS_ServerStateReader##'), USER_NAME(), SUSER_SNAME()"), "0|1|fabric_user|fabric_login");
+    assert_eq!(
+        answer(
+            &mut *fabric,
+            "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN'), IS_SRVROLEMEMBER('##MS_ServerStateReader##'), USER_NAME(), SUSER_SNAME()"
+        ),
+        "0|1|fabric_user|fabric_login"
+    );
     assert_eq!(answer(&mut *fabric, "SELECT name FROM sys.tables"), "Orders");
     good(&mut *admin(&instance, "Sales"), "REVOKE SELECT FROM fabric_user");
     assert_eq!(answer(&mut *fabric, "SELECT name FROM sys.tables"), "");
@@ -262,9 +294,21 @@ fn grants_follow_the_documented_rules() {
         good(&mut *sales, text);
         assert_eq!(answer(&mut *sales, of), rows, "{text}");
     }
-    assert_eq!(answer(&mut *sales, "SELECT type FROM sys.fn_builtin_permissions('DATABASE') WHERE permission_name = 'ALTER ANY EXTERNAL MIRROR'"), "ALEM");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT type FROM sys.fn_builtin_permissions('DATABASE') WHERE permission_name = 'ALTER ANY EXTERNAL MIRROR'"
+        ),
+        "ALEM"
+    );
     good(&mut *sales, "EXECUTE AS USER = 'fabric_user'");
-    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.fn_my_permissions(NULL, 'DATABASE') WHERE permission_name = 'ALTER ANY EXTERNAL MIRROR'"), "1");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT COUNT(*) FROM sys.fn_my_permissions(NULL, 'DATABASE') WHERE permission_name = 'ALTER ANY EXTERNAL MIRROR'"
+        ),
+        "1"
+    );
     good(&mut *sales, "REVERT");
 }
 
@@ -280,13 +324,22 @@ fn transactions_take_everything_back() {
     good(&mut *master, "ROLLBACK");
     assert_eq!(answer(&mut *master, "SELECT COUNT(*) FROM sys.sql_logins WHERE name = 'a'"), "0");
     let mut sales = admin(&instance, "Sales");
-    good(&mut *sales, "BEGIN TRAN INSERT INTO Orders (Customer) VALUES ('x') SAVE TRAN s DELETE FROM Orders ROLLBACK TRAN s");
+    good(
+        &mut *sales,
+        "BEGIN TRAN INSERT INTO Orders (Customer) VALUES ('x') SAVE TRAN s DELETE FROM Orders ROLLBACK TRAN s",
+    );
     assert_eq!(answer(&mut *sales, "SELECT COUNT(*), @@TRANCOUNT FROM Orders"), "4|1");
     drop(sales);
     assert_eq!(instance.tables("Sales")[0].changes, 3);
     let mut sales = admin(&instance, "Sales");
-    good(&mut *sales, "UPDATE Orders SET Id = Id FROM Orders WHERE 1 = 0".replace("Id = Id", "Customer = Customer").as_str());
-    good(&mut *sales, "UPDATE o SET Total = Total + 1 FROM dbo.Orders AS o WHERE Id < 3 DELETE Orders WHERE Customer = 'CID  '");
+    good(
+        &mut *sales,
+        "UPDATE Orders SET Id = Id FROM Orders WHERE 1 = 0".replace("Id = Id", "Customer = Customer").as_str(),
+    );
+    good(
+        &mut *sales,
+        "UPDATE o SET Total = Total + 1 FROM dbo.Orders AS o WHERE Id < 3 DELETE Orders WHERE Customer = 'CID  '",
+    );
     let table = &instance.tables("Sales")[0];
     assert_eq!((table.rows, table.changes), (2, 6));
     assert_eq!(refused(&mut *sales, "INSERT INTO Orders (Customer) VALUES ('y'), (NULL)"), 515);
@@ -298,24 +351,48 @@ fn queries_answer_as_t_sql() {
     let instance = instance();
     let mut sales = admin(&instance, "Sales");
     for (text, rows) in [
-        ("SELECT SERVERPROPERTY('EngineEdition'), SERVERPROPERTY('ProductUpdateType'), @@SERVERNAME", "8|Continuous|mi.abc123.database.windows.net"),
+        (
+            "SELECT SERVERPROPERTY('EngineEdition'), SERVERPROPERTY('ProductUpdateType'), @@SERVERNAME",
+            "8|Continuous|mi.abc123.database.windows.net",
+        ),
         ("SELECT N'a' + 'b', 7 / 2, 7 % 4, 7 / 2.0, -3", "ab|3|3|3.500000|-3"),
         ("SELECT x = 1 UNION ALL SELECT 2 ORDER BY x DESC", "2;1"),
         ("SELECT TOP (1) WITH TIES Customer FROM Orders ORDER BY LEN(Customer)", "Ann;Bob;Cid"),
         ("SELECT Customer FROM Orders ORDER BY Id OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", "Bob"),
         ("WITH c AS (SELECT Customer AS n FROM Orders) SELECT COUNT(*), MAX(n) FROM c", "3|Cid"),
         ("SELECT STRING_AGG(Customer, ',') WITHIN GROUP (ORDER BY Id DESC) FROM Orders", "Cid,Bob,Ann"),
-        ("SELECT CASE WHEN 'a ' = 'A' THEN 1 ELSE 0 END, CASE WHEN N'é' = N'e' THEN 1 ELSE 0 END, CASE WHEN 'a' = 'A' COLLATE Latin1_General_BIN2 THEN 1 ELSE 0 END", "1|0|0"),
-        ("SELECT o.Customer, k.Id FROM Orders o OUTER APPLY (SELECT TOP (1) i.Id FROM Orders i WHERE i.Id < o.Id ORDER BY i.Id DESC) k ORDER BY o.Id", "Ann|NULL;Bob|1;Cid|2"),
-        ("SELECT Customer FROM Orders WHERE Customer LIKE '[a-b]%' AND Id IN (SELECT Id FROM Orders) ORDER BY 1", "Ann;Bob"),
-        ("SELECT QUOTENAME('a]b'), SUBSTRING('abcdef', 2, 3), CHARINDEX('c', 'ABC'), DATALENGTH(N'ab'), ISNULL(NULL, 'x')", "[a]]b]|bcd|3|4|x"),
-        ("DECLARE @a int = 1, @b nvarchar(10) SET @a += 2 SELECT @b = Customer FROM Orders WHERE Id = @a SELECT @a, @b", "3|Cid"),
+        (
+            "SELECT CASE WHEN 'a ' = 'A' THEN 1 ELSE 0 END, CASE WHEN N'é' = N'e' THEN 1 ELSE 0 END, CASE WHEN 'a' = 'A' COLLATE Latin1_General_BIN2 THEN 1 ELSE 0 END",
+            "1|0|0",
+        ),
+        (
+            "SELECT o.Customer, k.Id FROM Orders o OUTER APPLY (SELECT TOP (1) i.Id FROM Orders i WHERE i.Id < o.Id ORDER BY i.Id DESC) k ORDER BY o.Id",
+            "Ann|NULL;Bob|1;Cid|2",
+        ),
+        (
+            "SELECT Customer FROM Orders WHERE Customer LIKE '[a-b]%' AND Id IN (SELECT Id FROM Orders) ORDER BY 1",
+            "Ann;Bob",
+        ),
+        (
+            "SELECT QUOTENAME('a]b'), SUBSTRING('abcdef', 2, 3), CHARINDEX('c', 'ABC'), DATALENGTH(N'ab'), ISNULL(NULL, 'x')",
+            "[a]]b]|bcd|3|4|x",
+        ),
+        (
+            "DECLARE @a int = 1, @b nvarchar(10) SET @a += 2 SELECT @b = Customer FROM Orders WHERE Id = @a SELECT @a, @b",
+            "3|Cid",
+        ),
         ("EXEC sp_executesql N'SELECT @p + 1', N'@p int', @p = 4", "5"),
         ("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH", "8134"),
         ("SELECT COUNT(*) FROM master.sys.databases WHERE name IN ('Sales', 'Inventory')", "2"),
-        ("SELECT CAST(CAST('2024-01-31' AS date) AS nvarchar(20)), DATEDIFF(day, '2024-01-01', '2024-03-01'), CONVERT(varchar(10), DATEADD(month, 1, '2024-01-31'), 120)", "2024-01-31|60|2024-02-29"),
+        (
+            "SELECT CAST(CAST('2024-01-31' AS date) AS nvarchar(20)), DATEDIFF(day, '2024-01-01', '2024-03-01'), CONVERT(varchar(10), DATEADD(month, 1, '2024-01-31'), 120)",
+            "2024-01-31|60|2024-02-29",
+        ),
         ("IF EXISTS (SELECT 1 FROM sys.tables WHERE name = 'orders') SELECT 'yes' ELSE SELECT 'no'", "yes"),
-        ("SELECT client_id, is_primary, identity_type FROM sys.dm_server_managed_identities", "00000000-0000-0000-0000-00000000000A|1|System-assigned"),
+        (
+            "SELECT client_id, is_primary, identity_type FROM sys.dm_server_managed_identities",
+            "00000000-0000-0000-0000-00000000000A|1|System-assigned",
+        ),
     ] {
         assert_eq!(answer(&mut *sales, text), rows, "{text}");
     }
@@ -325,12 +402,19 @@ fn queries_answer_as_t_sql() {
 fn the_eligibility_query_finds_keys_and_types() {
     let instance = instance();
     let mut sales = admin(&instance, "Sales");
-    good(&mut *sales, "CREATE TABLE dbo.Heap (a xml NULL, b AS 1 + 1, c datetime2(7)) CREATE CLUSTERED COLUMNSTORE INDEX cci ON dbo.Heap");
+    good(
+        &mut *sales,
+        "CREATE TABLE dbo.Heap (a xml NULL, b AS 1 + 1, c datetime2(7)) CREATE CLUSTERED COLUMNSTORE INDEX cci ON dbo.Heap",
+    );
     let query = include_str!("eligibility.sql");
     let rows = answer(&mut *sales, query);
     let lines: Vec<&str> = rows.split(';').collect();
     assert_eq!(lines.len(), 7, "{rows}");
-    assert!(lines[0].starts_with("dbo|Heap|") && lines[0].contains("|1|0|NULL|1|a|xml|xml|0|-1|0|0|NULL|0"), "{}", lines[0]);
+    assert!(
+        lines[0].starts_with("dbo|Heap|") && lines[0].contains("|1|0|NULL|1|a|xml|xml|0|-1|0|0|NULL|0"),
+        "{}",
+        lines[0]
+    );
     assert!(lines[3].contains("|0|1|PK|1|Id|int|int|0|4|0|0|NULL|1"), "{}", lines[3]);
 }
 
@@ -338,9 +422,22 @@ fn the_eligibility_query_finds_keys_and_types() {
 fn an_entra_principal_enters_by_token() {
     let instance = instance();
     good(&mut *admin(&instance, "master"), "CREATE LOGIN [bob@contoso.com] FROM EXTERNAL PROVIDER");
-    let request = |token: &str| LoginRequest { credentials: Credentials::Token(token.into()), database: None, host_name: String::new(), application: String::new(), library: String::new() };
+    let request = |token: &str| LoginRequest {
+        credentials: Credentials::Token(token.into()),
+        database: None,
+        host_name: String::new(),
+        application: String::new(),
+        library: String::new(),
+    };
     let mut bob = instance.login(&request("bob")).map_err(|m| format!("{m:?}")).expect("bob logs in");
-    assert_eq!(answer(&mut *bob, "SELECT type, CAST(sid AS uniqueidentifier) FROM sys.server_principals WHERE name = SUSER_SNAME()"), "E|01000000-0000-0000-0000-000000000000".replace("01000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"));
+    assert_eq!(
+        answer(
+            &mut *bob,
+            "SELECT type, CAST(sid AS uniqueidentifier) FROM sys.server_principals WHERE name = SUSER_SNAME()"
+        ),
+        "E|01000000-0000-0000-0000-000000000000"
+            .replace("01000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001")
+    );
     assert!(instance.login(&request("eve")).is_err());
 }
 

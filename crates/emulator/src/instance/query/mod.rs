@@ -20,8 +20,8 @@ use super::state::{Database, State, same_name};
 use super::store::Store;
 use super::types;
 use crate::engine::Message;
-use crate::value::Column;
 use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
+use crate::value::Column;
 use crate::value::{SqlType, Value};
 
 /// SQLite text and what its columns are.
@@ -57,7 +57,11 @@ impl Bound {
     }
     /// With its collation where SQLite would compare, group or sort it.
     fn sorted(&self) -> String {
-        if types::is_text(self.sql_type) { format!("({} COLLATE {})", self.sql, self.collate()) } else { self.sql.clone() }
+        if types::is_text(self.sql_type) {
+            format!("({} COLLATE {})", self.sql, self.collate())
+        } else {
+            self.sql.clone()
+        }
     }
 }
 
@@ -322,7 +326,8 @@ impl<'a> Binder<'a> {
             return Err(errors::outside(what));
         }
         self.scopes.push(Scope::default());
-        let saved = (self.grouped.take(), std::mem::take(&mut self.in_aggregate), std::mem::take(&mut self.saw_aggregate));
+        let saved =
+            (self.grouped.take(), std::mem::take(&mut self.in_aggregate), std::mem::take(&mut self.saw_aggregate));
         let compiled = self.select_in_scope(select, query);
         (self.grouped, self.in_aggregate, self.saw_aggregate) = saved;
         self.scopes.pop();
@@ -334,7 +339,12 @@ impl<'a> Binder<'a> {
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
             if std::mem::take(&mut self.saw_aggregate) {
-                return Err(Message::new(147, 15, 1, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference."));
+                return Err(Message::new(
+                    147,
+                    15,
+                    1,
+                    "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
+                ));
             }
         }
         let groups: Vec<Bound> = select.group_by.iter().map(|g| self.expression(g)).collect::<Result<_, _>>()?;
@@ -388,7 +398,14 @@ impl<'a> Binder<'a> {
     }
 
     /// TOP, or OFFSET and FETCH, with the order.
-    fn limited(&mut self, sql: String, select: &Select, query: &Query, order: &[String], columns: usize) -> Result<String, Message> {
+    fn limited(
+        &mut self,
+        sql: String,
+        select: &Select,
+        query: &Query,
+        order: &[String],
+        columns: usize,
+    ) -> Result<String, Message> {
         let order_sql = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
         let Some(top) = &select.top else {
             return Ok(format!("{sql}{order_sql}{}", self.page(query)?));
@@ -400,14 +417,24 @@ impl<'a> Binder<'a> {
             };
         }
         if query.offset.is_some() {
-            return Err(Message::new(10741, 15, 1, "A TOP can not be used in the same query or sub-query as a OFFSET."));
+            return Err(Message::new(
+                10741,
+                15,
+                1,
+                "A TOP can not be used in the same query or sub-query as a OFFSET.",
+            ));
         }
         let count = self.row_count(&top.count)?;
         if !top.with_ties {
             return Ok(format!("{sql}{order_sql} LIMIT {count}"));
         }
         if order.is_empty() {
-            return Err(Message::new(1062, 15, 1, "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause."));
+            return Err(Message::new(
+                1062,
+                15,
+                1,
+                "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
+            ));
         }
         if select.distinct || self.grouped.is_some() {
             return Err(errors::outside("WITH TIES together with DISTINCT or GROUP BY"));
@@ -415,7 +442,10 @@ impl<'a> Binder<'a> {
         let ranked = sql.replacen("SELECT ", &format!("SELECT rank() OVER (ORDER BY {}) AS r0, ", order.join(", ")), 1);
         let alias = self.alias();
         let all: Vec<String> = (1..=columns).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-        Ok(format!("SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0", all.join(", ")))
+        Ok(format!(
+            "SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0",
+            all.join(", ")
+        ))
     }
 
     /// A number of rows: an integer, and never negative (SQLite would take that for all).
@@ -454,7 +484,15 @@ impl<'a> Binder<'a> {
                 }
                 if items.len() == before {
                     return Err(match qualifier {
-                        Some(q) => Message::new(107, 15, 1, format!("The column prefix '{}' does not match with a table name or alias name used in the query.", q.written())),
+                        Some(q) => Message::new(
+                            107,
+                            15,
+                            1,
+                            format!(
+                                "The column prefix '{}' does not match with a table name or alias name used in the query.",
+                                q.written()
+                            ),
+                        ),
                         None => Message::new(263, 16, 1, "Must specify table to select from."),
                     });
                 }
@@ -509,7 +547,12 @@ impl<'a> Binder<'a> {
                 None => {
                     let bound = self.expression(&item.value)?;
                     if distinct && !items.iter().any(|(item, _)| item.sql == bound.sql) {
-                        return Err(Message::new(145, 15, 1, "ORDER BY items must appear in the select list if SELECT DISTINCT is specified."));
+                        return Err(Message::new(
+                            145,
+                            15,
+                            1,
+                            "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
+                        ));
                     }
                     bound.sorted()
                 }
@@ -545,7 +588,12 @@ fn matches_source(source: &Source, name: &str, schema: Option<&str>) -> bool {
 }
 
 /// The columns a derived table, view or CTE shows: named by its list, else by its query. 8155 without a name.
-fn derived_columns(alias: &str, compiled: &Compiled, names: &[String], table: &str) -> Result<Vec<SourceColumn>, Message> {
+fn derived_columns(
+    alias: &str,
+    compiled: &Compiled,
+    names: &[String],
+    table: &str,
+) -> Result<Vec<SourceColumn>, Message> {
     if !names.is_empty() && names.len() != compiled.columns.len() {
         let (number, word) = if names.len() < compiled.columns.len() { (8158, "more") } else { (8159, "fewer") };
         let text = format!("'{table}' has {word} columns than were specified in the column list.");

@@ -397,7 +397,9 @@ impl Parser<'_> {
         if self.kind() == Some(Kind::Sign) && self.sees("::") {
             self.advance();
         }
-        if let Some(word) = self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"]) {
+        if let Some(word) =
+            self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"])
+        {
             if self.sees("( )") {
                 return Err(self.unexpected());
             }
@@ -589,7 +591,8 @@ impl Parser<'_> {
         if self.eat("AS") {
             return self.name().map(Some);
         }
-        let ends = AFTER_TABLE.iter().any(|word| self.sees(word)) && !self.sees_at(1, ".") && self.kind() == Some(Kind::Word);
+        let ends =
+            AFTER_TABLE.iter().any(|word| self.sees(word)) && !self.sees_at(1, ".") && self.kind() == Some(Kind::Word);
         if self.sees_name() && !ends { self.name().map(Some) } else { Ok(None) }
     }
 }
