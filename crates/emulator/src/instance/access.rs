@@ -162,11 +162,10 @@ impl State {
                 open.push((target, covering));
             }
             let parent = self.parent(target);
-            if let Some((parent, name)) = parent.zip(permission.parent_covering) {
-                if let Some(covering) = find(parent.class, name) {
+            if let Some((parent, name)) = parent.zip(permission.parent_covering)
+                && let Some(covering) = find(parent.class, name) {
                     open.push((parent, covering));
                 }
-            }
         }
         chain
     }

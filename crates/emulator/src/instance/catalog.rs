@@ -8,7 +8,7 @@ use super::functions::Ambient;
 use super::moments;
 use super::permissions::{self, Class};
 use super::state::{
-    Authentication, Database, IndexKind, PermissionRow, PermissionState, PrincipalType, SERVER_PUBLIC, State, Table,
+    Authentication, Database, IndexKind, PermissionRow, PermissionState, PrincipalType, State, Table,
     TableColumn,
 };
 use super::types::{self, TYPES};
@@ -1148,9 +1148,4 @@ fn database_state(c: &Context<'_>) -> Result<(), Message> {
         return Ok(());
     }
     Err(errors::database_denied("VIEW DATABASE PERFORMANCE STATE", &c.database.name))
-}
-
-/// For readers of the state outside SQL.
-pub fn is_public(principal: i32) -> bool {
-    principal == SERVER_PUBLIC
 }

@@ -46,9 +46,6 @@ pub fn server_denied(permission: &str, database: &str) -> Message {
     let text = format!("{permission} permission was denied on object 'server', database '{database}'.");
     Message::new(300, 14, 1, text)
 }
-pub fn no_permission() -> Message {
-    Message::new(297, 16, 1, "The user does not have permission to perform this action.")
-}
 pub fn action_denied() -> Message {
     Message::new(15247, 16, 1, "User does not have permission to perform this action.")
 }

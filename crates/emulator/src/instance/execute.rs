@@ -1,6 +1,5 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::access::{Identity, Target};
@@ -28,7 +27,6 @@ pub struct Run<'a> {
     pub tries: usize,
     /// EXEC levels around.
     pub depth: usize,
-    pub outputs: BTreeMap<String, String>,
 }
 
 /// Where to go after a statement.
@@ -115,11 +113,10 @@ impl Run<'_> {
                         Outcome::TransactionRolledBack(id)
                     });
                 }
-                if then_begin {
-                    if let Some(id) = self.session.begin() {
+                if then_begin
+                    && let Some(id) = self.session.begin() {
                         (self.out)(Outcome::TransactionBegan(id));
                     }
-                }
                 self.done(kind, None);
             }
             Err(message) => self.fail(message, kind),
@@ -196,11 +193,10 @@ impl Run<'_> {
 
     fn statement(&mut self, statement: &Statement) -> Step {
         let kind = &statement.kind;
-        if self.session.settings.implicit_transactions && self.session.transactions == 0 && begins_transaction(kind) {
-            if let Some(id) = self.session.begin() {
+        if self.session.settings.implicit_transactions && self.session.transactions == 0 && begins_transaction(kind)
+            && let Some(id) = self.session.begin() {
                 (self.out)(Outcome::TransactionBegan(id));
             }
-        }
         let flow = self.dispatch(kind)?;
         // @@ERROR speaks of the statement before.
         if !matches!(

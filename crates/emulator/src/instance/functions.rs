@@ -12,7 +12,7 @@ use super::access::Identity;
 use super::errors;
 use super::moments;
 use super::security_functions;
-use super::state::{State, fold};
+use super::state::State;
 use super::types;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -758,9 +758,4 @@ fn datepart(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         "microsecond" => small(ticks % moments::TICKS_PER_SECOND / 10),
         _ => small(ticks % moments::TICKS_PER_SECOND * 100),
     }))
-}
-
-/// For callers that compare texts as the server's collation does.
-pub fn same_text(a: &str, b: &str) -> bool {
-    fold(a) == fold(b)
 }

@@ -145,11 +145,10 @@ impl Instance {
             let mut failed = None;
             let request = Request::Text { text: database.script.clone(), parameters: Vec::new() };
             session.execute(request, &Cancel::default(), &mut |outcome| {
-                if let Outcome::Message(message) = outcome {
-                    if message.class > 10 {
+                if let Outcome::Message(message) = outcome
+                    && message.class > 10 {
                         failed.get_or_insert(message);
                     }
-                }
             });
             if let Some(message) = failed {
                 return Err(message);

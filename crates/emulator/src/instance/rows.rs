@@ -183,12 +183,11 @@ impl Work<'_> {
                 }
             };
             let value = stored(table, database, &column, &value)?;
-            if column.identity.is_some() && identity_insert {
-                if let Value::Int(n) = value {
+            if column.identity.is_some() && identity_insert
+                && let Value::Int(n) = value {
                     table.identity = Some(table.identity.map_or(n, |last| last.max(n)));
                     identity = Some(n);
                 }
-            }
             full.push(value);
         }
         Ok((full, identity))
@@ -550,11 +549,10 @@ fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Valu
         return Err(Message::new(2628, 16, 1, text));
     }
     let value = types::convert(value, sql_type, 0)?;
-    if let Value::Decimal { unscaled, .. } = value {
-        if unscaled.unsigned_abs() >= 10u128.pow(15) {
+    if let Value::Decimal { unscaled, .. } = value
+        && unscaled.unsigned_abs() >= 10u128.pow(15) {
             return Err(errors::outside("decimal values of more than 15 digits"));
         }
-    }
     Ok(value)
 }
 

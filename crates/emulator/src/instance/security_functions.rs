@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha512};
 
-use super::access::{Identity, Target};
+use super::access::Target;
 use super::functions::{Ambient, int, text};
 use super::moments;
 use super::permissions::{self, Class, find};
-use super::state::{DBO, Database, PrincipalType, SERVER_PUBLIC, same_name};
+use super::state::{DBO, Database, PrincipalType, SERVER_PUBLIC};
 use super::types;
 use crate::engine::Message;
 use crate::value::Value;
@@ -380,21 +380,4 @@ pub fn hash_password(clear: &str, salt: [u8; 4]) -> Vec<u8> {
 pub fn password_matches(clear: &str, hash: &[u8]) -> bool {
     let Some(salt) = hash.get(2..6).and_then(|salt| <[u8; 4]>::try_from(salt).ok()) else { return false };
     hash_password(clear, salt) == hash
-}
-
-/// Whom EXECUTE AS and KILL talk about.
-pub fn name_of(ambient: &Ambient, identity: Identity) -> String {
-    match identity {
-        Identity::Login(id) => ambient.state.server_principals.get(&id).map_or_else(String::new, |p| p.name.clone()),
-        Identity::User { database, user } => ambient
-            .state
-            .database(database)
-            .and_then(|d| d.principals.get(&user))
-            .map_or_else(String::new, |p| p.name.clone()),
-    }
-}
-
-/// Names compare as the collation does.
-pub fn is_special_login(name: &str) -> bool {
-    ["sa", "public"].iter().any(|special| same_name(special, name))
 }

@@ -1,6 +1,5 @@
 //! A session: its settings, its transaction, and how one statement gets at the state.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -330,8 +329,8 @@ impl InstanceSession {
         if transaction.owner {
             let mut shared = self.instance.lock();
             // After a reset the instance has forgotten the transaction already.
-            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared) {
-                if let Some((_, state)) = shared.owner.take() {
+            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared)
+                && let Some((_, state)) = shared.owner.take() {
                     shared.store.run(if keep { "COMMIT" } else { "ROLLBACK" })?;
                     if keep {
                         shared.committed = state;
@@ -339,7 +338,6 @@ impl InstanceSession {
                         shared.store.forget_catalog();
                     }
                 }
-            }
             drop(shared);
             self.instance.freed.notify_all();
         }
@@ -441,7 +439,6 @@ impl Session for InstanceSession {
                     variables: Variables::new(),
                     tries: 0,
                     depth: 0,
-                    outputs: BTreeMap::new(),
                 }
                 .request(request);
             };

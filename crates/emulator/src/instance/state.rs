@@ -409,9 +409,6 @@ impl Database {
     pub fn view(&self, schema: i32, name: &str) -> Option<&Arc<View>> {
         self.views.values().find(|v| v.schema == schema && same_name(&v.name, name))
     }
-    pub fn table_mut(&mut self, id: i32) -> Option<&mut Table> {
-        self.tables.get_mut(&id).map(Arc::make_mut)
-    }
     /// Schema of a table or view.
     pub fn object_schema(&self, id: i32) -> Option<i32> {
         self.tables.get(&id).map(|t| t.schema).or_else(|| self.views.get(&id).map(|v| v.schema))

@@ -605,7 +605,7 @@ fn show_datetime(days: i32, ticks: u64, style: i64) -> String {
         108 => moments::show_time(ticks, 0),
         120 | 20 => format!("{date} {}", moments::show_time(ticks, 0)),
         126 | 127 => format!("{date}T{}", moments::show_time(ticks, 3)),
-        _ => format!("{date} {}", moments::show_time(ticks, if ticks % 10_000 == 0 { 3 } else { 7 })),
+        _ => format!("{date} {}", moments::show_time(ticks, if ticks.is_multiple_of(10_000) { 3 } else { 7 })),
     }
 }
 

@@ -18,11 +18,10 @@ impl Binder<'_> {
                 let outer = self.grouped.take();
                 let bound = self.bind_expression(expr);
                 self.grouped = outer;
-                if let Ok(bound) = bound {
-                    if self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql)) {
+                if let Ok(bound) = bound
+                    && self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql)) {
                         return Ok(bound);
                     }
-                }
             }
         }
         self.bind_expression(expr)

@@ -184,15 +184,14 @@ impl<'a> Binder<'a> {
             let Some(home) = self.state.database(*database) else { continue };
             let schema = home.schema_name(home.object_schema(*object).unwrap_or(0)).to_owned();
             let name = home.object_name(*object).unwrap_or("").to_owned();
-            if whole {
-                if let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
+            if whole
+                && let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
                     let text = format!(
                         "The SELECT permission was denied on the column '{}' of the object '{name}', database '{}', schema '{schema}'.",
                         column.name, home.name
                     );
                     return Err(Message::new(230, 14, 1, text));
                 }
-            }
             return Err(errors::object_denied("SELECT", &name, &home.name, &schema));
         }
         Ok(())
@@ -348,7 +347,7 @@ impl<'a> Binder<'a> {
             }
         }
         let groups: Vec<Bound> = select.group_by.iter().map(|g| self.expression(g)).collect::<Result<_, _>>()?;
-        if !groups.is_empty() || select.having.is_some() || select.items.iter().any(|item| has_aggregate(item)) {
+        if !groups.is_empty() || select.having.is_some() || select.items.iter().any(has_aggregate) {
             self.grouped = Some(groups.iter().map(|g| g.sql.clone()).collect());
         }
         let mut items: Vec<(Bound, Option<(String, SqlType)>)> = Vec::new();

@@ -244,8 +244,8 @@ impl Binder<'_> {
     // --- named tables ---
 
     fn table(&mut self, name: &ObjectName, alias: Option<&str>) -> Result<String, Message> {
-        if name.schema.is_none() && name.database.is_none() {
-            if let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
+        if name.schema.is_none() && name.database.is_none()
+            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
                 let own = self.alias();
                 let columns = common
                     .columns
@@ -257,7 +257,6 @@ impl Binder<'_> {
                 self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
                 return Ok(format!("{} AS {own}", common.alias));
             }
-        }
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
         }

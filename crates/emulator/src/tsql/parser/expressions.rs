@@ -111,10 +111,7 @@ impl Parser<'_> {
     /// What may follow a value to make it a condition; the value itself when nothing does.
     fn comparison(&mut self, left: Expr) -> Parsed<Item> {
         if let Some(operator) = self.comparison_operator() {
-            let all = match self.one_of(&["ALL", "ANY", "SOME"]) {
-                Some(word) => Some(word == "ALL"),
-                None => None,
-            };
+            let all = self.one_of(&["ALL", "ANY", "SOME"]).map(|word| word == "ALL");
             if let Some(all) = all {
                 let query = Box::new(self.in_parentheses(Self::subquery)?);
                 return Ok(Item::Condition(Predicate::Quantified { operator, left, all, query }));
