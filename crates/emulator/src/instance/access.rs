@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::permissions::{Builtin, Class, find};
 use super::state::{
-    DATABASE_ROLES, DB_OWNER, DBO, Database, GUEST, PUBLIC, PermissionRow, PermissionState, SERVER_PUBLIC, SERVER_ROLES,
-    SYSADMIN, State, denied_by_role,
+    DATABASE_ROLES, DB_OWNER, DBO, Database, GUEST, PUBLIC, PermissionRow, PermissionState, SERVER_PUBLIC,
+    SERVER_ROLES, SYSADMIN, State, denied_by_role,
 };
 
 /// Whom a statement runs as.
@@ -13,7 +13,10 @@ use super::state::{
 pub enum Identity {
     Login(i32),
     /// EXECUTE AS USER: a database's user, without the rights of its login on the server.
-    User { database: i32, user: i32 },
+    User {
+        database: i32,
+        user: i32,
+    },
 }
 
 /// What a permission is about.
@@ -68,7 +71,14 @@ impl State {
                 let server = self.server_token(login);
                 let sysadmin = server.contains(&SYSADMIN);
                 let user = self.user_of(login, sysadmin, &server, database);
-                Token { login: Some(login), sysadmin, server, database, user, principals: self.principals_of(database, user) }
+                Token {
+                    login: Some(login),
+                    sysadmin,
+                    server,
+                    database,
+                    user,
+                    principals: self.principals_of(database, user),
+                }
             }
             Identity::User { database: home, user } => {
                 let user = (home == database).then_some(user);
@@ -102,9 +112,10 @@ impl State {
             let token = database.token(user.id);
             return may_connect(database, &token).then_some(user.id);
         }
-        let guest = database.permissions.iter().any(|row| {
-            row.grantee == GUEST && row.permission.code == "CO" && row.state != PermissionState::Deny
-        });
+        let guest = database
+            .permissions
+            .iter()
+            .any(|row| row.grantee == GUEST && row.permission.code == "CO" && row.state != PermissionState::Deny);
         // The server's databases let guest in; CONNECT ANY DATABASE lets a login in without a user.
         let any = find(Class::Server, "CONNECT ANY DATABASE").is_some_and(|any| self.server_grants(server, any));
         (guest || any).then_some(GUEST)
@@ -151,11 +162,10 @@ impl State {
                 open.push((target, covering));
             }
             let parent = self.parent(target);
-            if let Some((parent, name)) = parent.zip(permission.parent_covering) {
-                if let Some(covering) = find(parent.class, name) {
+            if let Some((parent, name)) = parent.zip(permission.parent_covering)
+                && let Some(covering) = find(parent.class, name) {
                     open.push((parent, covering));
                 }
-            }
         }
         chain
     }
@@ -247,15 +257,19 @@ impl State {
         {
             return true;
         }
-        self.chain(target, permission)
-            .iter()
-            .any(|(target, permission)| {
-                self.matching(token, *target, permission).any(|row| row.state == PermissionState::GrantWithOption)
-            })
+        self.chain(target, permission).iter().any(|(target, permission)| {
+            self.matching(token, *target, permission).any(|row| row.state == PermissionState::GrantWithOption)
+        })
     }
 
     /// Whether the columns of an object may be read or written: by the object, or by each column's own row.
-    pub fn denied_column(&self, token: &Token, object: Target, permission: &str, columns: &BTreeSet<i32>) -> Option<i32> {
+    pub fn denied_column(
+        &self,
+        token: &Token,
+        object: Target,
+        permission: &str,
+        columns: &BTreeSet<i32>,
+    ) -> Option<i32> {
         let Some(builtin) = find(Class::Object, permission) else { return columns.first().copied() };
         if token.sysadmin || token.is_dbo() {
             return None;
@@ -263,7 +277,10 @@ impl State {
         let whole = self.holds(token, object, builtin);
         columns.iter().copied().find(|column| {
             let row = self.rows(object).iter().filter(|row| {
-                row.minor == *column && row.major == object.major && row.permission == builtin && token.principals.contains(&row.grantee)
+                row.minor == *column
+                    && row.major == object.major
+                    && row.permission == builtin
+                    && token.principals.contains(&row.grantee)
             });
             let states: Vec<PermissionState> = row.map(|row| row.state).collect();
             let column_denied = states.contains(&PermissionState::Deny);
@@ -291,7 +308,10 @@ impl State {
             || self.may(token, Target::SERVER, "VIEW ANY DATABASE")
             || self.may(token, Target::SERVER, "CREATE ANY DATABASE")
             || self.database(id).is_some_and(|database| {
-                token.login.and_then(|login| self.server_principals.get(&login)).is_some_and(|l| l.sid == database.owner_sid)
+                token
+                    .login
+                    .and_then(|login| self.server_principals.get(&login))
+                    .is_some_and(|l| l.sid == database.owner_sid)
             })
     }
 

@@ -8,15 +8,18 @@ use jiff::Timestamp;
 use super::permissions::{Class, find};
 use super::security_functions::hash_password;
 use super::state::{
-    Authentication, DATABASE_ROLES, DBO, Database, DatabasePrincipal, GUEST, INFORMATION_SCHEMA, PUBLIC, Password, PermissionRow,
-    PermissionState, PrincipalType, SA, SERVER_PUBLIC, SERVER_ROLES, SYS, SYSADMIN, Schema, ServerPrincipal, State,
+    Authentication, DATABASE_ROLES, DBO, Database, DatabasePrincipal, GUEST, INFORMATION_SCHEMA, PUBLIC, Password,
+    PermissionRow, PermissionState, PrincipalType, SA, SERVER_PUBLIC, SERVER_ROLES, SYS, SYSADMIN, Schema,
+    ServerPrincipal, State,
 };
 use crate::engine::Message;
 use crate::source::InstanceConfig;
 
 /// 916: the login has no user there.
 pub fn no_access(login: &str, database: &str) -> Message {
-    let text = format!("The server principal \"{login}\" is not able to access the database \"{database}\" under the current security context.");
+    let text = format!(
+        "The server principal \"{login}\" is not able to access the database \"{database}\" under the current security context."
+    );
     Message::new(916, 14, 2, text)
 }
 
@@ -90,7 +93,8 @@ fn grant(state: &mut State, grantee: i32, permission: &str) {
 
 fn grant_connect(database: &mut Database, grantee: i32) {
     if let Some(permission) = find(Class::Database, "CONNECT") {
-        let row = PermissionRow { major: 0, minor: 0, grantee, grantor: DBO, permission, state: PermissionState::Grant };
+        let row =
+            PermissionRow { major: 0, minor: 0, grantee, grantor: DBO, permission, state: PermissionState::Grant };
         database.permissions.push(row);
     }
 }
@@ -115,7 +119,10 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
         let owner = (kind == PrincipalType::Role).then_some(DBO);
         let default_schema = schema.map(str::to_owned);
         let (name, created, modified) = (name.to_owned(), now, now);
-        database.principals.insert(id, DatabasePrincipal { id, name, sid, kind, authentication, default_schema, owner, created, modified, fixed });
+        database.principals.insert(
+            id,
+            DatabasePrincipal { id, name, sid, kind, authentication, default_schema, owner, created, modified, fixed },
+        );
     };
     let role_sid = |id: i32| Some([&[1u8, 5, 0, 0, 0, 0, 0, 9, 4][..], &id.to_be_bytes()].concat());
     add(PUBLIC, "public", PrincipalType::Role, role_sid(0), None, Authentication::None, false);
@@ -126,7 +133,8 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
     for (id, name, _) in DATABASE_ROLES {
         add(*id, name, PrincipalType::Role, role_sid(*id), None, Authentication::None, true);
     }
-    let mut schema = |id: i32, name: &str, owner: i32| database.schemas.insert(id, Schema { id, name: name.to_owned(), owner });
+    let mut schema =
+        |id: i32, name: &str, owner: i32| database.schemas.insert(id, Schema { id, name: name.to_owned(), owner });
     schema(1, "dbo", DBO);
     schema(2, "guest", GUEST);
     schema(3, "INFORMATION_SCHEMA", INFORMATION_SCHEMA);

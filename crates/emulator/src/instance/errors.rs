@@ -34,7 +34,9 @@ pub fn invalid_column(name: &str) -> Message {
     Message::new(207, 16, 1, format!("Invalid column name '{name}'."))
 }
 pub fn object_denied(permission: &str, object: &str, database: &str, schema: &str) -> Message {
-    let text = format!("The {permission} permission was denied on the object '{object}', database '{database}', schema '{schema}'.");
+    let text = format!(
+        "The {permission} permission was denied on the object '{object}', database '{database}', schema '{schema}'."
+    );
     Message::new(229, 14, 5, text)
 }
 pub fn database_denied(permission: &str, database: &str) -> Message {
@@ -43,9 +45,6 @@ pub fn database_denied(permission: &str, database: &str) -> Message {
 pub fn server_denied(permission: &str, database: &str) -> Message {
     let text = format!("{permission} permission was denied on object 'server', database '{database}'.");
     Message::new(300, 14, 1, text)
-}
-pub fn no_permission() -> Message {
-    Message::new(297, 16, 1, "The user does not have permission to perform this action.")
 }
 pub fn action_denied() -> Message {
     Message::new(15247, 16, 1, "User does not have permission to perform this action.")

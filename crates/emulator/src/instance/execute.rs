@@ -1,6 +1,5 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::access::{Identity, Target};
@@ -28,7 +27,6 @@ pub struct Run<'a> {
     pub tries: usize,
     /// EXEC levels around.
     pub depth: usize,
-    pub outputs: BTreeMap<String, String>,
 }
 
 /// Where to go after a statement.
@@ -67,7 +65,12 @@ impl Run<'_> {
                     arguments.push(Argument { name, value: Some(Expr::Variable(variable)), output: false });
                 }
                 let parts = super::security_functions::parts_of(&name);
-                let name = ObjectName { name: parts.last().cloned().unwrap_or_default(), schema: parts.len().checked_sub(2).map(|i| parts[i].clone()), database: None, server: None };
+                let name = ObjectName {
+                    name: parts.last().cloned().unwrap_or_default(),
+                    schema: parts.len().checked_sub(2).map(|i| parts[i].clone()),
+                    database: None,
+                    server: None,
+                };
                 let status = match self.procedure(&name, &arguments) {
                     Ok(status) => status,
                     Err(message) => {
@@ -104,13 +107,16 @@ impl Run<'_> {
         match if commit { self.session.commit() } else { self.session.rollback() } {
             Ok(ended) => {
                 if let Some(id) = ended {
-                    (self.out)(if commit { Outcome::TransactionCommitted(id) } else { Outcome::TransactionRolledBack(id) });
+                    (self.out)(if commit {
+                        Outcome::TransactionCommitted(id)
+                    } else {
+                        Outcome::TransactionRolledBack(id)
+                    });
                 }
-                if then_begin {
-                    if let Some(id) = self.session.begin() {
+                if then_begin
+                    && let Some(id) = self.session.begin() {
                         (self.out)(Outcome::TransactionBegan(id));
                     }
-                }
                 self.done(kind, None);
             }
             Err(message) => self.fail(message, kind),
@@ -133,7 +139,11 @@ impl Run<'_> {
     }
 
     fn done(&mut self, statement: Kind, count: Option<u64>) {
-        (self.out)(Outcome::Done { statement, count: count.filter(|_| !self.session.settings.no_count), failed: false });
+        (self.out)(Outcome::Done {
+            statement,
+            count: count.filter(|_| !self.session.settings.no_count),
+            failed: false,
+        });
     }
 
     fn fail(&mut self, mut message: Message, statement: Kind) {
@@ -183,14 +193,19 @@ impl Run<'_> {
 
     fn statement(&mut self, statement: &Statement) -> Step {
         let kind = &statement.kind;
-        if self.session.settings.implicit_transactions && self.session.transactions == 0 && begins_transaction(kind) {
-            if let Some(id) = self.session.begin() {
+        if self.session.settings.implicit_transactions && self.session.transactions == 0 && begins_transaction(kind)
+            && let Some(id) = self.session.begin() {
                 (self.out)(Outcome::TransactionBegan(id));
             }
-        }
         let flow = self.dispatch(kind)?;
         // @@ERROR speaks of the statement before.
-        if !matches!(kind, StatementKind::If { .. } | StatementKind::While { .. } | StatementKind::Block(_) | StatementKind::Try { .. }) {
+        if !matches!(
+            kind,
+            StatementKind::If { .. }
+                | StatementKind::While { .. }
+                | StatementKind::Block(_)
+                | StatementKind::Try { .. }
+        ) {
             self.session.error_number = 0;
         }
         Ok(flow)
@@ -233,14 +248,21 @@ impl Run<'_> {
                         None => Value::Null,
                     };
                     if self.variables.insert(key, (sql_type, value)).is_some() {
-                        let text = format!("The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored procedure.", declaration.name);
+                        let text = format!(
+                            "The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
+                            declaration.name
+                        );
                         return Err(Message::new(134, 15, 2, text));
                     }
                 }
             }
             S::SetVariable { name, operator, value } => {
                 let value = match operator {
-                    Some(operator) => Expr::Operation { operator: *operator, left: Box::new(Expr::Variable(name.clone())), right: Box::new(value.clone()) },
+                    Some(operator) => Expr::Operation {
+                        operator: *operator,
+                        left: Box::new(Expr::Variable(name.clone())),
+                        right: Box::new(value.clone()),
+                    },
                     None => value.clone(),
                 };
                 let value = self.value(&value)?.1;
@@ -249,7 +271,12 @@ impl Run<'_> {
             }
             S::Print(value) => {
                 let value = self.text_of(value)?;
-                (self.out)(Outcome::Message(Message::new(0, 0, 1, if value.is_empty() { " ".to_owned() } else { value })));
+                (self.out)(Outcome::Message(Message::new(
+                    0,
+                    0,
+                    1,
+                    if value.is_empty() { " ".to_owned() } else { value },
+                )));
                 self.done(Kind::Other, None);
             }
             S::RaisError { arguments, log } => self.raise(arguments, *log)?,
@@ -363,7 +390,9 @@ impl Run<'_> {
         })
     }
     fn assign(&mut self, name: &str, value: &Value) -> Result<(), Message> {
-        let Some((sql_type, slot)) = self.variables.get_mut(&name.to_lowercase()) else { return Err(errors::undeclared(name)) };
+        let Some((sql_type, slot)) = self.variables.get_mut(&name.to_lowercase()) else {
+            return Err(errors::undeclared(name));
+        };
         *slot = types::convert(value, *sql_type, 0)?;
         Ok(())
     }
@@ -412,12 +441,17 @@ impl Run<'_> {
                 last = identity;
                 (Kind::Insert, count)
             }
-            StatementKind::Update { table, top, set, from, filter } => {
-                (Kind::Update, self.session.write(self.cancel, |work| work.update(table, top.as_ref(), set, from, filter.as_ref(), variables))?)
-            }
-            StatementKind::Delete { table, top, from, filter } => {
-                (Kind::Delete, self.session.write(self.cancel, |work| work.delete(table, top.as_ref(), from, filter.as_ref(), variables))?)
-            }
+            StatementKind::Update { table, top, set, from, filter } => (
+                Kind::Update,
+                self.session.write(self.cancel, |work| {
+                    work.update(table, top.as_ref(), set, from, filter.as_ref(), variables)
+                })?,
+            ),
+            StatementKind::Delete { table, top, from, filter } => (
+                Kind::Delete,
+                self.session
+                    .write(self.cancel, |work| work.delete(table, top.as_ref(), from, filter.as_ref(), variables))?,
+            ),
             StatementKind::Truncate(table) => {
                 self.session.write(self.cancel, |work| work.truncate(table, variables))?;
                 self.done(Kind::Other, None);
@@ -438,10 +472,16 @@ impl Run<'_> {
     /// A batch of its own: variables are its own, USE and SET end with it.
     fn nested(&mut self, text: &str, variables: Variables) -> Result<Variables, Message> {
         if self.depth >= DEEPEST {
-            return Err(Message::new(217, 16, 1, "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32)."));
+            return Err(Message::new(
+                217,
+                16,
+                1,
+                "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
+            ));
         }
         let statements = parse_batch(text, self.session.settings.quoted_identifiers).map_err(errors::syntax)?;
-        let (database, identities, settings) = (self.session.database, self.session.identities.len(), self.session.settings.clone());
+        let (database, identities, settings) =
+            (self.session.database, self.session.identities.len(), self.session.settings.clone());
         let outer = std::mem::replace(&mut self.variables, variables);
         self.depth += 1;
         let result = self.block(&statements);
@@ -457,7 +497,8 @@ impl Run<'_> {
     }
 
     fn procedure(&mut self, name: &ObjectName, arguments: &[Argument]) -> Result<i32, Message> {
-        let system = name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
+        let system =
+            name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
         let short = name.name.to_ascii_lowercase();
         if system && short == "sp_executesql" {
             return self.execute_sql(arguments);
@@ -490,7 +531,12 @@ impl Run<'_> {
             }
         };
         let Some(text) = argument(self, 0, "@stmt")? else {
-            return Err(Message::new(201, 16, 10, "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied."));
+            return Err(Message::new(
+                201,
+                16,
+                10,
+                "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
+            ));
         };
         let declarations = argument(self, 1, "@params")?.unwrap_or_default();
         let mut variables = Variables::new();
@@ -504,7 +550,10 @@ impl Run<'_> {
             };
             for (i, declaration) in declared.iter().enumerate() {
                 let sql_type = types::declared(&declaration.sql_type)?.sql_type;
-                let by_name = arguments.iter().skip(2).find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(&declaration.name)));
+                let by_name = arguments
+                    .iter()
+                    .skip(2)
+                    .find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(&declaration.name)));
                 let given = by_name.or_else(|| arguments.get(i + 2).filter(|a| a.name.is_none()));
                 let value = match given.and_then(|a| a.value.as_ref()) {
                     Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
@@ -530,7 +579,12 @@ impl Run<'_> {
     fn use_database(&mut self, name: &str) -> Result<(), Message> {
         let state = self.session.state();
         let Some(database) = state.database_named(name) else {
-            return Err(Message::new(911, 16, 1, format!("Database '{name}' does not exist. Make sure that the name is entered correctly.")));
+            return Err(Message::new(
+                911,
+                16,
+                1,
+                format!("Database '{name}' does not exist. Make sure that the name is entered correctly."),
+            ));
         };
         if state.token(self.session.identity(), database.id).user.is_none() {
             let login = match self.session.identity() {
@@ -543,7 +597,12 @@ impl Run<'_> {
         self.session.database = database.id;
         self.session.note();
         (self.out)(Outcome::DatabaseChanged { new: database.name.clone(), old });
-        (self.out)(Outcome::Message(Message::new(5701, 0, 2, format!("Changed database context to '{}'.", database.name))));
+        (self.out)(Outcome::Message(Message::new(
+            5701,
+            0,
+            2,
+            format!("Changed database context to '{}'.", database.name),
+        )));
         self.done(Kind::Other, None);
         Ok(())
     }
@@ -561,7 +620,9 @@ impl Run<'_> {
                         "ANSI_NULLS" | "ANSI_PADDING" | "CONCAT_NULL_YIELDS_NULL" if !*on => {
                             return Err(errors::outside(&format!("SET {name} OFF")));
                         }
-                        "FMTONLY" | "NOEXEC" | "PARSEONLY" | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML" if *on => {
+                        "FMTONLY" | "NOEXEC" | "PARSEONLY" | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML"
+                            if *on =>
+                        {
                             return Err(errors::outside(&format!("SET {name} ON")));
                         }
                         _ => {}
@@ -580,10 +641,17 @@ impl Run<'_> {
                             return Err(errors::outside("languages other than us_english"));
                         }
                         (self.out)(Outcome::LanguageChanged { new: "us_english".into(), old: "us_english".into() });
-                        (self.out)(Outcome::Message(Message::new(5703, 0, 1, "Changed language setting to us_english.")));
+                        (self.out)(Outcome::Message(Message::new(
+                            5703,
+                            0,
+                            1,
+                            "Changed language setting to us_english.",
+                        )));
                     }
                     "DATEFIRST" if number != 7 => return Err(errors::outside("SET DATEFIRST other than 7")),
-                    "DATEFORMAT" if value != Value::Text("mdy".into()) => return Err(errors::outside("SET DATEFORMAT other than mdy")),
+                    "DATEFORMAT" if value != Value::Text("mdy".into()) => {
+                        return Err(errors::outside("SET DATEFORMAT other than mdy"));
+                    }
                     _ => {}
                 }
             }
@@ -611,15 +679,21 @@ impl Run<'_> {
         let database = self.session.database;
         let token = state.token(self.session.identity(), database);
         let refused = || {
-            let text = format!("Cannot execute as the {} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission.", if login { "server" } else { "database" });
+            let text = format!(
+                "Cannot execute as the {} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission.",
+                if login { "server" } else { "database" }
+            );
             Message::new(if login { 15406 } else { 15517 }, 16, 1, text)
         };
         let identity = if login {
-            let found = state.login(&name).filter(|l| state.may(&token, Target::on_server(Class::Login, l.id), "IMPERSONATE"));
+            let found =
+                state.login(&name).filter(|l| state.may(&token, Target::on_server(Class::Login, l.id), "IMPERSONATE"));
             Identity::Login(found.ok_or_else(refused)?.id)
         } else {
             let here = state.database(database).ok_or_else(refused)?;
-            let user = here.user(&name).filter(|u| state.may(&token, Target::in_database(Class::User, database, u.id), "IMPERSONATE"));
+            let user = here
+                .user(&name)
+                .filter(|u| state.may(&token, Target::in_database(Class::User, database, u.id), "IMPERSONATE"));
             Identity::User { database, user: user.ok_or_else(refused)?.id }
         };
         if no_revert {
@@ -649,7 +723,8 @@ impl Run<'_> {
 
     fn wait(&mut self, delay: &Expr) -> Result<(), Message> {
         let text = self.text_of(delay)?;
-        let bad = || Message::new(148, 15, 1, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
+        let bad =
+            || Message::new(148, 15, 1, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
         let (_, ticks, _) = super::moments::parse(&text).filter(|_| text.contains(':')).ok_or_else(bad)?;
         let end = self.session.instance.clock.elapsed() + Duration::from_nanos(ticks * 100);
         while self.session.instance.clock.elapsed() < end {
@@ -674,9 +749,15 @@ impl Run<'_> {
             _ => return Err(errors::outside("RAISERROR of a message number")),
         };
         if severity >= 19 {
-            return Err(Message::new(2754, 16, 1, "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option."));
+            return Err(Message::new(
+                2754,
+                16,
+                1,
+                "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
+            ));
         }
-        let message = Message::new(number, u8::try_from(severity).unwrap_or(16), u8::try_from(state).unwrap_or(1), text);
+        let message =
+            Message::new(number, u8::try_from(severity).unwrap_or(16), u8::try_from(state).unwrap_or(1), text);
         if message.class > 10 {
             return Err(message);
         }
@@ -694,11 +775,19 @@ impl Run<'_> {
         let (number, state) = (self.value(number)?.1, self.value(state)?.1);
         let small = |value: &Value| if let Value::Int(n) = value { *n } else { 0 };
         if small(&number) < 50000 {
-            let text = format!("Error number {} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.", small(&number));
+            let text = format!(
+                "Error number {} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.",
+                small(&number)
+            );
             return Ok(Message::new(35100, 16, 10, text));
         }
         let text = self.text_of(text)?;
-        Ok(Message::new(i32::try_from(small(&number)).unwrap_or(50000), 16, u8::try_from(small(&state)).unwrap_or(1), text))
+        Ok(Message::new(
+            i32::try_from(small(&number)).unwrap_or(50000),
+            16,
+            u8::try_from(small(&state)).unwrap_or(1),
+            text,
+        ))
     }
 }
 
@@ -750,9 +839,17 @@ fn kind_of(kind: &StatementKind) -> Kind {
 fn begins_transaction(kind: &StatementKind) -> bool {
     use StatementKind as S;
     match kind {
-        S::Select(query) => matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if !select.from.is_empty()),
-        S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) | S::Permission(_) | S::CreateTable { .. }
-        | S::AlterTable { .. } | S::DropTable { .. } => true,
+        S::Select(query) => {
+            matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if !select.from.is_empty())
+        }
+        S::Insert { .. }
+        | S::Update { .. }
+        | S::Delete { .. }
+        | S::Truncate(_)
+        | S::Permission(_)
+        | S::CreateTable { .. }
+        | S::AlterTable { .. }
+        | S::DropTable { .. } => true,
         _ => false,
     }
 }
@@ -761,7 +858,10 @@ fn begins_transaction(kind: &StatementKind) -> bool {
 fn ends_batch(message: &Message) -> bool {
     message.class >= 19
         || message.class == 15
-        || matches!(message.number, 0 | 207 | 208 | 209 | 241 | 245 | 911 | 1222 | 3902 | 4104 | 8114 | 8169 | errors::OUTSIDE)
+        || matches!(
+            message.number,
+            0 | 207 | 208 | 209 | 241 | 245 | 911 | 1222 | 3902 | 4104 | 8114 | 8169 | errors::OUTSIDE
+        )
         || message.number >= 50001 && message.number != errors::OUTSIDE
 }
 
@@ -775,7 +875,11 @@ fn without_output(declarations: &str) -> String {
     tokens
         .iter()
         .map(|t| t.text(declarations))
-        .filter(|text| !text.eq_ignore_ascii_case("OUTPUT") && !text.eq_ignore_ascii_case("OUT") && !text.eq_ignore_ascii_case("READONLY"))
+        .filter(|text| {
+            !text.eq_ignore_ascii_case("OUTPUT")
+                && !text.eq_ignore_ascii_case("OUT")
+                && !text.eq_ignore_ascii_case("READONLY")
+        })
         .collect()
 }
 
@@ -791,10 +895,12 @@ fn formatted(text: &str, arguments: &[Value]) -> String {
         }
         match chars.next() {
             Some('%') => result.push('%'),
-            Some('s' | 'd' | 'i' | 'u') => match arguments.next().map(|v| types::convert(v, SqlType::NVarChar(None), 0)) {
-                Some(Ok(Value::Text(text))) => result.push_str(&text),
-                _ => result.push_str("(null)"),
-            },
+            Some('s' | 'd' | 'i' | 'u') => {
+                match arguments.next().map(|v| types::convert(v, SqlType::NVarChar(None), 0)) {
+                    Some(Ok(Value::Text(text))) => result.push_str(&text),
+                    _ => result.push_str("(null)"),
+                }
+            }
             Some(other) => result.extend(['%', other]),
             None => result.push('%'),
         }

@@ -12,7 +12,7 @@ use super::access::Identity;
 use super::errors;
 use super::moments;
 use super::security_functions;
-use super::state::{State, fold};
+use super::state::State;
 use super::types;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -94,7 +94,8 @@ impl Ambient {
 /// `@@VERSION` is the same on Azure SQL Database; only EngineEdition tells a Managed Instance.
 fn version(policy: world::UpdatePolicy) -> String {
     let _ = policy;
-    "Microsoft SQL Azure (RTM) - 12.0.2000.8 \n\tNov  1 2026 12:00:00 \n\tCopyright (C) 2025 Microsoft Corporation\n".to_owned()
+    "Microsoft SQL Azure (RTM) - 12.0.2000.8 \n\tNov  1 2026 12:00:00 \n\tCopyright (C) 2025 Microsoft Corporation\n"
+        .to_owned()
 }
 
 pub struct Function {
@@ -208,7 +209,15 @@ pub fn date_part(word: &str) -> Option<&'static str> {
 
 macro_rules! function {
     ($name:literal, $least:expr, $most:expr, $text:expr, $nullable:expr, $returns:expr, $call:expr) => {
-        Function { name: $name, least: $least, most: $most, text_arguments: $text, nullable: $nullable, returns: $returns, call: $call }
+        Function {
+            name: $name,
+            least: $least,
+            most: $most,
+            text_arguments: $text,
+            nullable: $nullable,
+            returns: $returns,
+            call: $call,
+        }
     };
 }
 
@@ -278,11 +287,15 @@ pub const ALL: &[Function] = &[
     function!("error_severity", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.class.into())))),
     function!("error_state", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.state.into())))),
     function!("error_line", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.line.into())))),
-    function!("error_message", 0, 0, &[], true, |_| SqlType::NVarChar(Some(4000)), |a, _| Ok(caught(a, |m| Value::Text(m.text.clone())))),
+    function!("error_message", 0, 0, &[], true, |_| SqlType::NVarChar(Some(4000)), |a, _| Ok(caught(a, |m| {
+        Value::Text(m.text.clone())
+    }))),
     function!("error_procedure", 0, 0, &[], true, NAME, |a, _| Ok(caught(a, |m| {
         if m.procedure.is_empty() { Value::Null } else { Value::Text(m.procedure.clone()) }
     }))),
-    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| Ok(Value::Int(i64::from(a.transactions > 0)))),
+    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| Ok(Value::Int(i64::from(
+        a.transactions > 0
+    )))),
     function!("scope_identity", 0, 0, &[], true, |_| SqlType::Decimal { precision: 38, scale: 0 }, |a, _| {
         Ok(a.last_identity.map_or(Value::Null, Value::Int))
     }),
@@ -348,7 +361,9 @@ fn map_text(values: &[Value], map: impl FnOnce(&str) -> String) -> Result<Value,
 }
 
 fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let [value, Value::Text(from), Value::Text(to), style, attempt] = values else { return Err(errors::internal("f_convert")) };
+    let [value, Value::Text(from), Value::Text(to), style, attempt] = values else {
+        return Err(errors::internal("f_convert"));
+    };
     let (Some(from), Some(to)) = (decode(from), decode(to)) else { return Err(errors::internal("f_convert")) };
     if *value == Value::Null {
         return Ok(Value::Null);
@@ -412,7 +427,9 @@ fn single(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
 fn like(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let [Value::Text(value), Value::Text(pattern), escape, ignore] = values else { return Ok(Value::Null) };
     let ignore = int(Some(ignore)) == Some(1);
-    let fold = |text: &str| if ignore { text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>() } else { text.chars().collect() };
+    let fold = |text: &str| {
+        if ignore { text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>() } else { text.chars().collect() }
+    };
     let escape = text(Some(escape)).and_then(|e| fold(&e).first().copied());
     Ok(Value::Int(i64::from(matches_like(&fold(value), &fold(pattern), escape))))
 }
@@ -480,7 +497,9 @@ fn one_matches(c: Option<char>, pattern: &[char], p: usize, escape: Option<char>
 
 fn len(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     Ok(match values.first() {
-        Some(Value::Text(text)) => Value::Int(i64::try_from(text.trim_end_matches(' ').encode_utf16().count()).unwrap_or(0)),
+        Some(Value::Text(text)) => {
+            Value::Int(i64::try_from(text.trim_end_matches(' ').encode_utf16().count()).unwrap_or(0))
+        }
         Some(Value::Bytes(bytes)) => Value::Int(i64::try_from(bytes.len()).unwrap_or(0)),
         Some(Value::Int(n)) => Value::Int(i64::try_from(n.to_string().len()).unwrap_or(0)),
         _ => Value::Null,
@@ -498,7 +517,13 @@ fn datalength(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         (_, Some(SqlType::Bit | SqlType::TinyInt)) => 1,
         (_, Some(SqlType::SmallInt)) => 2,
         (_, Some(SqlType::BigInt | SqlType::Float | SqlType::Money)) => 8,
-        (_, Some(SqlType::Decimal { precision, .. })) => if precision <= 9 { 5 } else { 9 },
+        (_, Some(SqlType::Decimal { precision, .. })) => {
+            if precision <= 9 {
+                5
+            } else {
+                9
+            }
+        }
         _ => 4,
     };
     Ok(Value::Int(i64::try_from(size).unwrap_or(0)))
@@ -623,7 +648,11 @@ fn round(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
 
 fn moment(value: Option<&Value>) -> Result<Option<(i32, u64)>, Message> {
     let Some(value) = value.filter(|v| **v != Value::Null) else { return Ok(None) };
-    match types::convert(value, if matches!(value, Value::Int(_)) { SqlType::DateTime } else { SqlType::DateTime2 { scale: 7 } }, 0)? {
+    match types::convert(
+        value,
+        if matches!(value, Value::Int(_)) { SqlType::DateTime } else { SqlType::DateTime2 { scale: 7 } },
+        0,
+    )? {
         Value::DateTime { days, ticks } => Ok(Some((days, ticks))),
         _ => Ok(None),
     }
@@ -645,7 +674,9 @@ fn part_ticks(part: &str) -> Option<i128> {
 }
 
 fn dateadd(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some(count), Some((days, ticks))) = (text(values.first()), int(values.get(1)), moment(values.get(2))?) else {
+    let (Some(part), Some(count), Some((days, ticks))) =
+        (text(values.first()), int(values.get(1)), moment(values.get(2))?)
+    else {
         return Ok(Value::Null);
     };
     let overflow = || Message::new(517, 16, 1, "Adding a value to a 'datetime' column caused an overflow.");
@@ -655,10 +686,19 @@ fn dateadd(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     if let Some(unit) = part_ticks(&part) {
         let per_day = i128::from(moments::TICKS_PER_DAY);
         let total = i128::from(days) * per_day + i128::from(ticks) + unit * i128::from(count);
-        let days = i32::try_from(total.div_euclid(per_day)).ok().filter(|d| (0..=3_652_058).contains(d)).ok_or_else(overflow)?;
+        let days = i32::try_from(total.div_euclid(per_day))
+            .ok()
+            .filter(|d| (0..=3_652_058).contains(d))
+            .ok_or_else(overflow)?;
         return Ok(Value::DateTime { days, ticks: u64::try_from(total.rem_euclid(per_day)).unwrap_or(0) });
     }
-    let months = count.checked_mul(match part.as_str() { "year" => 12, "quarter" => 3, _ => 1 }).ok_or_else(overflow)?;
+    let months = count
+        .checked_mul(match part.as_str() {
+            "year" => 12,
+            "quarter" => 3,
+            _ => 1,
+        })
+        .ok_or_else(overflow)?;
     let (year, month, day) = moments::civil(days);
     let total = i64::from(year) * 12 + i64::from(month) - 1 + months;
     let (year, month) = (total.div_euclid(12), u32::try_from(total.rem_euclid(12) + 1).unwrap_or(1));
@@ -669,7 +709,8 @@ fn dateadd(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
 
 /// Boundaries crossed, not time passed.
 fn datediff(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some(from), Some(to)) = (text(values.first()), moment(values.get(1))?, moment(values.get(2))?) else {
+    let (Some(part), Some(from), Some(to)) = (text(values.first()), moment(values.get(1))?, moment(values.get(2))?)
+    else {
         return Ok(Value::Null);
     };
     let months = |days: i32| {
@@ -685,7 +726,9 @@ fn datediff(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         "nanosecond" => return Err(errors::outside("DATEDIFF of nanoseconds")),
         part => {
             let unit = part_ticks(part).unwrap_or(1);
-            let total = |(days, ticks): (i32, u64)| (i128::from(days) * i128::from(moments::TICKS_PER_DAY) + i128::from(ticks)).div_euclid(unit);
+            let total = |(days, ticks): (i32, u64)| {
+                (i128::from(days) * i128::from(moments::TICKS_PER_DAY) + i128::from(ticks)).div_euclid(unit)
+            };
             i64::try_from(total(to) - total(from)).map_err(|_| errors::overflow("int"))?
         }
     };
@@ -693,7 +736,9 @@ fn datediff(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
 }
 
 fn datepart(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some((days, ticks))) = (text(values.first()), moment(values.get(1))?) else { return Ok(Value::Null) };
+    let (Some(part), Some((days, ticks))) = (text(values.first()), moment(values.get(1))?) else {
+        return Ok(Value::Null);
+    };
     let (year, month, day) = moments::civil(days);
     let first = moments::days(year, 1, 1).unwrap_or(days);
     let second = ticks / moments::TICKS_PER_SECOND;
@@ -713,9 +758,4 @@ fn datepart(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         "microsecond" => small(ticks % moments::TICKS_PER_SECOND / 10),
         _ => small(ticks % moments::TICKS_PER_SECOND * 100),
     }))
-}
-
-/// For callers that compare texts as the server's collation does.
-pub fn same_text(a: &str, b: &str) -> bool {
-    fold(a) == fold(b)
 }

@@ -23,7 +23,8 @@ impl Work<'_> {
         let server = target.class.is_server_scoped();
         let token = self.token();
         for item in &items {
-            let revoke_needs_control = matches!(statement.verb, PermissionVerb::Revoke { .. }) && target.class == Class::Database;
+            let revoke_needs_control =
+                matches!(statement.verb, PermissionVerb::Revoke { .. }) && target.class == Class::Database;
             let may = if revoke_needs_control && !self.state.may_grant(&token, target, item.permission) {
                 false
             } else {
@@ -41,7 +42,11 @@ impl Work<'_> {
         for name in &statement.principals {
             let grantee = self.grantee(server, name.as_deref(), grantor)?;
             for item in &items {
-                let rows = if server { &mut self.change().server_permissions } else { &mut self.change_database()?.permissions };
+                let rows = if server {
+                    &mut self.change().server_permissions
+                } else {
+                    &mut self.change_database()?.permissions
+                };
                 apply(rows, statement.verb, target, item, grantee, grantor)?;
             }
         }
@@ -52,21 +57,28 @@ impl Work<'_> {
         let token = self.token();
         if server {
             let found = self.state.server_principal(name).map(|p| p.id);
-            return found.filter(|id| token.sysadmin || token.server.contains(id)).ok_or_else(|| cannot("find", "login", name));
+            return found
+                .filter(|id| token.sysadmin || token.server.contains(id))
+                .ok_or_else(|| cannot("find", "login", name));
         }
         let database = self.database()?;
         let found = database.principal(name).map(|p| p.id);
-        found.filter(|id| token.is_db_owner() || token.principals.contains(id)).ok_or_else(|| cannot("find", "user", name))
+        found
+            .filter(|id| token.is_db_owner() || token.principals.contains(id))
+            .ok_or_else(|| cannot("find", "user", name))
     }
 
     fn grantee(&self, server: bool, name: Option<&str>, grantor: i32) -> Result<i32, Message> {
-        let Some(name) = name else { return Err(Message::new(156, 15, 1, "Incorrect syntax near the keyword 'NULL'.")) };
+        let Some(name) = name else {
+            return Err(Message::new(156, 15, 1, "Incorrect syntax near the keyword 'NULL'."));
+        };
         let token = self.token();
         let nobody = || {
             let text = "Cannot grant, deny, or revoke permissions to sa, dbo, entity owner, information_schema, sys, or yourself.";
             Message::new(4624, 16, 1, text)
         };
-        let special = || Message::new(4617, 16, 1, "Cannot grant, deny or revoke permissions to or from special roles.");
+        let special =
+            || Message::new(4617, 16, 1, "Cannot grant, deny or revoke permissions to or from special roles.");
         if server {
             let principal = self.state.server_principal(name).ok_or_else(|| cannot("find", "login", name))?;
             if principal.id == SA || Some(principal.id) == token.login {
@@ -95,7 +107,12 @@ impl Work<'_> {
             Some(securable) => self.securable(securable)?,
             None if statement.permissions.iter().all(|p| self.is_server_permission(p)) => {
                 if database.id != super::state::MASTER {
-                    return Err(Message::new(4621, 16, 10, "Permissions at the server scope can only be granted when the current database is master"));
+                    return Err(Message::new(
+                        4621,
+                        16,
+                        10,
+                        "Permissions at the server scope can only be granted when the current database is master",
+                    ));
                 }
                 Target::SERVER
             }
@@ -110,10 +127,18 @@ impl Work<'_> {
                 items.push(Item { permission, minor: 0 });
                 continue;
             }
-            if target.class != Class::Object || !matches!(permission.name, "SELECT" | "UPDATE" | "REFERENCES" | "UNMASK") {
-                return Err(Message::new(1020, 15, 1, "Sub-entity lists (such as column or security expressions) cannot be specified for entity-level permissions."));
+            if target.class != Class::Object
+                || !matches!(permission.name, "SELECT" | "UPDATE" | "REFERENCES" | "UNMASK")
+            {
+                return Err(Message::new(
+                    1020,
+                    15,
+                    1,
+                    "Sub-entity lists (such as column or security expressions) cannot be specified for entity-level permissions.",
+                ));
             }
-            let table = database.tables.get(&target.major).ok_or_else(|| errors::outside("column permissions on a view"))?;
+            let table =
+                database.tables.get(&target.major).ok_or_else(|| errors::outside("column permissions on a view"))?;
             for column in columns {
                 let minor = table.column(column).ok_or_else(|| errors::invalid_column(column))?.id;
                 items.push(Item { permission, minor });
@@ -171,19 +196,43 @@ impl Work<'_> {
             }
         };
         if class.is_server_scoped() && database.id != super::state::MASTER {
-            return Err(Message::new(4621, 16, 10, "Permissions at the server scope can only be granted when the current database is master"));
+            return Err(Message::new(
+                4621,
+                16,
+                10,
+                "Permissions at the server scope can only be granted when the current database is master",
+            ));
         }
         found.ok_or_else(|| cannot("find", &class.word().to_ascii_lowercase(), name))
     }
 }
 
-fn apply(rows: &mut Vec<PermissionRow>, verb: PermissionVerb, target: Target, item: &Item, grantee: i32, grantor: i32) -> Result<(), Message> {
+fn apply(
+    rows: &mut Vec<PermissionRow>,
+    verb: PermissionVerb,
+    target: Target,
+    item: &Item,
+    grantee: i32,
+    grantor: i32,
+) -> Result<(), Message> {
     let same = |row: &PermissionRow| {
-        row.major == target.major && row.minor == item.minor && row.grantee == grantee && row.permission == item.permission
+        row.major == target.major
+            && row.minor == item.minor
+            && row.grantee == grantee
+            && row.permission == item.permission
     };
-    let new = |state| PermissionRow { major: target.major, minor: item.minor, grantee, grantor, permission: item.permission, state };
-    let grantable = rows.iter().any(|row| same(row) && row.grantor == grantor && row.state == PermissionState::GrantWithOption);
-    let needs_cascade = || Message::new(4611, 16, 1, "To revoke or deny grantable privileges, specify the CASCADE option.");
+    let new = |state| PermissionRow {
+        major: target.major,
+        minor: item.minor,
+        grantee,
+        grantor,
+        permission: item.permission,
+        state,
+    };
+    let grantable =
+        rows.iter().any(|row| same(row) && row.grantor == grantor && row.state == PermissionState::GrantWithOption);
+    let needs_cascade =
+        || Message::new(4611, 16, 1, "To revoke or deny grantable privileges, specify the CASCADE option.");
     match verb {
         PermissionVerb::Grant { with_grant_option } => {
             rows.retain(|row| !(same(row) && row.state == PermissionState::Deny));
@@ -218,7 +267,9 @@ fn apply(rows: &mut Vec<PermissionRow>, verb: PermissionVerb, target: Target, it
                 }
             } else {
                 // GRANT OPTION FOR of a plain grant takes the permission itself, which is documented.
-                rows.retain(|row| !(same(row) && row.grantor == grantor && !(grant_option_only && row.state == PermissionState::Deny)));
+                rows.retain(|row| {
+                    !(same(row) && row.grantor == grantor && !(grant_option_only && row.state == PermissionState::Deny))
+                });
             }
         }
     }
@@ -227,7 +278,12 @@ fn apply(rows: &mut Vec<PermissionRow>, verb: PermissionVerb, target: Target, it
 
 /// CASCADE: what the grantee passed on goes too, and what was passed on from there.
 fn remove_granted_by(rows: &mut Vec<PermissionRow>, target: Target, item: &Item, grantor: i32) {
-    let given = |row: &PermissionRow| row.grantor == grantor && row.major == target.major && row.permission == item.permission && row.grantee != grantor;
+    let given = |row: &PermissionRow| {
+        row.grantor == grantor
+            && row.major == target.major
+            && row.permission == item.permission
+            && row.grantee != grantor
+    };
     let next: Vec<i32> = rows.iter().filter(|row| given(row)).map(|row| row.grantee).collect();
     rows.retain(|row| !given(row));
     for grantee in next {

@@ -6,7 +6,9 @@ use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{Class, find};
 use super::security_functions::{hash_password, password_matches};
-use super::state::{Password, PermissionRow, PermissionState, PrincipalType, SERVER_PUBLIC, SYSADMIN, ServerPrincipal, same_name};
+use super::state::{
+    Password, PermissionRow, PermissionState, PrincipalType, SERVER_PUBLIC, SYSADMIN, ServerPrincipal, same_name,
+};
 use super::work::Work;
 use crate::engine::Message;
 use crate::source::PrincipalKind;
@@ -24,7 +26,12 @@ impl Work<'_> {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{name}' already exists.")));
         }
         if name.contains('\\') || name.contains('\0') {
-            return Err(Message::new(15006, 16, 1, format!("'{name}' is not a valid name because it contains invalid characters.")));
+            return Err(Message::new(
+                15006,
+                16,
+                1,
+                format!("'{name}' is not a valid name because it contains invalid characters."),
+            ));
         }
         let mut login = ServerPrincipal {
             id: 0,
@@ -45,7 +52,9 @@ impl Work<'_> {
         match source {
             LoginSource::Outside(what) => return Err(errors::outside(what)),
             LoginSource::Password { password, options } => self.fill_sql_login(&mut login, password, options)?,
-            LoginSource::External { object_id, options } => self.fill_external_login(&mut login, object_id.as_deref(), options)?,
+            LoginSource::External { object_id, options } => {
+                self.fill_external_login(&mut login, object_id.as_deref(), options)?
+            }
         }
         if self.state.login_by_sid(&login.sid).is_some() {
             return Err(Message::new(15433, 16, 1, "Supplied parameter sid is in use."));
@@ -71,7 +80,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn fill_sql_login(&mut self, login: &mut ServerPrincipal, password: &Secret, options: &[LoginOption]) -> Result<(), Message> {
+    fn fill_sql_login(
+        &mut self,
+        login: &mut ServerPrincipal,
+        password: &Secret,
+        options: &[LoginOption],
+    ) -> Result<(), Message> {
         self.apply_options(login, options)?;
         if login.sid.is_empty() {
             let seed = format!("{}/{}", self.ambient.server_name, login.name);
@@ -90,7 +104,14 @@ impl Work<'_> {
                 LoginOption::Sid(sid) => login.sid.clone_from(sid),
                 LoginOption::DefaultDatabase(database) => {
                     let Some(found) = self.state.database_named(database) else {
-                        return Err(Message::new(15010, 16, 1, format!("The database '{database}' does not exist. Supply a valid database name. To see available databases, use sys.databases.")));
+                        return Err(Message::new(
+                            15010,
+                            16,
+                            1,
+                            format!(
+                                "The database '{database}' does not exist. Supply a valid database name. To see available databases, use sys.databases."
+                            ),
+                        ));
                     };
                     login.default_database.clone_from(&found.name);
                 }
@@ -113,18 +134,37 @@ impl Work<'_> {
         let clear = match &secret.value {
             PasswordValue::Hash(hash) if secret.hashed => {
                 if hash.len() != 70 || !hash.starts_with(&[2, 0]) {
-                    return Err(Message::new(15021, 16, 2, "Invalid value given for parameter PASSWORD. Specify a valid parameter value."));
+                    return Err(Message::new(
+                        15021,
+                        16,
+                        2,
+                        "Invalid value given for parameter PASSWORD. Specify a valid parameter value.",
+                    ));
                 }
                 return Ok(Password { hash: hash.clone(), set: self.ambient.now, must_change: secret.must_change });
             }
-            PasswordValue::Hash(_) => return Err(Message::new(15021, 16, 2, "Invalid value given for parameter PASSWORD. Specify a valid parameter value.")),
+            PasswordValue::Hash(_) => {
+                return Err(Message::new(
+                    15021,
+                    16,
+                    2,
+                    "Invalid value given for parameter PASSWORD. Specify a valid parameter value.",
+                ));
+            }
             PasswordValue::Text(text) => text,
         };
         if secret.must_change && !(login.check_policy && login.check_expiration) {
-            return Err(Message::new(15128, 16, 1, "The CHECK_POLICY and CHECK_EXPIRATION options cannot be turned OFF when MUST_CHANGE is ON."));
+            return Err(Message::new(
+                15128,
+                16,
+                1,
+                "The CHECK_POLICY and CHECK_EXPIRATION options cannot be turned OFF when MUST_CHANGE is ON.",
+            ));
         }
         let policy = |number, why: &str| {
-            let text = format!("Password validation failed. The password does not meet the operating system policy requirements because it is {why}.");
+            let text = format!(
+                "Password validation failed. The password does not meet the operating system policy requirements because it is {why}."
+            );
             Err(Message::new(number, 16, 1, text))
         };
         let length = clear.encode_utf16().count();
@@ -141,23 +181,32 @@ impl Work<'_> {
                 clear.chars().any(|c| c.is_ascii_digit()),
                 clear.chars().any(|c| !c.is_alphanumeric()),
             ];
-            let contains_name = login.name.chars().count() > 2 && clear.to_lowercase().contains(&login.name.to_lowercase());
+            let contains_name =
+                login.name.chars().count() > 2 && clear.to_lowercase().contains(&login.name.to_lowercase());
             if classes.iter().filter(|present| **present).count() < 3 || contains_name {
                 return policy(15118, "not complex enough");
             }
         }
-        let salt: [u8; 4] = std::array::from_fn(|i| login.sid.get(i).copied().unwrap_or(0) ^ self.ambient.now.subsec_nanosecond().to_le_bytes()[i]);
+        let salt: [u8; 4] = std::array::from_fn(|i| {
+            login.sid.get(i).copied().unwrap_or(0) ^ self.ambient.now.subsec_nanosecond().to_le_bytes()[i]
+        });
         Ok(Password { hash: hash_password(clear, salt), set: self.ambient.now, must_change: secret.must_change })
     }
 
     /// SID and TYPE are taken as given, unverified; otherwise the directory must know the principal.
-    fn fill_external_login(&mut self, login: &mut ServerPrincipal, object_id: Option<&str>, options: &[LoginOption]) -> Result<(), Message> {
+    fn fill_external_login(
+        &mut self,
+        login: &mut ServerPrincipal,
+        object_id: Option<&str>,
+        options: &[LoginOption],
+    ) -> Result<(), Message> {
         let caller_is_sql = self.ambient.login().is_some_and(|l| l.kind == PrincipalType::Sql);
         if caller_is_sql && !self.token().sysadmin {
             return Err(errors::action_denied());
         }
         self.apply_options(login, options)?;
-        let given = options.iter().find_map(|o| if let LoginOption::Type(letter) = o { Some(letter.as_str()) } else { None });
+        let given =
+            options.iter().find_map(|o| if let LoginOption::Type(letter) = o { Some(letter.as_str()) } else { None });
         if let Some(letter) = given {
             login.kind = match letter.to_ascii_uppercase().as_str() {
                 "E" => PrincipalType::External,
@@ -176,10 +225,19 @@ impl Work<'_> {
     pub fn resolve_external(&self, name: &str, object_id: Option<&str>) -> Result<(Vec<u8>, PrincipalType), Message> {
         let all = self.instance.directory().principals();
         let found = if let Some(id) = object_id {
-            let bad = || Message::new(37545, 16, 1, format!("'{id}' is not a valid object id for '{name}' or you do not have permission."));
+            let bad = || {
+                Message::new(
+                    37545,
+                    16,
+                    1,
+                    format!("'{id}' is not a valid object id for '{name}' or you do not have permission."),
+                )
+            };
             let id = Uuid::try_parse(id).map_err(|_| bad())?;
             // The alias begins with the display name.
-            all.iter().find(|p| p.object_id == id && name.to_lowercase().starts_with(&p.name.to_lowercase())).ok_or_else(bad)?
+            all.iter()
+                .find(|p| p.object_id == id && name.to_lowercase().starts_with(&p.name.to_lowercase()))
+                .ok_or_else(bad)?
         } else {
             let mut named = all.iter().filter(|p| same_name(&p.name, name));
             let Some(first) = named.next() else {
@@ -187,12 +245,15 @@ impl Work<'_> {
                 return Err(Message::new(33130, 16, 1, text));
             };
             if named.next().is_some() {
-                let text = format!("Principal '{name}' has a duplicate display name. Make the display name unique in Azure Active Directory and execute this statement again.");
+                let text = format!(
+                    "Principal '{name}' has a duplicate display name. Make the display name unique in Azure Active Directory and execute this statement again."
+                );
                 return Err(Message::new(33131, 16, 1, text));
             }
             first
         };
-        let kind = if found.kind == PrincipalKind::Group { PrincipalType::ExternalGroup } else { PrincipalType::External };
+        let kind =
+            if found.kind == PrincipalKind::Group { PrincipalType::ExternalGroup } else { PrincipalType::External };
         Ok((found.sid.to_bytes_le().to_vec(), kind))
     }
 
@@ -219,7 +280,14 @@ impl Work<'_> {
                 changed.disabled = matches!(change, LoginChange::Disable);
             }
             LoginChange::Options(options) => {
-                let only_password = options.iter().all(|o| matches!(o, LoginOption::Password { .. } | LoginOption::DefaultLanguage(_) | LoginOption::DefaultDatabase(_)));
+                let only_password = options.iter().all(|o| {
+                    matches!(
+                        o,
+                        LoginOption::Password { .. }
+                            | LoginOption::DefaultLanguage(_)
+                            | LoginOption::DefaultDatabase(_)
+                    )
+                });
                 if !may && !only_password {
                     return Err(cannot("alter", "login", name));
                 }
@@ -227,7 +295,9 @@ impl Work<'_> {
                 for option in options {
                     match option {
                         LoginOption::Name(new) => self.rename_login(&mut changed, new)?,
-                        LoginOption::Password { new, old } => self.change_password(&mut changed, new, old.as_ref(), may)?,
+                        LoginOption::Password { new, old } => {
+                            self.change_password(&mut changed, new, old.as_ref(), may)?
+                        }
                         _ => {}
                     }
                 }
@@ -249,7 +319,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn change_password(&mut self, login: &mut ServerPrincipal, new: &Secret, old: Option<&Secret>, may: bool) -> Result<(), Message> {
+    fn change_password(
+        &mut self,
+        login: &mut ServerPrincipal,
+        new: &Secret,
+        old: Option<&Secret>,
+        may: bool,
+    ) -> Result<(), Message> {
         if login.kind != PrincipalType::Sql {
             return Err(errors::special_principal("alter", "login", &login.name));
         }
@@ -279,7 +355,9 @@ impl Work<'_> {
             return Err(Message::new(15434, 16, 1, text));
         }
         if self.state.databases.values().any(|database| database.owner_sid == login.sid) {
-            let text = format!("Login '{name}' owns one or more database(s). Change the owner of the database(s) before dropping the login.");
+            let text = format!(
+                "Login '{name}' owns one or more database(s). Change the owner of the database(s) before dropping the login."
+            );
             return Err(Message::new(15174, 16, 1, text));
         }
         if self.state.server_principals.values().any(|p| p.owner == Some(login.id)) {
@@ -287,13 +365,17 @@ impl Work<'_> {
             return Err(Message::new(15141, 16, 1, text));
         }
         if self.state.server_permissions.iter().any(|row| row.grantor == login.id && row.grantee != login.id) {
-            let text = format!("Login '{name}' has granted one or more permission(s). Revoke the permission(s) before dropping the login.");
+            let text = format!(
+                "Login '{name}' has granted one or more permission(s). Revoke the permission(s) before dropping the login."
+            );
             return Err(Message::new(15173, 16, 1, text));
         }
         let state = self.change();
         state.server_principals.remove(&login.id);
         state.server_members.retain(|(_, member)| *member != login.id);
-        state.server_permissions.retain(|row| row.grantee != login.id && !(row.permission.class == Class::Login && row.major == login.id));
+        state
+            .server_permissions
+            .retain(|row| row.grantee != login.id && !(row.permission.class == Class::Login && row.major == login.id));
         Ok(())
     }
 
@@ -305,7 +387,9 @@ impl Work<'_> {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{name}' already exists.")));
         }
         let owner = match owner {
-            Some(owner) => self.state.server_principal(owner).ok_or_else(|| cannot("find", "server principal", owner))?.id,
+            Some(owner) => {
+                self.state.server_principal(owner).ok_or_else(|| cannot("find", "server principal", owner))?.id
+            }
             None => self.server_self(),
         };
         let now = self.ambient.now;
@@ -313,22 +397,25 @@ impl Work<'_> {
         let state = self.change();
         let (id, sid) = (state.next_server_principal, state.new_sid(&seed));
         state.next_server_principal += 1;
-        state.server_principals.insert(id, ServerPrincipal {
+        state.server_principals.insert(
             id,
-            name: name.to_owned(),
-            sid,
-            kind: PrincipalType::Role,
-            disabled: false,
-            created: now,
-            modified: now,
-            password: None,
-            default_database: String::new(),
-            default_language: String::new(),
-            check_policy: false,
-            check_expiration: false,
-            owner: Some(owner),
-            fixed: false,
-        });
+            ServerPrincipal {
+                id,
+                name: name.to_owned(),
+                sid,
+                kind: PrincipalType::Role,
+                disabled: false,
+                created: now,
+                modified: now,
+                password: None,
+                default_database: String::new(),
+                default_language: String::new(),
+                check_policy: false,
+                check_expiration: false,
+                owner: Some(owner),
+                fixed: false,
+            },
+        );
         Ok(())
     }
 
@@ -373,7 +460,11 @@ impl Work<'_> {
                     return Err(cannot(verb, "server principal", member));
                 }
                 let members = &mut self.change().server_members;
-                if adding { members.insert(pair) } else { members.remove(&pair) };
+                if adding {
+                    members.insert(pair)
+                } else {
+                    members.remove(&pair)
+                };
                 Ok(())
             }
         }

@@ -95,14 +95,28 @@ impl Instance {
     ///
     /// # Errors
     /// What a script was answered.
-    pub fn new(config: InstanceConfig, world: World, clock: Arc<Clock>, directory: Arc<dyn Directory>) -> Result<Arc<Self>, Message> {
+    pub fn new(
+        config: InstanceConfig,
+        world: World,
+        clock: Arc<Clock>,
+        directory: Arc<dyn Directory>,
+    ) -> Result<Arc<Self>, Message> {
         let ids = Arc::new(InstanceIds {
             identity_client: config.identity_client_id,
             identity_object: config.identity_object_id,
             tenant: config.tenant_id,
         });
         let shared = Mutex::new(Self::beginning(&config, &clock)?);
-        let instance = Arc::new_cyclic(|this| Self { config, ids, world, clock, directory, shared, freed: Condvar::new(), this: this.clone() });
+        let instance = Arc::new_cyclic(|this| Self {
+            config,
+            ids,
+            world,
+            clock,
+            directory,
+            shared,
+            freed: Condvar::new(),
+            this: this.clone(),
+        });
         instance.run_scripts()?;
         Ok(instance)
     }
@@ -111,9 +125,17 @@ impl Instance {
         let mut state = databases::initial_state(config, clock.now());
         let owner = state.login(&config.administrator).map(|l| l.sid.clone()).unwrap_or_default();
         for (id, database) in (5..).zip(&config.databases) {
-            state.databases.insert(id, Arc::new(databases::new_database(id, &database.name, owner.clone(), clock.now())));
+            state
+                .databases
+                .insert(id, Arc::new(databases::new_database(id, &database.name, owner.clone(), clock.now())));
         }
-        Ok(Shared { committed: Arc::new(state), owner: None, store: Store::new()?, sessions: BTreeMap::new(), next_transaction: 1 })
+        Ok(Shared {
+            committed: Arc::new(state),
+            owner: None,
+            store: Store::new()?,
+            sessions: BTreeMap::new(),
+            next_transaction: 1,
+        })
     }
 
     fn run_scripts(&self) -> Result<(), Message> {
@@ -123,11 +145,10 @@ impl Instance {
             let mut failed = None;
             let request = Request::Text { text: database.script.clone(), parameters: Vec::new() };
             session.execute(request, &Cancel::default(), &mut |outcome| {
-                if let Outcome::Message(message) = outcome {
-                    if message.class > 10 {
+                if let Outcome::Message(message) = outcome
+                    && message.class > 10 {
                         failed.get_or_insert(message);
                     }
-                }
             });
             if let Some(message) = failed {
                 return Err(message);

@@ -51,7 +51,8 @@ pub fn civil(days: i32) -> (i32, u32, u32) {
 
 /// Day number of a date; `None` when there is no such date.
 pub fn days(year: i32, month: u32, day: u32) -> Option<i32> {
-    let date = jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let date =
+        jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
     if year < 1 {
         return None;
     }

@@ -20,8 +20,16 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 8] =
-        [Self::Server, Self::Login, Self::ServerRole, Self::Database, Self::Object, Self::Schema, Self::User, Self::Role];
+    pub const ALL: [Self; 8] = [
+        Self::Server,
+        Self::Login,
+        Self::ServerRole,
+        Self::Database,
+        Self::Object,
+        Self::Schema,
+        Self::User,
+        Self::Role,
+    ];
 
     /// `class_desc` of fn_builtin_permissions and the word before `::`.
     pub fn word(self) -> &'static str {

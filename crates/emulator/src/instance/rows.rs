@@ -12,8 +12,9 @@ use super::state::{Database, Table, TableColumn};
 use super::store::{Refusal, from_lite, to_lite};
 use super::types;
 use super::work::Work;
-use crate::engine::{Column, Message};
+use crate::engine::Message;
 use crate::tsql::ast::{Assignment, Expr, InsertSource, ObjectName, Predicate, Query, TableSource};
+use crate::value::Column;
 use crate::value::{SqlType, Value};
 
 /// Variables by lower-case name.
@@ -39,7 +40,11 @@ impl Work<'_> {
         Ok(matches!(found.rows.first().and_then(|row| row.first()), Some(Value::Int(n)) if *n != 0))
     }
 
-    fn read(&mut self, variables: &Variables, compile: impl FnOnce(&mut Binder<'_>) -> Result<Compiled, Message>) -> Result<Found, Message> {
+    fn read(
+        &mut self,
+        variables: &Variables,
+        compile: impl FnOnce(&mut Binder<'_>) -> Result<Compiled, Message>,
+    ) -> Result<Found, Message> {
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
         let compiled = compile(&mut binder)?;
         let (reads, binds) = (binder.reads_tables, std::mem::take(&mut binder.binds));
@@ -50,12 +55,24 @@ impl Work<'_> {
         let lite = self.store.query(&compiled.sql, &binds, self.cancelled)?;
         let rows = lite
             .into_iter()
-            .map(|row| row.into_iter().zip(&compiled.columns).map(|(value, column)| from_lite(value, column.sql_type)).collect())
+            .map(|row| {
+                row.into_iter()
+                    .zip(&compiled.columns)
+                    .map(|(value, column)| from_lite(value, column.sql_type))
+                    .collect()
+            })
             .collect::<Result<_, Message>>()?;
         Ok(Found { columns: compiled.columns, rows, assigns: compiled.assigns })
     }
 
-    pub fn insert(&mut self, name: &ObjectName, columns: &[String], source: &InsertSource, variables: &Variables, identity_insert: bool) -> Result<(u64, Option<i64>), Message> {
+    pub fn insert(
+        &mut self,
+        name: &ObjectName,
+        columns: &[String],
+        source: &InsertSource,
+        variables: &Variables,
+        identity_insert: bool,
+    ) -> Result<(u64, Option<i64>), Message> {
         let (database, table) = self.target(name, variables, "INSERT")?;
         let named = named_columns(&table, columns, identity_insert)?;
         let rows = self.source_rows(&table, &named, source, variables)?;
@@ -71,7 +88,12 @@ impl Work<'_> {
         Ok((rows.len() as u64, last))
     }
 
-    fn target(&mut self, name: &ObjectName, variables: &Variables, permission: &str) -> Result<(Arc<Database>, Arc<Table>), Message> {
+    fn target(
+        &mut self,
+        name: &ObjectName,
+        variables: &Variables,
+        permission: &str,
+    ) -> Result<(Arc<Database>, Arc<Table>), Message> {
         let binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
         let (database, table) = binder.target(name)?;
         binder.may_modify(&database, &table, permission)?;
@@ -79,13 +101,20 @@ impl Work<'_> {
     }
 
     fn keep(&mut self, database: &Database, table: Table) -> Result<(), Message> {
-        let database = self.change().database_mut(database.id).ok_or_else(|| errors::internal("the database is gone"))?;
+        let database =
+            self.change().database_mut(database.id).ok_or_else(|| errors::internal("the database is gone"))?;
         database.tables.insert(table.id, Arc::new(table));
         Ok(())
     }
 
     /// One value per named column; `None` is the default.
-    fn source_rows(&mut self, table: &Table, named: &[i32], source: &InsertSource, variables: &Variables) -> Result<Vec<Vec<Option<Value>>>, Message> {
+    fn source_rows(
+        &mut self,
+        table: &Table,
+        named: &[i32],
+        source: &InsertSource,
+        variables: &Variables,
+    ) -> Result<Vec<Vec<Option<Value>>>, Message> {
         let mismatch = |more: bool| {
             let text = if more {
                 "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement."
@@ -100,9 +129,15 @@ impl Work<'_> {
                 .iter()
                 .map(|row| {
                     if row.len() != named.len() {
-                        return Err(if table.columns.is_empty() { mismatch(true) } else { mismatch(row.len() < named.len()) });
+                        return Err(if table.columns.is_empty() {
+                            mismatch(true)
+                        } else {
+                            mismatch(row.len() < named.len())
+                        });
                     }
-                    row.iter().map(|value| value.as_ref().map(|v| self.evaluate(v, variables).map(|(_, v)| v)).transpose()).collect()
+                    row.iter()
+                        .map(|value| value.as_ref().map(|v| self.evaluate(v, variables).map(|(_, v)| v)).transpose())
+                        .collect()
                 })
                 .collect(),
             InsertSource::Query(query) => {
@@ -117,7 +152,15 @@ impl Work<'_> {
     }
 
     /// Values for all stored columns, and the identity value given out.
-    fn full_row(&mut self, table: &mut Table, database: &Database, named: &[i32], row: &[Option<Value>], identity_insert: bool, variables: &Variables) -> Result<(Vec<Value>, Option<i64>), Message> {
+    fn full_row(
+        &mut self,
+        table: &mut Table,
+        database: &Database,
+        named: &[i32],
+        row: &[Option<Value>],
+        identity_insert: bool,
+        variables: &Variables,
+    ) -> Result<(Vec<Value>, Option<i64>), Message> {
         let mut identity = None;
         let mut full = Vec::new();
         for column in table.columns.clone() {
@@ -133,24 +176,32 @@ impl Work<'_> {
             } else {
                 match (given, &column.default) {
                     (Some(value), _) => value,
-                    (None, Some(default)) if !(named.contains(&column.id) && row.is_empty()) => self.evaluate(default, variables)?.1,
+                    (None, Some(default)) if !(named.contains(&column.id) && row.is_empty()) => {
+                        self.evaluate(default, variables)?.1
+                    }
                     (None, _) => Value::Null,
                 }
             };
             let value = stored(table, database, &column, &value)?;
-            if column.identity.is_some() && identity_insert {
-                if let Value::Int(n) = value {
+            if column.identity.is_some() && identity_insert
+                && let Value::Int(n) = value {
                     table.identity = Some(table.identity.map_or(n, |last| last.max(n)));
                     identity = Some(n);
                 }
-            }
             full.push(value);
         }
         Ok((full, identity))
     }
 
-    fn insert_row(&mut self, database: &Database, table: &mut Table, rowid: Option<i64>, values: &[Value]) -> Result<(), Message> {
-        let columns: Vec<String> = table.columns.iter().filter(|c| c.computed.is_none()).map(|c| format!("c{}", c.id)).collect();
+    fn insert_row(
+        &mut self,
+        database: &Database,
+        table: &mut Table,
+        rowid: Option<i64>,
+        values: &[Value],
+    ) -> Result<(), Message> {
+        let columns: Vec<String> =
+            table.columns.iter().filter(|c| c.computed.is_none()).map(|c| format!("c{}", c.id)).collect();
         let mut all = values.to_vec();
         let mut names = columns;
         if let Some(rowid) = rowid {
@@ -184,7 +235,8 @@ impl Work<'_> {
                 continue;
             }
             let tests: Vec<String> = key.iter().enumerate().map(|(i, (id, _))| format!("c{id} IS :k{i}")).collect();
-            let binds: Vec<(String, Value)> = key.iter().enumerate().map(|(i, (_, v))| (format!(":k{i}"), (*v).clone())).collect();
+            let binds: Vec<(String, Value)> =
+                key.iter().enumerate().map(|(i, (_, v))| (format!(":k{i}"), (*v).clone())).collect();
             let sql = format!("SELECT 1 FROM u{}_{} WHERE {} LIMIT 1", database.id, table.id, tests.join(" AND "));
             if !self.store.query(&sql, &binds, &|| false)?.is_empty() {
                 let refused: Vec<String> = key.iter().map(|(id, _)| format!("t.c{id}")).collect();
@@ -194,20 +246,44 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub fn update(&mut self, name: &ObjectName, top: Option<&Expr>, set: &[Assignment], from: &[TableSource], filter: Option<&Predicate>, variables: &Variables) -> Result<u64, Message> {
+    pub fn update(
+        &mut self,
+        name: &ObjectName,
+        top: Option<&Expr>,
+        set: &[Assignment],
+        from: &[TableSource],
+        filter: Option<&Predicate>,
+        variables: &Variables,
+    ) -> Result<u64, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "UPDATE")?;
         let mut seen = BTreeSet::new();
         for assignment in set {
             let column = table.column(&assignment.column).ok_or_else(|| invalid_column(&assignment.column))?;
             if column.computed.is_some() || column.column_type.sql_type == SqlType::RowVersion {
-                return Err(Message::new(271, 16, 1, format!("The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.", column.name)));
+                return Err(Message::new(
+                    271,
+                    16,
+                    1,
+                    format!(
+                        "The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.",
+                        column.name
+                    ),
+                ));
             }
             if column.identity.is_some() {
                 return Err(Message::new(8102, 16, 1, format!("Cannot update identity column '{}'.", column.name)));
             }
             if !seen.insert(column.id) {
-                return Err(Message::new(264, 16, 1, format!("The column name '{}' is specified more than once in the SET clause or column list of an INSERT.", column.name)));
+                return Err(Message::new(
+                    264,
+                    16,
+                    1,
+                    format!(
+                        "The column name '{}' is specified more than once in the SET clause or column list of an INSERT.",
+                        column.name
+                    ),
+                ));
             }
         }
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
@@ -229,14 +305,17 @@ impl Work<'_> {
         for (rowid, values) in rows {
             let mut full = Vec::new();
             for (column, value) in stored_columns.iter().zip(values) {
-                let value = if column.column_type.sql_type == SqlType::RowVersion { rowversion(&mut table) } else { value };
+                let value =
+                    if column.column_type.sql_type == SqlType::RowVersion { rowversion(&mut table) } else { value };
                 full.push(stored(&table, &database, column, &value)?);
             }
             changed.push((rowid, full));
         }
         // All old rows go before the new ones come, so that keys may move within the statement.
         for (rowid, _) in &changed {
-            self.store.modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)]).map_err(Refusal::into_message)?;
+            self.store
+                .modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)])
+                .map_err(Refusal::into_message)?;
         }
         for (rowid, values) in &changed {
             self.insert_row(&database, &mut table, Some(*rowid), values)?;
@@ -245,7 +324,14 @@ impl Work<'_> {
         Ok(changed.len() as u64)
     }
 
-    pub fn delete(&mut self, name: &ObjectName, top: Option<&Expr>, from: &[TableSource], filter: Option<&Predicate>, variables: &Variables) -> Result<u64, Message> {
+    pub fn delete(
+        &mut self,
+        name: &ObjectName,
+        top: Option<&Expr>,
+        from: &[TableSource],
+        filter: Option<&Predicate>,
+        variables: &Variables,
+    ) -> Result<u64, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "DELETE")?;
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
@@ -254,7 +340,9 @@ impl Work<'_> {
         })?;
         let mut table = Table::clone(&table);
         for (rowid, values) in &rows {
-            self.store.modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)]).map_err(Refusal::into_message)?;
+            self.store
+                .modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)])
+                .map_err(Refusal::into_message)?;
             table.changes += 1;
             table.bytes += values.iter().map(size).sum::<u64>();
         }
@@ -290,7 +378,7 @@ impl Work<'_> {
             filters.push(binder.predicate(filter)?);
         }
         let limit = match top {
-            Some(top) => format!(" LIMIT {}", binder.expression(top)?.sql),
+            Some(top) => format!(" LIMIT {}", binder.row_count(top)?),
             None => String::new(),
         };
         if filter.is_some() || !from.is_empty() {
@@ -299,14 +387,22 @@ impl Work<'_> {
         let binds = std::mem::take(&mut binder.binds);
         let list: String = items.iter().map(|(sql, _)| format!(", {sql}")).collect();
         let filter = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };
-        let found = self.store.query(&format!("SELECT {alias}.rowid{list} FROM {from_sql}{filter}{limit}"), &binds, self.cancelled)?;
+        let found = self.store.query(
+            &format!("SELECT {alias}.rowid{list} FROM {from_sql}{filter}{limit}"),
+            &binds,
+            self.cancelled,
+        )?;
         let mut seen = BTreeSet::new();
         let mut rows = Vec::new();
         for mut row in found {
             let values = row.split_off(1);
             let Some(rusqlite::types::Value::Integer(rowid)) = row.pop() else { continue };
             if seen.insert(rowid) {
-                let values = values.into_iter().zip(&items).map(|(v, (_, t))| from_lite(v, *t)).collect::<Result<_, Message>>()?;
+                let values = values
+                    .into_iter()
+                    .zip(&items)
+                    .map(|(v, (_, t))| from_lite(v, *t))
+                    .collect::<Result<_, Message>>()?;
                 rows.push((rowid, values));
             }
         }
@@ -317,7 +413,10 @@ impl Work<'_> {
         let binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
         let (database, table) = binder.target(name)?;
         if binder.may_modify(&database, &table, "ALTER").is_err() {
-            let text = format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", name.written());
+            let text = format!(
+                "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                name.written()
+            );
             return Err(Message::new(1088, 16, 7, text));
         }
         self.store.run(&format!("DELETE FROM u{}_{}", database.id, table.id))?;
@@ -333,7 +432,9 @@ impl Work<'_> {
 fn aliased(name: &ObjectName, from: &[TableSource]) -> ObjectName {
     fn find(name: &str, source: &TableSource) -> Option<ObjectName> {
         match source {
-            TableSource::Table { name: of, alias: Some(alias) } if super::state::same_name(alias, name) => Some(of.clone()),
+            TableSource::Table { name: of, alias: Some(alias) } if super::state::same_name(alias, name) => {
+                Some(of.clone())
+            }
             TableSource::Join { left, right, .. } => find(name, left).or_else(|| find(name, right)),
             _ => None,
         }
@@ -345,29 +446,71 @@ fn aliased(name: &ObjectName, from: &[TableSource]) -> ObjectName {
 
 fn named_columns(table: &Table, columns: &[String], identity_insert: bool) -> Result<Vec<i32>, Message> {
     if columns.is_empty() {
-        let skip = |c: &&TableColumn| c.computed.is_none() && c.column_type.sql_type != SqlType::RowVersion && (c.identity.is_none() || identity_insert);
+        let skip = |c: &&TableColumn| {
+            c.computed.is_none()
+                && c.column_type.sql_type != SqlType::RowVersion
+                && (c.identity.is_none() || identity_insert)
+        };
         return Ok(table.columns.iter().filter(skip).map(|c| c.id).collect());
     }
     let mut named = Vec::new();
     for name in columns {
         let column = table.column(name).ok_or_else(|| invalid_column(name))?;
         if column.computed.is_some() {
-            return Err(Message::new(271, 16, 1, format!("The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.", column.name)));
+            return Err(Message::new(
+                271,
+                16,
+                1,
+                format!(
+                    "The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.",
+                    column.name
+                ),
+            ));
         }
         if column.column_type.sql_type == SqlType::RowVersion {
-            return Err(Message::new(273, 16, 1, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column."));
+            return Err(Message::new(
+                273,
+                16,
+                1,
+                "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column.",
+            ));
         }
         if column.identity.is_some() && !identity_insert {
-            return Err(Message::new(544, 16, 1, format!("Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.", table.name)));
+            return Err(Message::new(
+                544,
+                16,
+                1,
+                format!(
+                    "Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.",
+                    table.name
+                ),
+            ));
         }
         if named.contains(&column.id) {
-            return Err(Message::new(264, 16, 1, format!("The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.")));
+            return Err(Message::new(
+                264,
+                16,
+                1,
+                format!(
+                    "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT."
+                ),
+            ));
         }
         named.push(column.id);
     }
-    if let Some(identity) = table.columns.iter().find(|c| c.identity.is_some()).filter(|c| identity_insert && !named.contains(&c.id)) {
+    if let Some(identity) =
+        table.columns.iter().find(|c| c.identity.is_some()).filter(|c| identity_insert && !named.contains(&c.id))
+    {
         let _ = identity;
-        return Err(Message::new(545, 16, 1, format!("Explicit value must be specified for identity column in table '{}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.", table.name)));
+        return Err(Message::new(
+            545,
+            16,
+            1,
+            format!(
+                "Explicit value must be specified for identity column in table '{}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.",
+                table.name
+            ),
+        ));
     }
     Ok(named)
 }
@@ -379,7 +522,10 @@ fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Valu
         if column.nullable {
             return Ok(Value::Null);
         }
-        let text = format!("Cannot insert the value NULL into column '{}', table '{shown}'; column does not allow nulls. INSERT fails.", column.name);
+        let text = format!(
+            "Cannot insert the value NULL into column '{}', table '{shown}'; column does not allow nulls. INSERT fails.",
+            column.name
+        );
         return Err(Message::new(515, 16, 2, text));
     }
     if matches!(column.column_type.name, "geography" | "geometry" | "hierarchyid") {
@@ -396,15 +542,17 @@ fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Valu
     };
     if too_long {
         let cut: String = if let Value::Text(text) = value { text.chars().take(100).collect() } else { String::new() };
-        let text = format!("String or binary data would be truncated in table '{shown}', column '{}'. Truncated value: '{cut}'.", column.name);
+        let text = format!(
+            "String or binary data would be truncated in table '{shown}', column '{}'. Truncated value: '{cut}'.",
+            column.name
+        );
         return Err(Message::new(2628, 16, 1, text));
     }
     let value = types::convert(value, sql_type, 0)?;
-    if let Value::Decimal { unscaled, .. } = value {
-        if unscaled.unsigned_abs() >= 10u128.pow(15) {
+    if let Value::Decimal { unscaled, .. } = value
+        && unscaled.unsigned_abs() >= 10u128.pow(15) {
             return Err(errors::outside("decimal values of more than 15 digits"));
         }
-    }
     Ok(value)
 }
 
@@ -419,10 +567,13 @@ fn duplicate(refusal: Refusal, database: &Database, table: &Table, values: &[Val
         Refusal::Message(message) => return message,
         Refusal::Duplicate(text) => text,
     };
-    let refused: BTreeSet<&str> = text.rsplit(": ").next().unwrap_or("").split(", ").filter_map(|c| c.rsplit('.').next()).collect();
+    let refused: BTreeSet<&str> =
+        text.rsplit(": ").next().unwrap_or("").split(", ").filter_map(|c| c.rsplit('.').next()).collect();
     let stored: Vec<i32> = table.columns.iter().filter(|c| c.computed.is_none()).map(|c| c.id).collect();
     let keys = |index: &&super::state::Index| {
-        index.unique && index.columns.iter().filter(|c| !c.included).map(|c| format!("c{}", c.column)).collect::<BTreeSet<_>>() == refused.iter().map(|c| (*c).to_owned()).collect()
+        index.unique
+            && index.columns.iter().filter(|c| !c.included).map(|c| format!("c{}", c.column)).collect::<BTreeSet<_>>()
+                == refused.iter().map(|c| (*c).to_owned()).collect()
     };
     let shown = format!("{}.{}", database.schema_name(table.schema), table.name);
     let Some(index) = table.indexes.iter().find(keys) else { return errors::internal(text) };
@@ -438,10 +589,16 @@ fn duplicate(refusal: Refusal, database: &Database, table: &Table, values: &[Val
     let key = key.join(", ");
     if index.primary || index.constraint {
         let kind = if index.primary { "PRIMARY KEY" } else { "UNIQUE KEY" };
-        let text = format!("Violation of {kind} constraint '{}'. Cannot insert duplicate key in object '{shown}'. The duplicate key value is ({key}).", index.name);
+        let text = format!(
+            "Violation of {kind} constraint '{}'. Cannot insert duplicate key in object '{shown}'. The duplicate key value is ({key}).",
+            index.name
+        );
         return Message::new(2627, 14, 1, text);
     }
-    let text = format!("Cannot insert duplicate key row in object '{shown}' with unique index '{}'. The duplicate key value is ({key}).", index.name);
+    let text = format!(
+        "Cannot insert duplicate key row in object '{shown}' with unique index '{}'. The duplicate key value is ({key}).",
+        index.name
+    );
     Message::new(2601, 14, 1, text)
 }
 

@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha512};
 
-use super::access::{Identity, Target};
+use super::access::Target;
 use super::functions::{Ambient, int, text};
 use super::moments;
 use super::permissions::{self, Class, find};
-use super::state::{DBO, Database, PrincipalType, SERVER_PUBLIC, same_name};
+use super::state::{DBO, Database, PrincipalType, SERVER_PUBLIC};
 use super::types;
 use crate::engine::Message;
 use crate::value::Value;
@@ -47,7 +47,9 @@ pub fn serverproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
         "editionid" => Value::Int(1_674_378_470),
         "productversion" => Value::Text("12.0.2000.8".into()),
         "productlevel" => Value::Text("RTM".into()),
-        "productupdatetype" => Value::Text(if policy == UpdatePolicy::AlwaysUpToDate { "Continuous" } else { "CU" }.into()),
+        "productupdatetype" => {
+            Value::Text(if policy == UpdatePolicy::AlwaysUpToDate { "Continuous" } else { "CU" }.into())
+        }
         "productmajorversion" => Value::Text(if policy == UpdatePolicy::SQLServer2022 { "16" } else { "17" }.into()),
         "productminorversion" => Value::Text("0".into()),
         "collation" => Value::Text("SQL_Latin1_General_CP1_CI_AS".into()),
@@ -59,7 +61,11 @@ pub fn serverproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
         "sqlsortordername" => Value::Text("nocase_iso".into()),
         "servername" | "machinename" => Value::Text(server),
         "instancename" | "computernamephysicalnetbios" | "productupdatelevel" | "productupdatereference" => Value::Null,
-        "isexternalauthenticationonly" | "isclustered" | "issingleuser" | "isintegratedsecurityonly" | "isfulltextinstalled" => Value::Int(0),
+        "isexternalauthenticationonly"
+        | "isclustered"
+        | "issingleuser"
+        | "isintegratedsecurityonly"
+        | "isfulltextinstalled" => Value::Int(0),
         "ishadrenabled" | "isxtpsupported" | "ispolybaseinstalled" | "isadvancedanalyticsinstalled" => Value::Int(1),
         "processid" => Value::Int(4711),
         "buildclrversion" => Value::Text("v4.0.30319".into()),
@@ -88,7 +94,11 @@ pub fn databasepropertyex(ambient: &mut Ambient, values: &[Value]) -> Answer {
 pub fn db_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let wanted = if values.is_empty() { Some(ambient.database) } else { id(values.first()) };
     let database = wanted.and_then(|id| ambient.state.database(id));
-    some_text(database.filter(|d| ambient.state.sees_database(&ambient.token(), ambient.database, d.id)).map(|d| d.name.clone()))
+    some_text(
+        database
+            .filter(|d| ambient.state.sees_database(&ambient.token(), ambient.database, d.id))
+            .map(|d| d.name.clone()),
+    )
 }
 
 pub fn db_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
@@ -194,7 +204,9 @@ pub fn suser_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
 
 pub fn suser_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     match values.first() {
-        Some(wanted) => some_text(id(Some(wanted)).and_then(|id| ambient.state.server_principals.get(&id)).map(|p| p.name.clone())),
+        Some(wanted) => {
+            some_text(id(Some(wanted)).and_then(|id| ambient.state.server_principals.get(&id)).map(|p| p.name.clone()))
+        }
         None => some_text(ambient.login().map(|l| l.name.clone())),
     }
 }
@@ -242,10 +254,12 @@ pub fn has_perms_by_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
         Ok(target) => target,
         Err(answer) => return Ok(answer),
     };
-    let token = ambient.state.token(ambient.identity, if target.database == 0 { ambient.database } else { target.database });
+    let token =
+        ambient.state.token(ambient.identity, if target.database == 0 { ambient.database } else { target.database });
     let permission = permission.trim();
     if permission.eq_ignore_ascii_case("ANY") {
-        let any = permissions::all().iter().filter(|b| b.class == class).any(|b| ambient.state.holds(&token, target, b));
+        let any =
+            permissions::all().iter().filter(|b| b.class == class).any(|b| ambient.state.holds(&token, target, b));
         return Ok(yes(any));
     }
     let Some(builtin) = find(class, permission).filter(|b| permissions::exists(b, ambient.facts.update_policy)) else {
@@ -268,12 +282,18 @@ fn target_of(ambient: &Ambient, class: Class, name: Option<&str>) -> Result<Targ
             None => Target::database(database),
         },
         Class::Login => Target::on_server(class, ambient.state.login(last.unwrap_or("")).ok_or_else(absent)?.id),
-        Class::ServerRole => Target::on_server(class, ambient.state.server_role(last.unwrap_or("")).ok_or_else(absent)?.id),
+        Class::ServerRole => {
+            Target::on_server(class, ambient.state.server_role(last.unwrap_or("")).ok_or_else(absent)?.id)
+        }
         Class::Schema => Target::in_database(class, database, here.schema(last.unwrap_or("")).ok_or_else(absent)?.id),
         Class::User => Target::in_database(class, database, here.user(last.unwrap_or("")).ok_or_else(absent)?.id),
         Class::Role => Target::in_database(class, database, here.role(last.unwrap_or("")).ok_or_else(absent)?.id),
         Class::Object => {
-            let schema = parts.len().checked_sub(2).map_or(Some(1), |i| here.schema(&parts[i]).map(|s| s.id)).ok_or_else(absent)?;
+            let schema = parts
+                .len()
+                .checked_sub(2)
+                .map_or(Some(1), |i| here.schema(&parts[i]).map(|s| s.id))
+                .ok_or_else(absent)?;
             let name = last.unwrap_or("");
             let object = here.table(schema, name).map(|t| t.id).or_else(|| here.view(schema, name).map(|v| v.id));
             Target::in_database(class, database, object.ok_or_else(absent)?)
@@ -304,9 +324,13 @@ pub fn is_srvrolemember(ambient: &mut Ambient, values: &[Value]) -> Answer {
 
 pub fn is_rolemember(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let Some(here) = ambient.here() else { return Ok(Value::Null) };
-    let Some(role) = text(values.first()).and_then(|name| here.role(&name).map(|r| r.id)) else { return Ok(Value::Null) };
+    let Some(role) = text(values.first()).and_then(|name| here.role(&name).map(|r| r.id)) else {
+        return Ok(Value::Null);
+    };
     if values.len() > 1 {
-        let Some(member) = text(values.get(1)).and_then(|name| here.principal(&name).map(|p| p.id)) else { return Ok(Value::Null) };
+        let Some(member) = text(values.get(1)).and_then(|name| here.principal(&name).map(|p| p.id)) else {
+            return Ok(Value::Null);
+        };
         return Ok(yes(here.token(member).contains(&role)));
     }
     let token = ambient.token();
@@ -317,13 +341,17 @@ pub fn is_rolemember(ambient: &mut Ambient, values: &[Value]) -> Answer {
 pub fn loginproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let (Some(name), Some(property)) = (text(values.first()), text(values.get(1))) else { return Ok(Value::Null) };
     let token = ambient.token();
-    let Some(login) = ambient.state.login(&name).filter(|l| l.kind == PrincipalType::Sql) else { return Ok(Value::Null) };
+    let Some(login) = ambient.state.login(&name).filter(|l| l.kind == PrincipalType::Sql) else {
+        return Ok(Value::Null);
+    };
     if !ambient.state.sees_login(&token, login.id) {
         return Ok(Value::Null);
     }
     let password = login.password.as_ref();
     Ok(match property.to_ascii_lowercase().as_str() {
-        "passwordlastsettime" => password.map_or(Value::Null, |p| types::convert(&moments::datetime(p.set), crate::value::SqlType::NVarChar(None), 121).unwrap_or(Value::Null)),
+        "passwordlastsettime" => password.map_or(Value::Null, |p| {
+            types::convert(&moments::datetime(p.set), crate::value::SqlType::NVarChar(None), 121).unwrap_or(Value::Null)
+        }),
         "passwordhash" if ambient.state.may(&token, Target::SERVER, "CONTROL SERVER") => {
             password.map_or(Value::Null, |p| Value::Bytes(p.hash.clone()))
         }
@@ -352,21 +380,4 @@ pub fn hash_password(clear: &str, salt: [u8; 4]) -> Vec<u8> {
 pub fn password_matches(clear: &str, hash: &[u8]) -> bool {
     let Some(salt) = hash.get(2..6).and_then(|salt| <[u8; 4]>::try_from(salt).ok()) else { return false };
     hash_password(clear, salt) == hash
-}
-
-/// Whom EXECUTE AS and KILL talk about.
-pub fn name_of(ambient: &Ambient, identity: Identity) -> String {
-    match identity {
-        Identity::Login(id) => ambient.state.server_principals.get(&id).map_or_else(String::new, |p| p.name.clone()),
-        Identity::User { database, user } => ambient
-            .state
-            .database(database)
-            .and_then(|d| d.principals.get(&user))
-            .map_or_else(String::new, |p| p.name.clone()),
-    }
-}
-
-/// Names compare as the collation does.
-pub fn is_special_login(name: &str) -> bool {
-    ["sa", "public"].iter().any(|special| same_name(special, name))
 }

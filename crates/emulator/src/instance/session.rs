@@ -1,6 +1,5 @@
 //! A session: its settings, its transaction, and how one statement gets at the state.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +50,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { quoted_identifiers: true, no_count: false, xact_abort: false, implicit_transactions: false, lock_timeout: -1, row_limit: 0, identity_insert: None }
+        Self {
+            quoted_identifiers: true,
+            no_count: false,
+            xact_abort: false,
+            implicit_transactions: false,
+            lock_timeout: -1,
+            row_limit: 0,
+            identity_insert: None,
+        }
     }
 }
 
@@ -68,10 +75,19 @@ pub fn cancelled() -> Message {
 }
 
 impl Instance {
-    pub(super) fn open(&self, login: i32, database: &str, host: &str, program: &str, library: &str) -> Result<InstanceSession, Message> {
+    pub(super) fn open(
+        &self,
+        login: i32,
+        database: &str,
+        host: &str,
+        program: &str,
+        library: &str,
+    ) -> Result<InstanceSession, Message> {
         let instance = self.this.upgrade().ok_or_else(|| errors::internal("the instance is going away"))?;
         let mut shared = self.lock();
-        let id = (51..u16::MAX).find(|id| !shared.sessions.contains_key(id)).ok_or_else(|| errors::internal("no session id is free"))?;
+        let id = (51..u16::MAX)
+            .find(|id| !shared.sessions.contains_key(id))
+            .ok_or_else(|| errors::internal("no session id is free"))?;
         let database = shared.committed.database_named(database).map_or(super::state::MASTER, |d| d.id);
         let login_name = shared.committed.server_principals.get(&login).map_or_else(String::new, |l| l.name.clone());
         let killed = Arc::new(AtomicBool::new(false));
@@ -152,7 +168,11 @@ impl InstanceSession {
     }
 
     /// Runs what only reads; waits when it meets rows another transaction has changed.
-    pub fn read<T>(&mut self, cancel: &Cancel, mut inside: impl FnMut(&mut Work<'_>) -> Result<T, Message>) -> Result<T, Message> {
+    pub fn read<T>(
+        &mut self,
+        cancel: &Cancel,
+        mut inside: impl FnMut(&mut Work<'_>) -> Result<T, Message>,
+    ) -> Result<T, Message> {
         let instance = Arc::clone(&self.instance);
         let started = Instant::now();
         let stop = || cancel.is_set();
@@ -162,7 +182,15 @@ impl InstanceSession {
             let busy = shared.owner.as_ref().is_some_and(|(owner, _)| *owner != self.id);
             let mut state = self.visible(&shared);
             shared.store.set_ambient(ambient.clone());
-            let mut work = Work { state: &mut state, store: &mut shared.store, ambient: &ambient, instance: &instance, busy, must_wait: false, cancelled: &stop };
+            let mut work = Work {
+                state: &mut state,
+                store: &mut shared.store,
+                ambient: &ambient,
+                instance: &instance,
+                busy,
+                must_wait: false,
+                cancelled: &stop,
+            };
             let found = inside(&mut work);
             if !work.must_wait {
                 return found;
@@ -172,7 +200,11 @@ impl InstanceSession {
     }
 
     /// Runs what changes something, whole or not at all.
-    pub fn write<T>(&mut self, cancel: &Cancel, inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>) -> Result<T, Message> {
+    pub fn write<T>(
+        &mut self,
+        cancel: &Cancel,
+        inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>,
+    ) -> Result<T, Message> {
         let instance = Arc::clone(&self.instance);
         let started = Instant::now();
         let stop = || cancel.is_set();
@@ -191,7 +223,15 @@ impl InstanceSession {
         let ambient = self.ambient(&shared);
         shared.store.set_ambient(ambient.clone());
         let mut state = self.visible(&shared);
-        let mut work = Work { state: &mut state, store: &mut shared.store, ambient: &ambient, instance: &instance, busy: false, must_wait: false, cancelled: &stop };
+        let mut work = Work {
+            state: &mut state,
+            store: &mut shared.store,
+            ambient: &ambient,
+            instance: &instance,
+            busy: false,
+            must_wait: false,
+            cancelled: &stop,
+        };
         let result = inside(&mut work);
         match (&result, explicit) {
             (Ok(_), true) => {
@@ -225,7 +265,10 @@ impl InstanceSession {
             return Err(Message::new(1222, 16, 51, "Lock request time out period exceeded."));
         }
         // Short, because an attention does not signal.
-        let (shared, _) = instance.freed.wait_timeout(shared, Duration::from_millis(10)).unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (shared, _) = instance
+            .freed
+            .wait_timeout(shared, Duration::from_millis(10))
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(shared)
     }
 
@@ -253,7 +296,12 @@ impl InstanceSession {
     /// 3902 outside a transaction; the id when the outermost one ended.
     pub fn commit(&mut self) -> Result<Option<u64>, Message> {
         if self.transactions == 0 {
-            return Err(Message::new(3902, 16, 1, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+            return Err(Message::new(
+                3902,
+                16,
+                1,
+                "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            ));
         }
         self.transactions -= 1;
         let ended = if self.transactions == 0 { self.end(true)? } else { None };
@@ -263,7 +311,12 @@ impl InstanceSession {
 
     pub fn rollback(&mut self) -> Result<Option<u64>, Message> {
         if self.transactions == 0 {
-            return Err(Message::new(3903, 16, 1, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+            return Err(Message::new(
+                3903,
+                16,
+                1,
+                "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            ));
         }
         self.transactions = 0;
         let ended = self.end(false)?;
@@ -276,8 +329,8 @@ impl InstanceSession {
         if transaction.owner {
             let mut shared = self.instance.lock();
             // After a reset the instance has forgotten the transaction already.
-            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared) {
-                if let Some((_, state)) = shared.owner.take() {
+            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared)
+                && let Some((_, state)) = shared.owner.take() {
                     shared.store.run(if keep { "COMMIT" } else { "ROLLBACK" })?;
                     if keep {
                         shared.committed = state;
@@ -285,7 +338,6 @@ impl InstanceSession {
                         shared.store.forget_catalog();
                     }
                 }
-            }
             drop(shared);
             self.instance.freed.notify_all();
         }
@@ -313,7 +365,9 @@ impl InstanceSession {
     pub fn rollback_to(&mut self, name: &str) -> Result<bool, Message> {
         let id = self.id;
         let Some(transaction) = &mut self.transaction else { return Ok(false) };
-        let Some(at) = transaction.saves.iter().rposition(|(save, _)| super::state::same_name(save, name)) else { return Ok(false) };
+        let Some(at) = transaction.saves.iter().rposition(|(save, _)| super::state::same_name(save, name)) else {
+            return Ok(false);
+        };
         let mut shared = self.instance.lock();
         match transaction.saves[at].1.clone() {
             Some(state) => {
@@ -365,7 +419,12 @@ impl Session for InstanceSession {
     /// On a thread with stack enough for the deepest text the grammar takes.
     fn execute(&mut self, request: Request, cancel: &Cancel, out: &mut dyn FnMut(Outcome)) {
         if self.is_killed() {
-            out(Outcome::Message(Message::new(596, 21, 1, "Cannot continue the execution because the session is in the kill state.")));
+            out(Outcome::Message(Message::new(
+                596,
+                21,
+                1,
+                "Cannot continue the execution because the session is in the kill state.",
+            )));
             out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
             return;
         }
@@ -373,7 +432,15 @@ impl Session for InstanceSession {
         std::thread::scope(|scope| {
             let work = move || {
                 let mut send = |outcome| _ = sender.send(outcome);
-                Run { session: self, cancel, out: &mut send, variables: Variables::new(), tries: 0, depth: 0, outputs: BTreeMap::new() }.request(request);
+                Run {
+                    session: self,
+                    cancel,
+                    out: &mut send,
+                    variables: Variables::new(),
+                    tries: 0,
+                    depth: 0,
+                }
+                .request(request);
             };
             let thread = std::thread::Builder::new().stack_size(crate::tsql::parser::STACK).spawn_scoped(scope, work);
             for outcome in receiver {

@@ -56,7 +56,8 @@ fn enter(state: &State, login: i32, wanted: Option<&str>) -> Result<String, Vec<
     let name = wanted.filter(|name| !name.is_empty()).unwrap_or(&principal.default_database);
     let database = state.database_named(name);
     let open = database.filter(|d| state.token(Identity::Login(login), d.id).user.is_some());
-    open.map(|d| d.name.clone()).ok_or_else(|| vec![errors::cannot_open_database(name), errors::login_failed(&principal.name)])
+    open.map(|d| d.name.clone())
+        .ok_or_else(|| vec![errors::cannot_open_database(name), errors::login_failed(&principal.name)])
 }
 
 impl Instance {
@@ -97,11 +98,15 @@ impl Source for Instance {
         let Some(user) = token.user else { return rights };
         rights.user = database.principals.get(&user).map(|u| u.name.clone());
         let own = |state: fn(PermissionState) -> bool| {
-            let rows = database.permissions.iter().filter(move |row| row.permission.class == Class::Database && row.grantee == user && state(row.state));
+            let rows = database
+                .permissions
+                .iter()
+                .filter(move |row| row.permission.class == Class::Database && row.grantee == user && state(row.state));
             rows.map(|row| row.permission.name.to_owned()).collect::<Vec<_>>()
         };
         let denied = own(|state| state == PermissionState::Deny);
-        rights.granted = own(|state| state != PermissionState::Deny).into_iter().filter(|p| !denied.contains(p)).collect();
+        rights.granted =
+            own(|state| state != PermissionState::Deny).into_iter().filter(|p| !denied.contains(p)).collect();
         let policy = self.world.facts().update_policy;
         rights.effective = permissions::all()
             .iter()
@@ -115,7 +120,8 @@ impl Source for Instance {
     fn tables(&self, database: &str) -> Vec<SourceTable> {
         let state = self.lock().committed.clone();
         let Some(database) = state.database_named(database) else { return Vec::new() };
-        let mut tables: Vec<SourceTable> = database.tables.values().map(|table| source_table(database, table)).collect();
+        let mut tables: Vec<SourceTable> =
+            database.tables.values().map(|table| source_table(database, table)).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         tables
     }
@@ -127,11 +133,10 @@ impl Source for Instance {
     fn set_change_feed(&self, database: &str, on: bool) {
         let mut shared = self.lock();
         let change = |state: &mut std::sync::Arc<State>| {
-            if let Some(id) = state.database_named(database).map(|d| d.id) {
-                if let Some(database) = std::sync::Arc::make_mut(state).database_mut(id) {
+            if let Some(id) = state.database_named(database).map(|d| d.id)
+                && let Some(database) = std::sync::Arc::make_mut(state).database_mut(id) {
                     database.change_feed = on;
                 }
-            }
         };
         change(&mut shared.committed);
         // An open transaction keeps the engine's own change when it commits.
@@ -157,7 +162,8 @@ impl Source for Instance {
                 json!({"name": p.name, "type": p.kind.letter(), "sid": hex(&p.sid), "disabled": p.disabled, "server_roles": roles})
             })
             .collect();
-        let databases: Vec<serde_json::Value> = state.databases.values().filter(|d| d.id > 4).map(|d| database_state(&state, d, hex)).collect();
+        let databases: Vec<serde_json::Value> =
+            state.databases.values().filter(|d| d.id > 4).map(|d| database_state(&state, d, hex)).collect();
         json!({"logins": logins, "databases": databases})
     }
 
@@ -189,7 +195,8 @@ fn database_state(state: &State, database: &Database, hex: impl Fn(&[u8]) -> Str
         .map(|p| {
             let sid = p.sid.as_deref().unwrap_or_default();
             let login = state.login_by_sid(sid).map(|l| l.name.as_str());
-            let roles: Vec<&str> = database.members.iter().filter(|(_, member)| *member == p.id).map(|(role, _)| name(*role)).collect();
+            let roles: Vec<&str> =
+                database.members.iter().filter(|(_, member)| *member == p.id).map(|(role, _)| name(*role)).collect();
             json!({"name": p.name, "login": login, "sid": hex(sid), "roles": roles})
         })
         .collect();
@@ -206,8 +213,19 @@ fn database_state(state: &State, database: &Database, hex: impl Fn(&[u8]) -> Str
 }
 
 fn source_table(database: &Database, table: &Table) -> SourceTable {
-    let key_index = table.indexes.iter().find(|i| i.primary).or_else(|| table.indexes.iter().find(|i| i.kind == IndexKind::Clustered));
-    let key = key_index.map(|i| i.columns.iter().filter(|c| !c.included).filter_map(|c| table.column_by_id(c.column)).map(|c| c.name.clone()).collect());
+    let key_index = table
+        .indexes
+        .iter()
+        .find(|i| i.primary)
+        .or_else(|| table.indexes.iter().find(|i| i.kind == IndexKind::Clustered));
+    let key = key_index.map(|i| {
+        i.columns
+            .iter()
+            .filter(|c| !c.included)
+            .filter_map(|c| table.column_by_id(c.column))
+            .map(|c| c.name.clone())
+            .collect()
+    });
     SourceTable {
         object_id: table.id,
         schema: database.schema_name(table.schema).to_owned(),

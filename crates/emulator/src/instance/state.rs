@@ -31,7 +31,18 @@ pub const SERVER_ROLES: &[(i32, &str, &[&str])] = &[
     (SERVER_PUBLIC, "public", &[]),
     (SYSADMIN, "sysadmin", &["CONTROL SERVER"]),
     (SECURITYADMIN, "securityadmin", &["ALTER ANY LOGIN"]),
-    (5, "serveradmin", &["ALTER ANY ENDPOINT", "ALTER RESOURCES", "ALTER SERVER STATE", "ALTER SETTINGS", "SHUTDOWN", "VIEW SERVER STATE"]),
+    (
+        5,
+        "serveradmin",
+        &[
+            "ALTER ANY ENDPOINT",
+            "ALTER RESOURCES",
+            "ALTER SERVER STATE",
+            "ALTER SETTINGS",
+            "SHUTDOWN",
+            "VIEW SERVER STATE",
+        ],
+    ),
     (6, "setupadmin", &["ALTER ANY LINKED SERVER"]),
     (PROCESSADMIN, "processadmin", &["ALTER ANY CONNECTION", "ALTER SERVER STATE"]),
     (8, "diskadmin", &["ALTER RESOURCES"]),
@@ -39,29 +50,75 @@ pub const SERVER_ROLES: &[(i32, &str, &[&str])] = &[
     (10, "bulkadmin", &["ADMINISTER BULK OPERATIONS"]),
     (11, "##MS_DatabaseConnector##", &["CONNECT ANY DATABASE"]),
     (12, "##MS_DatabaseManager##", &["CREATE ANY DATABASE", "ALTER ANY DATABASE"]),
-    (13, "##MS_DefinitionReader##", &["VIEW ANY DATABASE", "VIEW ANY DEFINITION", "VIEW ANY SECURITY DEFINITION", "VIEW ANY PERFORMANCE DEFINITION"]),
+    (
+        13,
+        "##MS_DefinitionReader##",
+        &[
+            "VIEW ANY DATABASE",
+            "VIEW ANY DEFINITION",
+            "VIEW ANY SECURITY DEFINITION",
+            "VIEW ANY PERFORMANCE DEFINITION",
+        ],
+    ),
     (14, "##MS_LoginManager##", &["CREATE LOGIN", "ALTER ANY LOGIN"]),
     (15, "##MS_PerformanceDefinitionReader##", &["VIEW ANY PERFORMANCE DEFINITION"]),
     (16, "##MS_SecurityDefinitionReader##", &["VIEW ANY SECURITY DEFINITION"]),
     (17, "##MS_ServerPerformanceStateReader##", &["VIEW SERVER PERFORMANCE STATE"]),
     (18, "##MS_ServerSecurityStateReader##", &["VIEW SERVER SECURITY STATE"]),
-    (19, "##MS_ServerStateManager##", &["ALTER SERVER STATE", "VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"]),
-    (20, "##MS_ServerStateReader##", &["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"]),
+    (
+        19,
+        "##MS_ServerStateManager##",
+        &["ALTER SERVER STATE", "VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"],
+    ),
+    (
+        20,
+        "##MS_ServerStateReader##",
+        &["VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE", "VIEW SERVER SECURITY STATE"],
+    ),
 ];
 
 /// Fixed database roles: id, name, and the database permissions membership gives (page "Database-level roles").
 pub const DATABASE_ROLES: &[(i32, &str, &[&str])] = &[
     (DB_OWNER, "db_owner", &["CONTROL"]),
     (16385, "db_accessadmin", &["ALTER ANY USER", "CREATE SCHEMA", "CONNECT"]),
-    (DB_SECURITYADMIN, "db_securityadmin", &["ALTER ANY APPLICATION ROLE", "ALTER ANY ROLE", "CREATE SCHEMA", "VIEW DEFINITION"]),
-    (16387, "db_ddladmin", &[
-        "ALTER ANY ASSEMBLY", "ALTER ANY ASYMMETRIC KEY", "ALTER ANY CERTIFICATE", "ALTER ANY CONTRACT",
-        "ALTER ANY DATABASE DDL TRIGGER", "ALTER ANY DATABASE EVENT NOTIFICATION", "ALTER ANY DATASPACE",
-        "ALTER ANY FULLTEXT CATALOG", "ALTER ANY MESSAGE TYPE", "ALTER ANY REMOTE SERVICE BINDING", "ALTER ANY ROUTE",
-        "ALTER ANY SCHEMA", "ALTER ANY SERVICE", "ALTER ANY SYMMETRIC KEY", "CHECKPOINT", "CREATE AGGREGATE",
-        "CREATE DEFAULT", "CREATE FUNCTION", "CREATE PROCEDURE", "CREATE QUEUE", "CREATE RULE", "CREATE SYNONYM",
-        "CREATE TABLE", "CREATE TYPE", "CREATE VIEW", "CREATE XML SCHEMA COLLECTION", "REFERENCES",
-    ]),
+    (
+        DB_SECURITYADMIN,
+        "db_securityadmin",
+        &["ALTER ANY APPLICATION ROLE", "ALTER ANY ROLE", "CREATE SCHEMA", "VIEW DEFINITION"],
+    ),
+    (
+        16387,
+        "db_ddladmin",
+        &[
+            "ALTER ANY ASSEMBLY",
+            "ALTER ANY ASYMMETRIC KEY",
+            "ALTER ANY CERTIFICATE",
+            "ALTER ANY CONTRACT",
+            "ALTER ANY DATABASE DDL TRIGGER",
+            "ALTER ANY DATABASE EVENT NOTIFICATION",
+            "ALTER ANY DATASPACE",
+            "ALTER ANY FULLTEXT CATALOG",
+            "ALTER ANY MESSAGE TYPE",
+            "ALTER ANY REMOTE SERVICE BINDING",
+            "ALTER ANY ROUTE",
+            "ALTER ANY SCHEMA",
+            "ALTER ANY SERVICE",
+            "ALTER ANY SYMMETRIC KEY",
+            "CHECKPOINT",
+            "CREATE AGGREGATE",
+            "CREATE DEFAULT",
+            "CREATE FUNCTION",
+            "CREATE PROCEDURE",
+            "CREATE QUEUE",
+            "CREATE RULE",
+            "CREATE SYNONYM",
+            "CREATE TABLE",
+            "CREATE TYPE",
+            "CREATE VIEW",
+            "CREATE XML SCHEMA COLLECTION",
+            "REFERENCES",
+        ],
+    ),
     (16389, "db_backupoperator", &["BACKUP DATABASE", "BACKUP LOG", "CHECKPOINT"]),
     (16390, "db_datareader", &["SELECT"]),
     (16391, "db_datawriter", &["INSERT", "UPDATE", "DELETE"]),
@@ -352,9 +409,6 @@ impl Database {
     pub fn view(&self, schema: i32, name: &str) -> Option<&Arc<View>> {
         self.views.values().find(|v| v.schema == schema && same_name(&v.name, name))
     }
-    pub fn table_mut(&mut self, id: i32) -> Option<&mut Table> {
-        self.tables.get_mut(&id).map(Arc::make_mut)
-    }
     /// Schema of a table or view.
     pub fn object_schema(&self, id: i32) -> Option<i32> {
         self.tables.get(&id).map(|t| t.schema).or_else(|| self.views.get(&id).map(|v| v.schema))
@@ -387,8 +441,11 @@ impl Table {
 fn closure(members: &BTreeSet<(i32, i32)>, principal: i32, public: i32) -> BTreeSet<i32> {
     let mut token = BTreeSet::from([principal, public]);
     loop {
-        let more: Vec<i32> =
-            members.iter().filter(|(role, member)| token.contains(member) && !token.contains(role)).map(|(r, _)| *r).collect();
+        let more: Vec<i32> = members
+            .iter()
+            .filter(|(role, member)| token.contains(member) && !token.contains(role))
+            .map(|(r, _)| *r)
+            .collect();
         if more.is_empty() {
             return token;
         }

@@ -43,7 +43,7 @@ impl Store {
         connection.create_collation("BIN2", bin).map_err(errors::internal)?;
         for function in functions::ALL {
             let ambient = Arc::clone(&ambient);
-            let call = move |context: &rusqlite::functions::Context<'_>| -> rusqlite::Result<Lite> {
+            let call = move |context: &mut rusqlite::functions::Context<'_>| -> rusqlite::Result<Lite> {
                 let arguments: Vec<Value> = (0..context.len()).map(|i| from_any(context.get_raw(i))).collect();
                 let mut ambient = ambient.lock().map_err(|_| failure())?;
                 let Some(ambient) = ambient.as_mut() else { return Err(failure()) };
@@ -56,7 +56,7 @@ impl Store {
                 }
             };
             connection
-                .create_scalar_function(format!("f_{}", function.name), -1, FunctionFlags::SQLITE_UTF8, call)
+                .create_scalar_function(format!("f_{}", function.name).as_str(), -1, FunctionFlags::SQLITE_UTF8, call)
                 .map_err(errors::internal)?;
         }
         Ok(Self { connection, ambient, filled: HashMap::new() })
@@ -128,17 +128,33 @@ impl Store {
         self.filled.clear();
     }
 
+    /// The next fill of that key fills anew: a function's rows depend on its arguments.
+    pub fn forget(&mut self, key: &str) {
+        self.filled.remove(key);
+    }
+
     /// Puts a catalog view's rows where a query can read them and returns the table's name.
-    pub fn fill(&mut self, key: &str, view: &View, state: &Arc<State>, viewer: &str, rows: impl FnOnce() -> Vec<Vec<Value>>) -> Result<String, Message> {
+    pub fn fill(
+        &mut self,
+        key: &str,
+        view: &View,
+        state: &Arc<State>,
+        viewer: &str,
+        rows: impl FnOnce() -> Vec<Vec<Value>>,
+    ) -> Result<String, Message> {
         let table = format!("temp.\"k_{key}\"");
-        if self.filled.get(key).is_some_and(|(filled, who)| Arc::ptr_eq(filled, state) && who == viewer) && !view.volatile {
+        if self.filled.get(key).is_some_and(|(filled, who)| Arc::ptr_eq(filled, state) && who == viewer)
+            && !view.volatile
+        {
             return Ok(table);
         }
         let columns: Vec<String> = view
             .columns
             .iter()
             .enumerate()
-            .map(|(i, column)| format!("c{}{}", i + 1, if types::is_text(column.sql_type) { " COLLATE CI_AS" } else { "" }))
+            .map(|(i, column)| {
+                format!("c{}{}", i + 1, if types::is_text(column.sql_type) { " COLLATE CI_AS" } else { "" })
+            })
             .collect();
         self.run(&format!("CREATE TABLE IF NOT EXISTS {table} ({}); DELETE FROM {table};", columns.join(", ")))?;
         let places: Vec<String> = (1..=view.columns.len()).map(|i| format!("?{i}")).collect();
@@ -174,7 +190,8 @@ fn compare(a: &str, b: &str, ignore_case: bool, ignore_accent: bool) -> Ordering
     use unicode_normalization::UnicodeNormalization;
     use unicode_normalization::char::is_combining_mark;
     if ignore_case && a.is_ascii() && b.is_ascii() {
-        let lower = |text: &str| text.trim_end_matches(' ').bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
+        let lower =
+            |text: &str| text.trim_end_matches(' ').bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
         return lower(a).cmp(&lower(b));
     }
     let key = |text: &str| -> String {
@@ -236,7 +253,10 @@ pub fn from_lite(value: Lite, sql_type: SqlType) -> Result<Value, Message> {
     };
     match (sql_type, value) {
         // What is already in shape is not cut to length: lengths were seen to where the value was made.
-        (SqlType::NVarChar(_) | SqlType::VarChar(_) | SqlType::NChar(_) | SqlType::Char(_) | SqlType::Xml, value @ Value::Text(_)) => Ok(value),
+        (
+            SqlType::NVarChar(_) | SqlType::VarChar(_) | SqlType::NChar(_) | SqlType::Char(_) | SqlType::Xml,
+            value @ Value::Text(_),
+        ) => Ok(value),
         (SqlType::VarBinary(_) | SqlType::Binary(_) | SqlType::RowVersion, value @ Value::Bytes(_)) => Ok(value),
         (sql_type, value) => types::convert(&value, sql_type, 0),
     }

@@ -11,7 +11,9 @@ use super::state::{Database, Index, IndexKind, IndexedColumn, Table, TableColumn
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, ObjectName, Query, TableChange, TableElement};
+use crate::tsql::ast::{
+    ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, ObjectName, Query, TableChange, TableElement,
+};
 use crate::value::SqlType;
 
 impl Work<'_> {
@@ -34,7 +36,9 @@ impl Work<'_> {
             }
         };
         let missing = || {
-            let text = format!("The specified schema name \"{schema_name}\" either does not exist or you do not have permission to use it.");
+            let text = format!(
+                "The specified schema name \"{schema_name}\" either does not exist or you do not have permission to use it."
+            );
             Message::new(2760, 16, 1, text)
         };
         let schema = database.schema(&schema_name).ok_or_else(missing)?.id;
@@ -42,7 +46,12 @@ impl Work<'_> {
             return Err(missing());
         }
         if database.table(schema, &name.name).is_some() || database.view(schema, &name.name).is_some() {
-            return Err(Message::new(2714, 16, 6, format!("There is already an object named '{}' in the database.", name.name)));
+            return Err(Message::new(
+                2714,
+                16,
+                6,
+                format!("There is already an object named '{}' in the database.", name.name),
+            ));
         }
         Ok((database, schema))
     }
@@ -109,7 +118,10 @@ impl Work<'_> {
             return Err(errors::outside(what));
         }
         if table.column(&column.name).is_some() {
-            let text = format!("Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.", column.name, table.name);
+            let text = format!(
+                "Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.",
+                column.name, table.name
+            );
             return Err(Message::new(2705, 16, 3, text));
         }
         let column_type = match (&column.sql_type, &column.computed) {
@@ -118,11 +130,22 @@ impl Work<'_> {
             (None, None) => return Err(errors::internal("a column without type")),
         };
         if column.identity.is_some() && !types::is_number(column_type.sql_type) {
-            let text = format!("Identity column '{}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable.", column.name);
+            let text = format!(
+                "Identity column '{}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable.",
+                column.name
+            );
             return Err(Message::new(2749, 16, 2, text));
         }
         if column.identity.is_some() && table.columns.iter().any(|c| c.identity.is_some()) {
-            return Err(Message::new(2744, 16, 2, format!("Multiple identity columns specified for table '{}'. Only one identity column per table is allowed.", table.name)));
+            return Err(Message::new(
+                2744,
+                16,
+                2,
+                format!(
+                    "Multiple identity columns specified for table '{}'. Only one identity column per table is allowed.",
+                    table.name
+                ),
+            ));
         }
         if let Some(collation) = column.collation.as_deref().filter(|c| !super::query::known_collation(c)) {
             return Err(Message::new(448, 16, 1, format!("Invalid collation '{collation}'.")));
@@ -132,7 +155,8 @@ impl Work<'_> {
         table.columns.push(TableColumn {
             id,
             name: column.name.clone(),
-            nullable: column.nullable.unwrap_or(column.identity.is_none() && !column.keys.iter().any(|k| k.primary)) && column_type.sql_type != SqlType::RowVersion,
+            nullable: column.nullable.unwrap_or(column.identity.is_none() && !column.keys.iter().any(|k| k.primary))
+                && column_type.sql_type != SqlType::RowVersion,
             column_type,
             identity: column.identity,
             default: column.default.clone(),
@@ -145,7 +169,11 @@ impl Work<'_> {
     }
 
     /// The type of a computed column is that of its expression over the columns before it.
-    fn computed_type(&mut self, table: &Table, computed: &crate::tsql::ast::Expr) -> Result<super::state::ColumnType, Message> {
+    fn computed_type(
+        &mut self,
+        table: &Table,
+        computed: &crate::tsql::ast::Expr,
+    ) -> Result<super::state::ColumnType, Message> {
         let variables = Variables::default();
         let database = self.database()?;
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
@@ -170,10 +198,16 @@ impl Work<'_> {
             let text = format!("Table '{}' already has a primary key defined on it.", table.name);
             return Err(Message::new(1779, 16, 0, text));
         }
-        let has_clustered = table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
+        let has_clustered =
+            table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
         let clustered = key.clustered.unwrap_or(key.primary && !has_clustered);
         if clustered && has_clustered {
-            return Err(Message::new(1902, 16, 3, format!("Cannot create more than one clustered index on table '{}'.", table.name)));
+            return Err(Message::new(
+                1902,
+                16,
+                3,
+                format!("Cannot create more than one clustered index on table '{}'.", table.name),
+            ));
         }
         let columns = indexed(table, &key.columns)?;
         if key.primary {
@@ -185,10 +219,21 @@ impl Work<'_> {
         }
         let object_id = self.change_database()?.new_object_id();
         let prefix = if key.primary { "PK" } else { "UQ" };
-        let name = key.name.clone().unwrap_or_else(|| format!("{prefix}__{}__{object_id:016X}", table.name.chars().take(8).collect::<String>()));
+        let name = key.name.clone().unwrap_or_else(|| {
+            format!("{prefix}__{}__{object_id:016X}", table.name.chars().take(8).collect::<String>())
+        });
         let id = next_index(table, clustered);
         let kind = if clustered { IndexKind::Clustered } else { IndexKind::Nonclustered };
-        table.indexes.push(Index { id, name, kind, unique: true, primary: key.primary, constraint: !key.primary, object_id, columns });
+        table.indexes.push(Index {
+            id,
+            name,
+            kind,
+            unique: true,
+            primary: key.primary,
+            constraint: !key.primary,
+            object_id,
+            columns,
+        });
         table.indexes.sort_by_key(|i| i.id);
         Ok(())
     }
@@ -203,8 +248,15 @@ impl Work<'_> {
             return Err(errors::outside("unique indexes on computed columns"));
         }
         // NULLs are equal in a unique index of the server: one row may have them.
-        let columns: Vec<String> = index.columns.iter().filter(|c| !c.included).map(|c| format!("c{}", c.column)).collect();
-        self.store.run(&format!("CREATE UNIQUE INDEX i{database}_{}_{} ON u{database}_{} ({})", table.id, index.id, table.id, columns.join(", ")))
+        let columns: Vec<String> =
+            index.columns.iter().filter(|c| !c.included).map(|c| format!("c{}", c.column)).collect();
+        self.store.run(&format!(
+            "CREATE UNIQUE INDEX i{database}_{}_{} ON u{database}_{} ({})",
+            table.id,
+            index.id,
+            table.id,
+            columns.join(", ")
+        ))
     }
 
     fn altered(&mut self, name: &ObjectName, verb: &str) -> Result<(Arc<Database>, Table), Message> {
@@ -212,10 +264,25 @@ impl Work<'_> {
         let target = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).target(name);
         let (database, table) = match target {
             Err(error) if error.number == 208 => {
-                let text = format!("Cannot {verb} the table '{}', because it does not exist or you do not have permission.", name.written());
+                let text = format!(
+                    "Cannot {verb} the table '{}', because it does not exist or you do not have permission.",
+                    name.written()
+                );
                 let number = if verb == "drop" { 3701 } else { 4902 };
-                let text = if number == 4902 { format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", name.written()) } else { text };
-                return Err(Message::new(number, if number == 3701 { 11 } else { 16 }, if number == 3701 { 5 } else { 1 }, text));
+                let text = if number == 4902 {
+                    format!(
+                        "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                        name.written()
+                    )
+                } else {
+                    text
+                };
+                return Err(Message::new(
+                    number,
+                    if number == 3701 { 11 } else { 16 },
+                    if number == 3701 { 5 } else { 1 },
+                    text,
+                ));
             }
             other => other?,
         };
@@ -224,11 +291,22 @@ impl Work<'_> {
         }
         let token = self.token();
         if !self.state.may(&token, Target::in_database(Class::Object, database.id, table.id), "ALTER") {
-            let text = format!("Cannot {verb} the table '{}', because it does not exist or you do not have permission.", name.written());
+            let text = format!(
+                "Cannot {verb} the table '{}', because it does not exist or you do not have permission.",
+                name.written()
+            );
             return Err(if verb == "drop" {
                 Message::new(3701, 11, 5, text)
             } else {
-                Message::new(1088, 16, 13, format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", name.written()))
+                Message::new(
+                    1088,
+                    16,
+                    13,
+                    format!(
+                        "Cannot find the object \"{}\" because it does not exist or you do not have permissions.",
+                        name.written()
+                    ),
+                )
             });
         }
         Ok((database, Table::clone(&table)))
@@ -249,12 +327,16 @@ impl Work<'_> {
                 self.add_elements(&mut table, elements)?;
                 for column in &table.columns[before..] {
                     let may = column.nullable || column.computed.is_some() || table.rows == 0;
-                    if !may || column.identity.is_some() && table.rows > 0 || (!column.nullable && column.default.is_some() && table.rows > 0) {
+                    if !may
+                        || column.identity.is_some() && table.rows > 0
+                        || (!column.nullable && column.default.is_some() && table.rows > 0)
+                    {
                         return Err(errors::outside("adding a column without NULL to a table that has rows"));
                     }
                     self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", storage(column)))?;
                 }
-                let new: Vec<Index> = table.indexes.iter().filter(|i| i.object_id != 0).skip(indexes).cloned().collect();
+                let new: Vec<Index> =
+                    table.indexes.iter().filter(|i| i.object_id != 0).skip(indexes).cloned().collect();
                 for index in &new {
                     self.store_index(database.id, &table, index)?;
                 }
@@ -265,10 +347,25 @@ impl Work<'_> {
                         Message::new(4924, 16, 1, format!("ALTER TABLE DROP COLUMN failed because column '{column}' does not exist in table '{}'.", table.name))
                     })?.id;
                     if table.indexes.iter().any(|i| i.columns.iter().any(|c| c.column == id)) {
-                        return Err(Message::new(4922, 16, 9, format!("ALTER TABLE DROP COLUMN {column} failed because one or more objects access this column.")));
+                        return Err(Message::new(
+                            4922,
+                            16,
+                            9,
+                            format!(
+                                "ALTER TABLE DROP COLUMN {column} failed because one or more objects access this column."
+                            ),
+                        ));
                     }
                     if table.columns.len() == 1 {
-                        return Err(Message::new(4923, 16, 1, format!("ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'.", table.name)));
+                        return Err(Message::new(
+                            4923,
+                            16,
+                            1,
+                            format!(
+                                "ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'.",
+                                table.name
+                            ),
+                        ));
                     }
                     self.store.run(&format!("ALTER TABLE {physical} DROP COLUMN c{id}"))?;
                     table.columns.retain(|c| c.id != id);
@@ -276,7 +373,11 @@ impl Work<'_> {
             }
             TableChange::DropConstraint(names) => {
                 for constraint in names {
-                    let index = table.indexes.iter().find(|i| (i.primary || i.constraint) && same_name(&i.name, constraint)).cloned();
+                    let index = table
+                        .indexes
+                        .iter()
+                        .find(|i| (i.primary || i.constraint) && same_name(&i.name, constraint))
+                        .cloned();
                     let Some(index) = index else {
                         return Err(Message::new(3728, 16, 1, format!("'{constraint}' is not a constraint.")));
                     };
@@ -289,7 +390,8 @@ impl Work<'_> {
                 if table.rows > 0 {
                     return Err(errors::outside("ALTER COLUMN of a table that has rows"));
                 }
-                let column = table.columns.iter_mut().find(|c| same_name(&c.name, name)).ok_or_else(|| invalid_column(name))?;
+                let column =
+                    table.columns.iter_mut().find(|c| same_name(&c.name, name)).ok_or_else(|| invalid_column(name))?;
                 column.column_type = declared;
                 column.nullable = nullable.unwrap_or(true);
             }
@@ -312,12 +414,25 @@ impl Work<'_> {
     pub fn create_index(&mut self, index: &CreateIndex) -> Result<(), Message> {
         let (database, mut table) = self.altered(&index.table, "alter")?;
         if table.indexes.iter().any(|i| same_name(&i.name, &index.name)) {
-            let text = format!("The operation failed because an index or statistics with name '{}' already exists on table '{}'.", index.name, index.table.written());
+            let text = format!(
+                "The operation failed because an index or statistics with name '{}' already exists on table '{}'.",
+                index.name,
+                index.table.written()
+            );
             return Err(Message::new(1913, 16, 1, text));
         }
-        let has_clustered = table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
+        let has_clustered =
+            table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
         if index.clustered && has_clustered {
-            return Err(Message::new(1902, 16, 3, format!("Cannot create more than one clustered index on table '{}'. Drop the existing clustered index before creating another.", index.table.written())));
+            return Err(Message::new(
+                1902,
+                16,
+                3,
+                format!(
+                    "Cannot create more than one clustered index on table '{}'. Drop the existing clustered index before creating another.",
+                    index.table.written()
+                ),
+            ));
         }
         let kind = match (index.clustered, index.columnstore) {
             (true, true) => IndexKind::ClusteredColumnstore,
@@ -327,14 +442,27 @@ impl Work<'_> {
         };
         let mut columns = indexed(&table, &index.columns)?;
         if kind == IndexKind::ClusteredColumnstore {
-            columns = table.columns.iter().map(|c| IndexedColumn { column: c.id, descending: false, included: true }).collect();
+            columns = table
+                .columns
+                .iter()
+                .map(|c| IndexedColumn { column: c.id, descending: false, included: true })
+                .collect();
         }
         for included in &index.included {
             let column = table.column(included).ok_or_else(|| no_index_column(included))?.id;
             columns.push(IndexedColumn { column, descending: false, included: true });
         }
         let id = next_index(&mut table, index.clustered);
-        let new = Index { id, name: index.name.clone(), kind, unique: index.unique, primary: false, constraint: false, object_id: 0, columns };
+        let new = Index {
+            id,
+            name: index.name.clone(),
+            kind,
+            unique: index.unique,
+            primary: false,
+            constraint: false,
+            object_id: 0,
+            columns,
+        };
         self.store_index(database.id, &table, &new).map_err(|error| {
             if error.number == 50901 && error.text.contains("UNIQUE") {
                 Message::new(1505, 16, 1, format!("The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{}' and the index name '{}'.", index.table.written(), index.name))
@@ -350,11 +478,17 @@ impl Work<'_> {
     pub fn drop_index(&mut self, name: &str, on: &ObjectName, if_exists: bool) -> Result<(), Message> {
         let (database, mut table) = self.altered(on, "alter")?;
         let Some(index) = table.indexes.iter().find(|i| same_name(&i.name, name)).cloned() else {
-            let text = format!("Cannot drop the index '{}.{name}', because it does not exist or you do not have permission.", on.written());
+            let text = format!(
+                "Cannot drop the index '{}.{name}', because it does not exist or you do not have permission.",
+                on.written()
+            );
             return if if_exists { Ok(()) } else { Err(Message::new(3701, 11, 7, text)) };
         };
         if index.primary || index.constraint {
-            let text = format!("An explicit DROP INDEX is not allowed on index '{}.{name}'. It is being used for PRIMARY KEY constraint enforcement.", on.written());
+            let text = format!(
+                "An explicit DROP INDEX is not allowed on index '{}.{name}'. It is being used for PRIMARY KEY constraint enforcement.",
+                on.written()
+            );
             return Err(Message::new(3723, 16, 4, text));
         }
         if index.unique {
@@ -364,18 +498,44 @@ impl Work<'_> {
         self.put_table(table)
     }
 
-    pub fn create_view(&mut self, name: &ObjectName, columns: &[String], query: &Query, text: &str) -> Result<(), Message> {
+    pub fn create_view(
+        &mut self,
+        name: &ObjectName,
+        columns: &[String],
+        query: &Query,
+        text: &str,
+    ) -> Result<(), Message> {
         let (_, schema) = self.home(name, "CREATE VIEW")?;
         let variables = Variables::default();
         let compiled = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).statement(query)?;
-        let names: Vec<String> = if columns.is_empty() { compiled.columns.iter().map(|c| c.name.clone()).collect() } else { columns.to_vec() };
+        let names: Vec<String> = if columns.is_empty() {
+            compiled.columns.iter().map(|c| c.name.clone()).collect()
+        } else {
+            columns.to_vec()
+        };
         if names.len() != compiled.columns.len() || names.iter().any(String::is_empty) {
-            return Err(Message::new(4511, 16, 1, format!("Create View or Function failed because no column name was specified for column 1 of '{}'.", name.name)));
+            return Err(Message::new(
+                4511,
+                16,
+                1,
+                format!(
+                    "Create View or Function failed because no column name was specified for column 1 of '{}'.",
+                    name.name
+                ),
+            ));
         }
         let now = self.ambient.now;
         let database = self.change_database()?;
         let id = database.new_object_id();
-        let view = View { id, name: name.name.clone(), schema, columns: names, query: query.clone(), text: text.to_owned(), created: now };
+        let view = View {
+            id,
+            name: name.name.clone(),
+            schema,
+            columns: names,
+            query: query.clone(),
+            text: text.to_owned(),
+            created: now,
+        };
         database.views.insert(id, Arc::new(view));
         Ok(())
     }
@@ -385,9 +545,13 @@ impl Work<'_> {
         let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
         let view = schema.and_then(|schema| database.view(schema, &name.name).map(|v| v.id));
         let token = self.token();
-        let view = view.filter(|id| self.state.may(&token, Target::in_database(Class::Object, database.id, *id), "ALTER"));
+        let view =
+            view.filter(|id| self.state.may(&token, Target::in_database(Class::Object, database.id, *id), "ALTER"));
         let Some(id) = view else {
-            let text = format!("Cannot drop the view '{}', because it does not exist or you do not have permission.", name.written());
+            let text = format!(
+                "Cannot drop the view '{}', because it does not exist or you do not have permission.",
+                name.written()
+            );
             return if if_exists { Ok(()) } else { Err(Message::new(3701, 11, 5, text)) };
         };
         let database = self.change_database()?;
@@ -406,8 +570,12 @@ fn indexed(table: &Table, columns: &[IndexColumn]) -> Result<Vec<IndexedColumn>,
         .iter()
         .map(|column| {
             let found = table.column(&column.name).ok_or_else(|| no_index_column(&column.name))?;
-            if matches!(found.column_type.name, "text" | "ntext" | "image" | "xml" | "geography" | "geometry" | "json") {
-                let text = format!("Column '{}' in table '{}' is of a type that is invalid for use as a key column in an index.", column.name, table.name);
+            if matches!(found.column_type.name, "text" | "ntext" | "image" | "xml" | "geography" | "geometry" | "json")
+            {
+                let text = format!(
+                    "Column '{}' in table '{}' is of a type that is invalid for use as a key column in an index.",
+                    column.name, table.name
+                );
                 return Err(Message::new(1919, 16, 1, text));
             }
             Ok(IndexedColumn { column: found.id, descending: column.descending, included: false })

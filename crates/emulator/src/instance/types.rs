@@ -62,23 +62,34 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "double precision" => "float",
         other => other,
     };
-    let schema_ok = name.name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
+    let schema_ok =
+        name.name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
     let known = TYPES.iter().find(|t| t.0 == canonical).filter(|_| schema_ok);
     let Some(&(type_name, _, _, max_length, precision, scale, _)) = known else {
         let text = format!("Column, parameter, or variable: Cannot find data type {}.", name.name.written());
         return Err(Message::new(2715, 16, 6, text));
     };
-    let sized = |sql_type, max_length, precision, scale| ColumnType { name: type_name, sql_type, max_length, precision, scale };
+    let sized =
+        |sql_type, max_length, precision, scale| ColumnType { name: type_name, sql_type, max_length, precision, scale };
     let fixed = |sql_type| ColumnType { name: type_name, sql_type, max_length, precision, scale };
     let argument = name.arguments.first().copied();
     let too_big = |most: u32, given: u32| {
-        Message::new(131, 15, 2, format!("The size ({given}) given to the type '{type_name}' exceeds the maximum allowed for any data type ({most})."))
+        Message::new(
+            131,
+            15,
+            2,
+            format!(
+                "The size ({given}) given to the type '{type_name}' exceeds the maximum allowed for any data type ({most})."
+            ),
+        )
     };
     let length = |most: u16| match argument {
         None => Ok(Some(1)),
         Some(None) => Ok(None),
         Some(Some(0)) => Err(Message::new(1001, 15, 1, "Line 1: Length or precision specification 0 is invalid.")),
-        Some(Some(n)) => u16::try_from(n).ok().filter(|n| *n <= most).map(Some).ok_or_else(|| too_big(u32::from(most), n)),
+        Some(Some(n)) => {
+            u16::try_from(n).ok().filter(|n| *n <= most).map(Some).ok_or_else(|| too_big(u32::from(most), n))
+        }
     };
     let fraction = || match argument {
         None => Ok(7u8),
@@ -94,14 +105,21 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "bigint" => fixed(SqlType::BigInt),
         "real" => fixed(SqlType::Real),
         "float" => match argument {
-            Some(Some(n)) if n <= 24 => ColumnType { name: "real", sql_type: SqlType::Real, max_length: 4, precision: 24, scale: 0 },
+            Some(Some(n)) if n <= 24 => {
+                ColumnType { name: "real", sql_type: SqlType::Real, max_length: 4, precision: 24, scale: 0 }
+            }
             _ => fixed(SqlType::Float),
         },
         "decimal" | "numeric" => {
             let precision = argument.flatten().unwrap_or(18);
             let scale = name.arguments.get(1).copied().flatten().unwrap_or(0);
             if precision == 0 || precision > 38 || scale > precision {
-                return Err(Message::new(2750, 16, 1, "Column or parameter: specified column precision or scale is not valid."));
+                return Err(Message::new(
+                    2750,
+                    16,
+                    1,
+                    "Column or parameter: specified column precision or scale is not valid.",
+                ));
             }
             let (precision, scale) = (u8::try_from(precision).unwrap_or(38), u8::try_from(scale).unwrap_or(0));
             let max_length = match precision {
@@ -115,9 +133,30 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "money" => fixed(SqlType::Money),
         "smallmoney" => fixed(SqlType::SmallMoney),
         "date" => fixed(SqlType::Date),
-        "time" => fraction().map(|scale| sized(SqlType::Time { scale }, 3 + i16::from(scale > 2) + i16::from(scale > 4), 8 + scale + u8::from(scale > 0), scale))?,
-        "datetime2" => fraction().map(|scale| sized(SqlType::DateTime2 { scale }, 6 + i16::from(scale > 2) + i16::from(scale > 4), 19 + scale + u8::from(scale > 0), scale))?,
-        "datetimeoffset" => fraction().map(|scale| sized(SqlType::DateTimeOffset { scale }, 8 + i16::from(scale > 2) + i16::from(scale > 4), 26 + scale + u8::from(scale > 0), scale))?,
+        "time" => fraction().map(|scale| {
+            sized(
+                SqlType::Time { scale },
+                3 + i16::from(scale > 2) + i16::from(scale > 4),
+                8 + scale + u8::from(scale > 0),
+                scale,
+            )
+        })?,
+        "datetime2" => fraction().map(|scale| {
+            sized(
+                SqlType::DateTime2 { scale },
+                6 + i16::from(scale > 2) + i16::from(scale > 4),
+                19 + scale + u8::from(scale > 0),
+                scale,
+            )
+        })?,
+        "datetimeoffset" => fraction().map(|scale| {
+            sized(
+                SqlType::DateTimeOffset { scale },
+                8 + i16::from(scale > 2) + i16::from(scale > 4),
+                26 + scale + u8::from(scale > 0),
+                scale,
+            )
+        })?,
         "datetime" => fixed(SqlType::DateTime),
         "smalldatetime" => fixed(SqlType::SmallDateTime),
         "uniqueidentifier" => fixed(SqlType::UniqueIdentifier),
@@ -162,7 +201,10 @@ pub fn is_integer(sql_type: SqlType) -> bool {
 }
 pub fn is_number(sql_type: SqlType) -> bool {
     is_integer(sql_type)
-        || matches!(sql_type, SqlType::Real | SqlType::Float | SqlType::Decimal { .. } | SqlType::Money | SqlType::SmallMoney)
+        || matches!(
+            sql_type,
+            SqlType::Real | SqlType::Float | SqlType::Decimal { .. } | SqlType::Money | SqlType::SmallMoney
+        )
 }
 pub fn is_binary(sql_type: SqlType) -> bool {
     matches!(sql_type, SqlType::Binary(_) | SqlType::VarBinary(_) | SqlType::RowVersion)
@@ -170,7 +212,12 @@ pub fn is_binary(sql_type: SqlType) -> bool {
 pub fn is_moment(sql_type: SqlType) -> bool {
     matches!(
         sql_type,
-        SqlType::Date | SqlType::Time { .. } | SqlType::DateTime | SqlType::DateTime2 { .. } | SqlType::DateTimeOffset { .. } | SqlType::SmallDateTime
+        SqlType::Date
+            | SqlType::Time { .. }
+            | SqlType::DateTime
+            | SqlType::DateTime2 { .. }
+            | SqlType::DateTimeOffset { .. }
+            | SqlType::SmallDateTime
     )
 }
 
@@ -322,9 +369,12 @@ pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message>
             bytes.resize(8, 0);
             Ok(Value::Bytes(bytes))
         }
-        SqlType::Date | SqlType::Time { .. } | SqlType::DateTime | SqlType::DateTime2 { .. } | SqlType::SmallDateTime | SqlType::DateTimeOffset { .. } => {
-            moment(value, to)
-        }
+        SqlType::Date
+        | SqlType::Time { .. }
+        | SqlType::DateTime
+        | SqlType::DateTime2 { .. }
+        | SqlType::SmallDateTime
+        | SqlType::DateTimeOffset { .. } => moment(value, to),
         SqlType::SqlVariant => Ok(value.clone()),
     }
 }
@@ -361,7 +411,10 @@ fn integer(value: &Value, to: SqlType, least: i64, most: i64) -> Result<Value, M
                 0
             } else {
                 trimmed.parse::<i64>().map_err(|_| {
-                    let text = format!("Conversion failed when converting the nvarchar value '{text}' to data type {}.", name_of(to));
+                    let text = format!(
+                        "Conversion failed when converting the nvarchar value '{text}' to data type {}.",
+                        name_of(to)
+                    );
                     Message::new(245, 16, 1, text)
                 })?
             }
@@ -371,7 +424,9 @@ fn integer(value: &Value, to: SqlType, least: i64, most: i64) -> Result<Value, M
             let mut wide = [0u8; 8];
             wide[8 - tail.len()..].copy_from_slice(tail);
             match to {
-                SqlType::Int => i64::from(u32::try_from(u64::from_be_bytes(wide) & 0xFFFF_FFFF).unwrap_or(0).cast_signed()),
+                SqlType::Int => {
+                    i64::from(u32::try_from(u64::from_be_bytes(wide) & 0xFFFF_FFFF).unwrap_or(0).cast_signed())
+                }
                 _ => i64::from_be_bytes(wide),
             }
         }
@@ -388,9 +443,10 @@ fn number(value: &Value, to: SqlType) -> Result<f64, Message> {
         Value::Bit(b) => Ok(f64::from(u8::from(*b))),
         Value::Float(f) => Ok(*f),
         Value::Decimal { unscaled, scale } => Ok(*unscaled as f64 / 10f64.powi(i32::from(*scale))),
-        Value::Text(text) => text.trim().parse::<f64>().map_err(|_| {
-            Message::new(8114, 16, 5, format!("Error converting data type nvarchar to {}.", name_of(to)))
-        }),
+        Value::Text(text) => text
+            .trim()
+            .parse::<f64>()
+            .map_err(|_| Message::new(8114, 16, 5, format!("Error converting data type nvarchar to {}.", name_of(to)))),
         Value::DateTime { days, ticks } => {
             let since = moments::days(1900, 1, 1).unwrap_or(0);
             Ok(f64::from(days - since) + *ticks as f64 / moments::TICKS_PER_DAY as f64)
@@ -405,9 +461,10 @@ fn decimal(value: &Value, to: SqlType, precision: u8, scale: u8) -> Result<Value
         Value::Int(n) => i128::from(*n).checked_mul(10i128.pow(scale.into())),
         Value::Bit(b) => Some(i128::from(*b) * 10i128.pow(scale.into())),
         Value::Text(text) => {
-            let read = parse_decimal(text.trim().trim_start_matches(['$', '£', '€']).replace(',', "").as_str()).ok_or_else(|| {
-                Message::new(8114, 16, 5, format!("Error converting data type nvarchar to {}.", name_of(to)))
-            })?;
+            let read = parse_decimal(text.trim().trim_start_matches(['$', '£', '€']).replace(',', "").as_str())
+                .ok_or_else(|| {
+                    Message::new(8114, 16, 5, format!("Error converting data type nvarchar to {}.", name_of(to)))
+                })?;
             rescale(read.0, read.1, scale)
         }
         other => {
@@ -417,7 +474,9 @@ fn decimal(value: &Value, to: SqlType, precision: u8, scale: u8) -> Result<Value
         }
     };
     match unscaled {
-        Some(unscaled) if unscaled.unsigned_abs() < 10u128.pow(precision.min(38).into()) => Ok(Value::Decimal { unscaled, scale }),
+        Some(unscaled) if unscaled.unsigned_abs() < 10u128.pow(precision.min(38).into()) => {
+            Ok(Value::Decimal { unscaled, scale })
+        }
         _ => Err(errors::overflow(name_of(to))),
     }
 }
@@ -454,7 +513,12 @@ fn guid(value: &Value, to: SqlType) -> Result<Value, Message> {
         Value::Text(text) => {
             let trimmed: String = text.trim().trim_matches(['{', '}']).chars().take(36).collect();
             Uuid::try_parse(&trimmed).ok().filter(|_| trimmed.len() == 36).map(Value::Guid).ok_or_else(|| {
-                Message::new(8169, 16, 2, "Conversion failed when converting from a character string to uniqueidentifier.")
+                Message::new(
+                    8169,
+                    16,
+                    2,
+                    "Conversion failed when converting from a character string to uniqueidentifier.",
+                )
             })
         }
         Value::Bytes(bytes) => {
@@ -479,10 +543,17 @@ fn binary(value: &Value, to: SqlType, style: i64) -> Result<Vec<u8>, Message> {
         },
         Value::Bit(b) => vec![u8::from(*b)],
         Value::Text(text) if style == 1 || style == 2 => {
-            let digits = if style == 1 { text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) } else { Some(text.as_str()) };
+            let digits = if style == 1 {
+                text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))
+            } else {
+                Some(text.as_str())
+            };
             let bad = || Message::new(8114, 16, 5, "Error converting data type nvarchar to varbinary.");
             let digits = digits.filter(|d| d.len() % 2 == 0 && d.is_ascii()).ok_or_else(bad)?;
-            (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).map_err(|_| bad())).collect::<Result<_, _>>()?
+            (0..digits.len())
+                .step_by(2)
+                .map(|i| u8::from_str_radix(&digits[i..i + 2], 16).map_err(|_| bad()))
+                .collect::<Result<_, _>>()?
         }
         Value::Text(text) => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         other => return Err(not_allowed(other, to)),
@@ -504,7 +575,8 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
             if style == 1 { format!("0x{hex}") } else { hex }
         }
         Value::Bytes(bytes) if is_national(to) => {
-            let units: Vec<u16> = bytes.chunks(2).map(|p| u16::from(p[0]) | u16::from(p.get(1).copied().unwrap_or(0)) << 8).collect();
+            let units: Vec<u16> =
+                bytes.chunks(2).map(|p| u16::from(p[0]) | u16::from(p.get(1).copied().unwrap_or(0)) << 8).collect();
             String::from_utf16_lossy(&units)
         }
         Value::Bytes(bytes) => bytes.iter().map(|b| char::from(*b)).collect(),
@@ -514,7 +586,13 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
         Value::DateTimeOffset { days, ticks, offset_minutes } => {
             let sign = if *offset_minutes < 0 { '-' } else { '+' };
             let offset = offset_minutes.unsigned_abs();
-            format!("{} {} {sign}{:02}:{:02}", moments::show_date(*days), moments::show_time(*ticks, 7), offset / 60, offset % 60)
+            format!(
+                "{} {} {sign}{:02}:{:02}",
+                moments::show_date(*days),
+                moments::show_time(*ticks, 7),
+                offset / 60,
+                offset % 60
+            )
         }
     })
 }
@@ -527,7 +605,7 @@ fn show_datetime(days: i32, ticks: u64, style: i64) -> String {
         108 => moments::show_time(ticks, 0),
         120 | 20 => format!("{date} {}", moments::show_time(ticks, 0)),
         126 | 127 => format!("{date}T{}", moments::show_time(ticks, 3)),
-        _ => format!("{date} {}", moments::show_time(ticks, if ticks % 10_000 == 0 { 3 } else { 7 })),
+        _ => format!("{date} {}", moments::show_time(ticks, if ticks.is_multiple_of(10_000) { 3 } else { 7 })),
     }
 }
 

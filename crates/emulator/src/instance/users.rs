@@ -4,7 +4,8 @@ use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{Class, find};
 use super::state::{
-    Authentication, DBO, DatabasePrincipal, GUEST, PUBLIC, PermissionRow, PermissionState, PrincipalType, SYS, Schema, same_name,
+    Authentication, DBO, DatabasePrincipal, GUEST, PUBLIC, PermissionRow, PermissionState, PrincipalType, SYS, Schema,
+    same_name,
 };
 use super::work::Work;
 use crate::engine::Message;
@@ -30,7 +31,12 @@ impl Work<'_> {
             match option {
                 UserOption::DefaultSchema(schema) => default_schema = schema.clone().or(Some("dbo".into())),
                 UserOption::Password => {
-                    return Err(Message::new(33233, 16, 1, "You can only create a user with a password in a contained database."));
+                    return Err(Message::new(
+                        33233,
+                        16,
+                        1,
+                        "You can only create a user with a password in a contained database.",
+                    ));
                 }
                 UserOption::Sid(sid) => given.0 = Some(sid.clone()),
                 UserOption::Type(letter) => given.1 = Some(letter.clone()),
@@ -59,26 +65,42 @@ impl Work<'_> {
         let database = self.change_database()?;
         let id = database.next_principal;
         database.next_principal += 1;
-        database.principals.insert(id, DatabasePrincipal {
+        database.principals.insert(
             id,
-            name: name.to_owned(),
-            sid: Some(sid),
-            kind,
-            authentication,
-            default_schema,
-            owner: None,
-            created: now,
-            modified: now,
-            fixed: false,
-        });
+            DatabasePrincipal {
+                id,
+                name: name.to_owned(),
+                sid: Some(sid),
+                kind,
+                authentication,
+                default_schema,
+                owner: None,
+                created: now,
+                modified: now,
+                fixed: false,
+            },
+        );
         // CREATE USER grants CONNECT.
-        if let Some(permission) = find(Class::Database, "CONNECT").filter(|_| !matches!(source, UserSource::WithoutLogin)) {
-            database.permissions.push(PermissionRow { major: 0, minor: 0, grantee: id, grantor: DBO, permission, state: PermissionState::Grant });
+        if let Some(permission) =
+            find(Class::Database, "CONNECT").filter(|_| !matches!(source, UserSource::WithoutLogin))
+        {
+            database.permissions.push(PermissionRow {
+                major: 0,
+                minor: 0,
+                grantee: id,
+                grantor: DBO,
+                permission,
+                state: PermissionState::Grant,
+            });
         }
         Ok(())
     }
 
-    fn user_identity(&mut self, name: &str, source: &UserSource) -> Result<(Vec<u8>, PrincipalType, Authentication), Message> {
+    fn user_identity(
+        &mut self,
+        name: &str,
+        source: &UserSource,
+    ) -> Result<(Vec<u8>, PrincipalType, Authentication), Message> {
         match source {
             UserSource::Outside(what) => Err(errors::outside(what)),
             UserSource::WithoutLogin => {
@@ -94,15 +116,24 @@ impl Work<'_> {
             }
             UserSource::SameName | UserSource::Login(_) => {
                 let login_name = if let UserSource::Login(login) = source { login.as_str() } else { name };
-                let login = self.state.login(login_name).filter(|l| self.state.sees_login(&self.token(), l.id) || l.kind == PrincipalType::Sql);
+                let login = self
+                    .state
+                    .login(login_name)
+                    .filter(|l| self.state.sees_login(&self.token(), l.id) || l.kind == PrincipalType::Sql);
                 let Some(login) = login else {
                     let text = format!("'{login_name}' is not a valid login or you do not have permission.");
                     return Err(Message::new(15007, 16, 1, text));
                 };
                 if login.id == super::state::SA {
-                    return Err(Message::new(15405, 16, 1, format!("Cannot use the special principal '{login_name}'.")));
+                    return Err(Message::new(
+                        15405,
+                        16,
+                        1,
+                        format!("Cannot use the special principal '{login_name}'."),
+                    ));
                 }
-                let authentication = if login.kind == PrincipalType::Sql { Authentication::Instance } else { Authentication::External };
+                let authentication =
+                    if login.kind == PrincipalType::Sql { Authentication::Instance } else { Authentication::External };
                 Ok((login.sid.clone(), login.kind, authentication))
             }
         }
@@ -112,7 +143,8 @@ impl Work<'_> {
         let database = self.database()?;
         let token = self.token();
         let Some(user) = database.user(name).cloned() else { return Err(cannot("alter", "user", name)) };
-        let own_schema_only = token.user == Some(user.id) && options.iter().all(|o| matches!(o, UserOption::DefaultSchema(_)));
+        let own_schema_only =
+            token.user == Some(user.id) && options.iter().all(|o| matches!(o, UserOption::DefaultSchema(_)));
         let may = self.state.may(&token, Target::in_database(Class::User, database.id, user.id), "ALTER");
         if !(may || own_schema_only) {
             return Err(cannot("alter", "user", name));
@@ -138,17 +170,35 @@ impl Work<'_> {
                         let text = format!("'{login}' is not a valid login or you do not have permission.");
                         return Err(Message::new(15007, 16, 1, text));
                     };
-                    if user.kind != PrincipalType::Sql || login.kind != PrincipalType::Sql || user.authentication == Authentication::None {
-                        let text = format!("Cannot remap user '{name}' to login '{}', because the user is mapped to a different kind of login.", login.name);
+                    if user.kind != PrincipalType::Sql
+                        || login.kind != PrincipalType::Sql
+                        || user.authentication == Authentication::None
+                    {
+                        let text = format!(
+                            "Cannot remap user '{name}' to login '{}', because the user is mapped to a different kind of login.",
+                            login.name
+                        );
                         return Err(Message::new(33016, 16, 1, text));
                     }
-                    if database.user_by_sid(&login.sid).is_some_and(|other| other.id != user.id) || database.owner_sid == login.sid {
-                        return Err(Message::new(15063, 16, 1, "The login already has an account under a different user name."));
+                    if database.user_by_sid(&login.sid).is_some_and(|other| other.id != user.id)
+                        || database.owner_sid == login.sid
+                    {
+                        return Err(Message::new(
+                            15063,
+                            16,
+                            1,
+                            "The login already has an account under a different user name.",
+                        ));
                     }
                     changed.sid = Some(login.sid.clone());
                 }
                 UserOption::Password => {
-                    return Err(Message::new(33234, 16, 1, "The parameter PASSWORD can only be used for users in a contained database."));
+                    return Err(Message::new(
+                        33234,
+                        16,
+                        1,
+                        "The parameter PASSWORD can only be used for users in a contained database.",
+                    ));
                 }
                 _ => return Err(errors::outside("this option of ALTER USER")),
             }
@@ -179,10 +229,20 @@ impl Work<'_> {
     fn drop_principal(&mut self, id: i32) -> Result<(), Message> {
         let database = self.change_database()?;
         if database.schemas.values().any(|s| s.owner == id) {
-            return Err(Message::new(15138, 16, 1, "The database principal owns a schema in the database, and cannot be dropped."));
+            return Err(Message::new(
+                15138,
+                16,
+                1,
+                "The database principal owns a schema in the database, and cannot be dropped.",
+            ));
         }
         if database.principals.values().any(|p| p.owner == Some(id)) {
-            return Err(Message::new(15421, 16, 1, "The database principal owns a database role and cannot be dropped."));
+            return Err(Message::new(
+                15421,
+                16,
+                1,
+                "The database principal owns a database role and cannot be dropped.",
+            ));
         }
         if database.permissions.iter().any(|row| row.grantor == id && row.grantee != id) {
             let text = "The database principal has granted or denied permissions to objects in the database and cannot be dropped.";
@@ -216,18 +276,21 @@ impl Work<'_> {
         let database = self.change_database()?;
         let id = database.next_principal;
         database.next_principal += 1;
-        database.principals.insert(id, DatabasePrincipal {
+        database.principals.insert(
             id,
-            name: name.to_owned(),
-            sid: Some([&[1, 5, 0, 0, 0, 0, 0, 9, 4, 0, 0, 0][..], &sid].concat()),
-            kind: PrincipalType::Role,
-            authentication: Authentication::None,
-            default_schema: None,
-            owner: Some(owner),
-            created: now,
-            modified: now,
-            fixed: false,
-        });
+            DatabasePrincipal {
+                id,
+                name: name.to_owned(),
+                sid: Some([&[1, 5, 0, 0, 0, 0, 0, 9, 4, 0, 0, 0][..], &sid].concat()),
+                kind: PrincipalType::Role,
+                authentication: Authentication::None,
+                default_schema: None,
+                owner: Some(owner),
+                created: now,
+                modified: now,
+                fixed: false,
+            },
+        );
         Ok(())
     }
 
@@ -260,7 +323,8 @@ impl Work<'_> {
                 let adding = matches!(change, RoleChange::AddMember(_));
                 let verb = if adding { "add" } else { "drop" };
                 let Some(principal) = database.principal(member) else { return Err(cannot(verb, "principal", member)) };
-                if principal.id == DBO || principal.id == PUBLIC || principal.fixed || (3..=SYS).contains(&principal.id) {
+                if principal.id == DBO || principal.id == PUBLIC || principal.fixed || (3..=SYS).contains(&principal.id)
+                {
                     return Err(Message::new(15405, 11, 1, format!("Cannot use the special principal '{member}'.")));
                 }
                 if adding && database.token(role.id).contains(&principal.id) {
@@ -271,7 +335,11 @@ impl Work<'_> {
                     return Err(cannot(verb, "principal", member));
                 }
                 let members = &mut self.change_database()?.members;
-                if adding { members.insert(pair) } else { members.remove(&pair) };
+                if adding {
+                    members.insert(pair)
+                } else {
+                    members.remove(&pair)
+                };
                 Ok(())
             }
         }
@@ -299,13 +367,20 @@ impl Work<'_> {
     pub fn create_schema(&mut self, name: &str, owner: Option<&str>) -> Result<(), Message> {
         if !self.may("CREATE SCHEMA") {
             let database = self.database()?;
-            let text = format!("The specified schema name \"{name}\" either does not exist or you do not have permission to use it.");
+            let text = format!(
+                "The specified schema name \"{name}\" either does not exist or you do not have permission to use it."
+            );
             let _ = database;
             return Err(Message::new(2760, 16, 1, text));
         }
         let database = self.database()?;
         if database.schema(name).is_some() {
-            return Err(Message::new(2714, 16, 6, format!("There is already an object named '{name}' in the database.")));
+            return Err(Message::new(
+                2714,
+                16,
+                6,
+                format!("There is already an object named '{name}' in the database."),
+            ));
         }
         let owner = match owner {
             Some(owner) => database.principal(owner).ok_or_else(|| cannot("find", "user", owner))?.id,
@@ -329,7 +404,9 @@ impl Work<'_> {
             return Err(errors::special_principal("drop", "schema", name));
         }
         let inside = database.tables.values().find(|t| t.schema == schema.id).map(|t| t.name.clone());
-        if let Some(object) = inside.or_else(|| database.views.values().find(|v| v.schema == schema.id).map(|v| v.name.clone())) {
+        if let Some(object) =
+            inside.or_else(|| database.views.values().find(|v| v.schema == schema.id).map(|v| v.name.clone()))
+        {
             let text = format!("Cannot drop schema '{name}' because it is being referenced by object '{object}'.");
             return Err(Message::new(3729, 16, 1, text));
         }
@@ -352,9 +429,13 @@ impl Work<'_> {
                     (Class::Role, database.role(name).filter(|r| !r.fixed).map(|r| r.id))
                 };
                 let kind = if class == Class::Schema { "schema" } else { "role" };
-                let id = id.filter(|id| self.state.may(&token, Target::in_database(class, database.id, *id), "TAKE OWNERSHIP"));
+                let id = id.filter(|id| {
+                    self.state.may(&token, Target::in_database(class, database.id, *id), "TAKE OWNERSHIP")
+                });
                 let Some(id) = id else { return Err(cannot("find", kind, name)) };
-                let Some(owner) = database.principal(owner).map(|p| p.id) else { return Err(cannot("find", "principal", owner)) };
+                let Some(owner) = database.principal(owner).map(|p| p.id) else {
+                    return Err(cannot("find", "principal", owner));
+                };
                 if class == Class::Schema && id <= 4 {
                     return Err(errors::special_principal("alter", "schema", name));
                 }
@@ -366,12 +447,16 @@ impl Work<'_> {
                 Ok(())
             }
             "DATABASE" => {
-                let Some(of) = self.state.database_named(name).map(|d| d.id) else { return Err(cannot("find", "database", name)) };
+                let Some(of) = self.state.database_named(name).map(|d| d.id) else {
+                    return Err(cannot("find", "database", name));
+                };
                 let owner_token = self.state.token(self.ambient.identity, of);
                 if !self.state.may(&owner_token, Target::database(of), "TAKE OWNERSHIP") {
                     return Err(cannot("find", "database", name));
                 }
-                let Some(login) = self.state.login(owner).cloned() else { return Err(cannot("find", "principal", owner)) };
+                let Some(login) = self.state.login(owner).cloned() else {
+                    return Err(cannot("find", "principal", owner));
+                };
                 if self.state.database(of).is_some_and(|d| d.user_by_sid(&login.sid).is_some_and(|u| u.id != DBO)) {
                     let text = "The proposed new database owner is already a user or aliased in the database.";
                     return Err(Message::new(15110, 16, 1, text));

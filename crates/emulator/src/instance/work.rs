@@ -30,7 +30,10 @@ impl Work<'_> {
         Arc::make_mut(self.state)
     }
     pub fn database(&self) -> Result<Arc<Database>, Message> {
-        self.state.database(self.ambient.database).cloned().ok_or_else(|| errors::internal("the current database is gone"))
+        self.state
+            .database(self.ambient.database)
+            .cloned()
+            .ok_or_else(|| errors::internal("the current database is gone"))
     }
     pub fn change_database(&mut self) -> Result<&mut Database, Message> {
         let id = self.ambient.database;

@@ -36,61 +36,177 @@ pub struct Statement {
 #[derive(Debug, Clone)]
 pub enum StatementKind {
     // principals
-    CreateLogin { name: String, source: LoginSource },
-    AlterLogin { name: String, change: LoginChange },
-    DropLogin { name: String },
-    CreateServerRole { name: String, owner: Option<String> },
-    CreateRole { name: String, owner: Option<String> },
-    AlterRole { server: bool, name: String, change: RoleChange },
-    DropRole { server: bool, if_exists: bool, name: String },
-    CreateUser { name: String, source: UserSource, options: Vec<UserOption> },
-    AlterUser { name: String, options: Vec<UserOption> },
-    DropUser { if_exists: bool, name: String },
-    CreateSchema { name: String, owner: Option<String> },
-    DropSchema { if_exists: bool, name: String },
-    AlterAuthorization { securable: Securable, owner: Option<String> },
+    CreateLogin {
+        name: String,
+        source: LoginSource,
+    },
+    AlterLogin {
+        name: String,
+        change: LoginChange,
+    },
+    DropLogin {
+        name: String,
+    },
+    CreateServerRole {
+        name: String,
+        owner: Option<String>,
+    },
+    CreateRole {
+        name: String,
+        owner: Option<String>,
+    },
+    AlterRole {
+        server: bool,
+        name: String,
+        change: RoleChange,
+    },
+    DropRole {
+        server: bool,
+        if_exists: bool,
+        name: String,
+    },
+    CreateUser {
+        name: String,
+        source: UserSource,
+        options: Vec<UserOption>,
+    },
+    AlterUser {
+        name: String,
+        options: Vec<UserOption>,
+    },
+    DropUser {
+        if_exists: bool,
+        name: String,
+    },
+    CreateSchema {
+        name: String,
+        owner: Option<String>,
+    },
+    DropSchema {
+        if_exists: bool,
+        name: String,
+    },
+    AlterAuthorization {
+        securable: Securable,
+        owner: Option<String>,
+    },
     Permission(PermissionStatement),
     // session
-    ExecuteAs { login: bool, name: Expr, no_revert: bool },
+    ExecuteAs {
+        login: bool,
+        name: Expr,
+        no_revert: bool,
+    },
     Revert,
     Use(String),
     Set(SetOption),
-    Kill { session: i64 },
+    Kill {
+        session: i64,
+    },
     // flow
     Block(Vec<Statement>),
-    If { condition: Predicate, then: Box<Statement>, otherwise: Option<Box<Statement>> },
-    While { condition: Predicate, body: Box<Statement> },
+    If {
+        condition: Predicate,
+        then: Box<Statement>,
+        otherwise: Option<Box<Statement>>,
+    },
+    While {
+        condition: Predicate,
+        body: Box<Statement>,
+    },
     Break,
     Continue,
-    Try { body: Vec<Statement>, catch: Vec<Statement> },
+    Try {
+        body: Vec<Statement>,
+        catch: Vec<Statement>,
+    },
     Return(Option<Expr>),
     Print(Expr),
-    RaisError { arguments: Vec<Expr>, log: bool },
+    RaisError {
+        arguments: Vec<Expr>,
+        log: bool,
+    },
     Throw(Option<[Expr; 3]>),
     WaitForDelay(Expr),
     Declare(Vec<Declaration>),
-    SetVariable { name: String, operator: Option<BinaryOperator>, value: Expr },
-    Begin { name: Option<Expr> },
+    SetVariable {
+        name: String,
+        operator: Option<BinaryOperator>,
+        value: Expr,
+    },
+    Begin {
+        name: Option<Expr>,
+    },
     Commit,
-    Rollback { name: Option<Expr> },
-    Save { name: Expr },
-    ExecuteText { parts: Vec<Expr> },
-    ExecuteProcedure { result: Option<String>, name: ObjectName, arguments: Vec<Argument> },
+    Rollback {
+        name: Option<Expr>,
+    },
+    Save {
+        name: Expr,
+    },
+    ExecuteText {
+        parts: Vec<Expr>,
+    },
+    ExecuteProcedure {
+        result: Option<String>,
+        name: ObjectName,
+        arguments: Vec<Argument>,
+    },
     // tables
-    CreateTable { name: ObjectName, elements: Vec<TableElement> },
-    AlterTable { name: ObjectName, change: TableChange },
-    DropTable { if_exists: bool, names: Vec<ObjectName> },
+    CreateTable {
+        name: ObjectName,
+        elements: Vec<TableElement>,
+    },
+    AlterTable {
+        name: ObjectName,
+        change: TableChange,
+    },
+    DropTable {
+        if_exists: bool,
+        names: Vec<ObjectName>,
+    },
     Truncate(ObjectName),
     CreateIndex(CreateIndex),
-    DropIndex { if_exists: bool, name: String, table: ObjectName },
-    CreateView { name: ObjectName, columns: Vec<String>, query: Query, text: String, or_alter: bool, alter: bool },
-    DropView { if_exists: bool, names: Vec<ObjectName> },
-    CreateDatabase { name: String },
+    DropIndex {
+        if_exists: bool,
+        name: String,
+        table: ObjectName,
+    },
+    CreateView {
+        name: ObjectName,
+        columns: Vec<String>,
+        query: Query,
+        text: String,
+        or_alter: bool,
+        alter: bool,
+    },
+    DropView {
+        if_exists: bool,
+        names: Vec<ObjectName>,
+    },
+    CreateDatabase {
+        name: String,
+    },
     // rows
     Select(Query),
-    Insert { table: ObjectName, columns: Vec<String>, source: InsertSource },
-    Update { table: ObjectName, top: Option<Expr>, set: Vec<Assignment>, from: Vec<TableSource>, filter: Option<Predicate> },
-    Delete { table: ObjectName, top: Option<Expr>, from: Vec<TableSource>, filter: Option<Predicate> },
+    Insert {
+        table: ObjectName,
+        columns: Vec<String>,
+        source: InsertSource,
+    },
+    Update {
+        table: ObjectName,
+        top: Option<Expr>,
+        set: Vec<Assignment>,
+        from: Vec<TableSource>,
+        filter: Option<Predicate>,
+    },
+    Delete {
+        table: ObjectName,
+        top: Option<Expr>,
+        from: Vec<TableSource>,
+        filter: Option<Predicate>,
+    },
     /// Good T-SQL outside the emulator's subset: what it is, in words.
     Outside(String),
     Empty,
@@ -98,8 +214,14 @@ pub enum StatementKind {
 
 #[derive(Debug, Clone)]
 pub enum LoginSource {
-    Password { password: Secret, options: Vec<LoginOption> },
-    External { object_id: Option<String>, options: Vec<LoginOption> },
+    Password {
+        password: Secret,
+        options: Vec<LoginOption>,
+    },
+    External {
+        object_id: Option<String>,
+        options: Vec<LoginOption>,
+    },
     /// Windows, certificate, asymmetric key: named for the message.
     Outside(&'static str),
 }
@@ -136,7 +258,10 @@ pub enum LoginOption {
     CheckExpiration(bool),
     Credential,
     Name(String),
-    Password { new: Secret, old: Option<Secret> },
+    Password {
+        new: Secret,
+        old: Option<Secret>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -160,7 +285,9 @@ pub enum UserSource {
     SameName,
     Login(String),
     WithoutLogin,
-    External { object_id: Option<String> },
+    External {
+        object_id: Option<String>,
+    },
     Outside(&'static str),
 }
 
@@ -214,11 +341,20 @@ pub struct PermissionWords {
 #[derive(Debug, Clone)]
 pub enum SetOption {
     /// `SET XACT_ABORT, ANSI_NULLS ON`
-    Switch { names: Vec<String>, on: bool },
+    Switch {
+        names: Vec<String>,
+        on: bool,
+    },
     /// `SET LANGUAGE us_english`, `SET TEXTSIZE 4096`
-    Value { name: String, value: Expr },
+    Value {
+        name: String,
+        value: Expr,
+    },
     IsolationLevel(&'static str),
-    IdentityInsert { table: ObjectName, on: bool },
+    IdentityInsert {
+        table: ObjectName,
+        on: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -374,9 +510,16 @@ pub struct Top {
 pub enum SelectItem {
     /// `*`, `t.*`
     All(Option<ObjectName>),
-    Expr { value: Expr, alias: Option<String> },
+    Expr {
+        value: Expr,
+        alias: Option<String>,
+    },
     /// `@v = expr`
-    Assign { variable: String, operator: Option<BinaryOperator>, value: Expr },
+    Assign {
+        variable: String,
+        operator: Option<BinaryOperator>,
+        value: Expr,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -387,11 +530,32 @@ pub struct OrderItem {
 
 #[derive(Debug, Clone)]
 pub enum TableSource {
-    Table { name: ObjectName, alias: Option<String> },
-    Function { name: ObjectName, arguments: Vec<Expr>, alias: Option<String>, columns: Vec<String> },
-    Derived { query: Box<Query>, alias: String, columns: Vec<String> },
-    Values { rows: Vec<Vec<Expr>>, alias: String, columns: Vec<String> },
-    Join { kind: JoinKind, left: Box<TableSource>, right: Box<TableSource>, on: Option<Predicate> },
+    Table {
+        name: ObjectName,
+        alias: Option<String>,
+    },
+    Function {
+        name: ObjectName,
+        arguments: Vec<Expr>,
+        alias: Option<String>,
+        columns: Vec<String>,
+    },
+    Derived {
+        query: Box<Query>,
+        alias: String,
+        columns: Vec<String>,
+    },
+    Values {
+        rows: Vec<Vec<Expr>>,
+        alias: String,
+        columns: Vec<String>,
+    },
+    Join {
+        kind: JoinKind,
+        left: Box<TableSource>,
+        right: Box<TableSource>,
+        on: Option<Predicate>,
+    },
     /// PIVOT, OPENROWSET, FOR SYSTEM_TIME, …: what it is.
     Outside(&'static str),
 }
@@ -416,7 +580,10 @@ pub enum Expr {
     Number(String),
     Real(f64),
     Money(String),
-    Text { value: String, national: bool },
+    Text {
+        value: String,
+        national: bool,
+    },
     Binary(Vec<u8>),
     Variable(String),
     /// `@@SPID`, with the `@@`
@@ -424,11 +591,31 @@ pub enum Expr {
     Column(ObjectName),
     Negate(Box<Expr>),
     Complement(Box<Expr>),
-    Operation { operator: BinaryOperator, left: Box<Expr>, right: Box<Expr> },
-    Collate { value: Box<Expr>, collation: String },
-    Case { operand: Option<Box<Expr>>, branches: Vec<(When, Expr)>, otherwise: Option<Box<Expr>> },
-    Convert { value: Box<Expr>, sql_type: TypeName, style: Option<Box<Expr>>, attempt: bool },
-    If { condition: Box<Predicate>, then: Box<Expr>, otherwise: Box<Expr> },
+    Operation {
+        operator: BinaryOperator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Collate {
+        value: Box<Expr>,
+        collation: String,
+    },
+    Case {
+        operand: Option<Box<Expr>>,
+        branches: Vec<(When, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Convert {
+        value: Box<Expr>,
+        sql_type: TypeName,
+        style: Option<Box<Expr>>,
+        attempt: bool,
+    },
+    If {
+        condition: Box<Predicate>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     Call(Box<Call>),
     Subquery(Box<Query>),
     /// Good T-SQL outside the subset: what it is.
@@ -476,15 +663,49 @@ pub enum BinaryOperator {
 /// A condition: T-SQL has no boolean values.
 #[derive(Debug, Clone)]
 pub enum Predicate {
-    Compare { operator: Comparison, left: Expr, right: Expr },
-    Quantified { operator: Comparison, left: Expr, all: bool, query: Box<Query> },
-    IsNull { value: Expr, negated: bool },
+    Compare {
+        operator: Comparison,
+        left: Expr,
+        right: Expr,
+    },
+    Quantified {
+        operator: Comparison,
+        left: Expr,
+        all: bool,
+        query: Box<Query>,
+    },
+    IsNull {
+        value: Expr,
+        negated: bool,
+    },
     /// `IS [NOT] DISTINCT FROM`
-    Distinct { left: Expr, right: Expr, negated: bool },
-    Like { value: Expr, pattern: Expr, escape: Option<Expr>, negated: bool },
-    Between { value: Expr, low: Expr, high: Expr, negated: bool },
-    InList { value: Expr, list: Vec<Expr>, negated: bool },
-    InQuery { value: Expr, query: Box<Query>, negated: bool },
+    Distinct {
+        left: Expr,
+        right: Expr,
+        negated: bool,
+    },
+    Like {
+        value: Expr,
+        pattern: Expr,
+        escape: Option<Expr>,
+        negated: bool,
+    },
+    Between {
+        value: Expr,
+        low: Expr,
+        high: Expr,
+        negated: bool,
+    },
+    InList {
+        value: Expr,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InQuery {
+        value: Expr,
+        query: Box<Query>,
+        negated: bool,
+    },
     Exists(Box<Query>),
     Not(Box<Predicate>),
     And(Vec<Predicate>),

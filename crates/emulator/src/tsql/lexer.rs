@@ -289,8 +289,7 @@ impl Lexer<'_> {
     }
 
     fn sign(&mut self) -> Kind {
-        const LONG: [&str; 14] =
-            ["||=", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<", ">>", "::", "=*"];
+        const LONG: [&str; 14] = ["||=", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<", ">>", "::", "=*"];
         for sign in LONG {
             if self.eat(sign) {
                 return Kind::Sign;
@@ -356,7 +355,8 @@ mod tests {
             let expected: Vec<(char, usize)> = expected_tokens(&row["tokens"]);
             let found = shape(source);
             if found != expected {
-                let at = found.iter().zip(&expected).position(|(f, e)| f != e).unwrap_or(found.len().min(expected.len()));
+                let at =
+                    found.iter().zip(&expected).position(|(f, e)| f != e).unwrap_or(found.len().min(expected.len()));
                 wrong.push(format!("{} at {at}: {:?} not {:?}", row["file"], found.get(at), expected.get(at)));
             }
         }

@@ -68,7 +68,10 @@ mod tests {
     fn secrets_are_masked_and_the_rest_is_kept() {
         for (text, masked) in [
             ("CREATE LOGIN a WITH PASSWORD = N'x''y', SID = 0x01", "CREATE LOGIN a WITH PASSWORD = '***', SID = 0x01"),
-            ("alter login a with password/**/=\n'p' old_password='q'", "alter login a with password/**/=\n'***' old_password='***'"),
+            (
+                "alter login a with password/**/=\n'p' old_password='q'",
+                "alter login a with password/**/=\n'***' old_password='***'",
+            ),
             ("SELECT PWDCOMPARE(N'p', h), 'kept'", "SELECT PWDCOMPARE('***', h), 'kept'"),
             ("EXEC(N'CREATE LOGIN a WITH PASSWORD = ''p''')", "EXEC(N'CREATE LOGIN a WITH PASSWORD = ''***''')"),
             ("ALTER LOGIN a WITH PASSWORD = 'half", "ALTER LOGIN a WITH PASSWORD = '***'"),

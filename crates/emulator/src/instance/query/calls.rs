@@ -17,7 +17,11 @@ impl Binder<'_> {
         let system = call.name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys"));
         let name = call.name.name.to_ascii_uppercase();
         if !system || call.name.database.is_some() {
-            let text = format!("Cannot find either column \"{}\" or the user-defined function or aggregate \"{}\", or the name is ambiguous.", call.name.schema.as_deref().unwrap_or(""), call.name.written());
+            let text = format!(
+                "Cannot find either column \"{}\" or the user-defined function or aggregate \"{}\", or the name is ambiguous.",
+                call.name.schema.as_deref().unwrap_or(""),
+                call.name.written()
+            );
             return Err(Message::new(4121, 16, 1, text));
         }
         if let Some(over) = &call.over {
@@ -57,9 +61,15 @@ impl Binder<'_> {
             }
             "COALESCE" => {
                 let Some(result) = unify(arguments.iter()) else {
-                    return Err(Message::new(4127, 16, 1, "At least one of the arguments to COALESCE must be an expression that is not the NULL constant."));
+                    return Err(Message::new(
+                        4127,
+                        16,
+                        1,
+                        "At least one of the arguments to COALESCE must be an expression that is not the NULL constant.",
+                    ));
                 };
-                let parts: Vec<String> = arguments.iter().map(|a| coerced(&a.sql, a.sql_type, result.sql_type)).collect();
+                let parts: Vec<String> =
+                    arguments.iter().map(|a| coerced(&a.sql, a.sql_type, result.sql_type)).collect();
                 let nullable = arguments.iter().all(|a| a.nullable);
                 Ok(Bound::new(format!("coalesce({}, NULL)", parts.join(", ")), result.sql_type, nullable))
             }
@@ -71,7 +81,8 @@ impl Binder<'_> {
             }
             "CONCAT" => {
                 let to = SqlType::NVarChar(Some(4000));
-                let parts: Vec<String> = arguments.iter().map(|a| format!("coalesce({}, '')", coerced(&a.sql, a.sql_type, to))).collect();
+                let parts: Vec<String> =
+                    arguments.iter().map(|a| format!("coalesce({}, '')", coerced(&a.sql, a.sql_type, to))).collect();
                 if parts.len() < 2 {
                     return Err(Message::new(189, 15, 1, "The concat function requires 2 to 254 arguments."));
                 }
@@ -80,10 +91,19 @@ impl Binder<'_> {
             "LEN" | "DATALENGTH" => {
                 count(1)?;
                 let argument = &arguments[0];
-                let sql = format!("f_{}({}, '{}')", name.to_ascii_lowercase(), argument.sql, functions::encode(argument.sql_type));
+                let sql = format!(
+                    "f_{}({}, '{}')",
+                    name.to_ascii_lowercase(),
+                    argument.sql,
+                    functions::encode(argument.sql_type)
+                );
                 Ok(Bound::new(sql, SqlType::Int, argument.nullable))
             }
-            "CURRENT_DATE" => Ok(Bound::new(converted("f_sysdatetime()", SqlType::DateTime2 { scale: 7 }, SqlType::Date, "0", false), SqlType::Date, false)),
+            "CURRENT_DATE" => Ok(Bound::new(
+                converted("f_sysdatetime()", SqlType::DateTime2 { scale: 7 }, SqlType::Date, "0", false),
+                SqlType::Date,
+                false,
+            )),
             _ => self.table_call(name, arguments),
         }
     }
@@ -93,7 +113,12 @@ impl Binder<'_> {
             if functions::exists_on_server(name) {
                 return Err(errors::outside(&format!("the function {name}")));
             }
-            return Err(Message::new(195, 15, 10, format!("'{}' is not a recognized built-in function name.", name.to_ascii_lowercase())));
+            return Err(Message::new(
+                195,
+                15,
+                10,
+                format!("'{}' is not a recognized built-in function name.", name.to_ascii_lowercase()),
+            ));
         };
         if arguments.len() < function.least || arguments.len() > function.most {
             let text = if function.least == function.most {
@@ -124,10 +149,20 @@ impl Binder<'_> {
     /// The first argument of these is a word, not an expression.
     fn date_call(&mut self, name: &str, call: &Call) -> Result<Bound, Message> {
         let Some(Expr::Column(part)) = call.arguments.first() else {
-            return Err(Message::new(1023, 15, 1, format!("Invalid parameter 1 specified for {}.", name.to_ascii_lowercase())));
+            return Err(Message::new(
+                1023,
+                15,
+                1,
+                format!("Invalid parameter 1 specified for {}.", name.to_ascii_lowercase()),
+            ));
         };
         let Some(part_name) = functions::date_part(&part.name) else {
-            return Err(Message::new(155, 15, 1, format!("'{}' is not a recognized {} option.", part.name, name.to_ascii_lowercase())));
+            return Err(Message::new(
+                155,
+                15,
+                1,
+                format!("'{}' is not a recognized {} option.", part.name, name.to_ascii_lowercase()),
+            ));
         };
         let mut arguments = vec![format!("'{part_name}'")];
         let mut last = SqlType::Int;
@@ -138,7 +173,12 @@ impl Binder<'_> {
         }
         let wanted = if matches!(name, "DATEPART" | "DATENAME") { 2 } else { 3 };
         if arguments.len() != wanted {
-            return Err(Message::new(174, 15, 1, format!("The {} function requires {wanted} argument(s).", name.to_ascii_lowercase())));
+            return Err(Message::new(
+                174,
+                15,
+                1,
+                format!("The {} function requires {wanted} argument(s).", name.to_ascii_lowercase()),
+            ));
         }
         let sql_type = match name {
             "DATEADD" if types::is_moment(last) => last,
@@ -153,7 +193,12 @@ impl Binder<'_> {
 
     fn aggregate(&mut self, name: &str, call: &Call) -> Result<Bound, Message> {
         if self.in_aggregate {
-            return Err(Message::new(130, 16, 1, "Cannot perform an aggregate function on an expression containing an aggregate or a subquery."));
+            return Err(Message::new(
+                130,
+                16,
+                1,
+                "Cannot perform an aggregate function on an expression containing an aggregate or a subquery.",
+            ));
         }
         self.saw_aggregate = true;
         self.in_aggregate = true;
@@ -172,21 +217,36 @@ impl Binder<'_> {
         }
         let distinct = if call.distinct { "DISTINCT " } else { "" };
         let Some(first) = call.arguments.first() else {
-            return Err(Message::new(174, 15, 1, format!("The {} function requires 1 argument(s).", name.to_ascii_lowercase())));
+            return Err(Message::new(
+                174,
+                15,
+                1,
+                format!("The {} function requires 1 argument(s).", name.to_ascii_lowercase()),
+            ));
         };
         let value = self.expression(first)?;
         if name == "STRING_AGG" {
             return self.string_agg(call, &value);
         }
         if call.arguments.len() != 1 {
-            return Err(Message::new(174, 15, 1, format!("The {} function requires 1 argument(s).", name.to_ascii_lowercase())));
+            return Err(Message::new(
+                174,
+                15,
+                1,
+                format!("The {} function requires 1 argument(s).", name.to_ascii_lowercase()),
+            ));
         }
         let sorted = value.sorted();
         Ok(match name {
             "COUNT" | "COUNT_BIG" => Bound::new(format!("COUNT({distinct}{sorted})"), count_type, false),
             "MIN" | "MAX" => {
                 if value.sql_type == SqlType::Bit {
-                    return Err(Message::new(8117, 16, 1, format!("Operand data type bit is invalid for {} operator.", name.to_ascii_lowercase())));
+                    return Err(Message::new(
+                        8117,
+                        16,
+                        1,
+                        format!("Operand data type bit is invalid for {} operator.", name.to_ascii_lowercase()),
+                    ));
                 }
                 let mut bound = Bound::new(format!("{name}({sorted})"), value.sql_type, true);
                 bound.collation = value.collation;
@@ -194,14 +254,20 @@ impl Binder<'_> {
             }
             _ => {
                 if !types::is_number(value.sql_type) || value.sql_type == SqlType::Bit {
-                    let text = format!("Operand data type {} is invalid for {} operator.", types::name_of(value.sql_type), name.to_ascii_lowercase());
+                    let text = format!(
+                        "Operand data type {} is invalid for {} operator.",
+                        types::name_of(value.sql_type),
+                        name.to_ascii_lowercase()
+                    );
                     return Err(Message::new(8117, 16, 1, text));
                 }
                 let sql_type = match value.sql_type {
                     SqlType::TinyInt | SqlType::SmallInt => SqlType::Int,
                     SqlType::Real => SqlType::Float,
                     SqlType::SmallMoney => SqlType::Money,
-                    SqlType::Decimal { scale, .. } => SqlType::Decimal { precision: 38, scale: if name == "AVG" { scale.max(6) } else { scale } },
+                    SqlType::Decimal { scale, .. } => {
+                        SqlType::Decimal { precision: 38, scale: if name == "AVG" { scale.max(6) } else { scale } }
+                    }
                     other => other,
                 };
                 let sql = if name == "AVG" && types::is_integer(sql_type) {
@@ -249,7 +315,12 @@ impl Binder<'_> {
         }
         let function = if RANKINGS.contains(&name) {
             if over.order_by.is_empty() {
-                return Err(Message::new(4112, 15, 1, format!("The function '{name}' must have an OVER clause with ORDER BY.")));
+                return Err(Message::new(
+                    4112,
+                    15,
+                    1,
+                    format!("The function '{name}' must have an OVER clause with ORDER BY."),
+                ));
             }
             Bound::new(format!("{}()", name.to_ascii_lowercase()), SqlType::BigInt, false)
         } else if AGGREGATES.contains(&name) && name != "STRING_AGG" {
@@ -306,7 +377,9 @@ fn condition_has_aggregate(predicate: &Predicate) -> bool {
         Predicate::Compare { left, right, .. } | Predicate::Distinct { left, right, .. } => {
             contains_aggregate(left) || contains_aggregate(right)
         }
-        Predicate::IsNull { value, .. } | Predicate::Like { value, .. } | Predicate::InQuery { value, .. } => contains_aggregate(value),
+        Predicate::IsNull { value, .. } | Predicate::Like { value, .. } | Predicate::InQuery { value, .. } => {
+            contains_aggregate(value)
+        }
         Predicate::Between { value, low, high, .. } => [value, low, high].into_iter().any(contains_aggregate),
         Predicate::InList { value, list, .. } => contains_aggregate(value) || list.iter().any(contains_aggregate),
         Predicate::Quantified { left, .. } => contains_aggregate(left),

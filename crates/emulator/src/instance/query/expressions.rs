@@ -18,11 +18,10 @@ impl Binder<'_> {
                 let outer = self.grouped.take();
                 let bound = self.bind_expression(expr);
                 self.grouped = outer;
-                if let Ok(bound) = bound {
-                    if self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql)) {
+                if let Ok(bound) = bound
+                    && self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql)) {
                         return Ok(bound);
                     }
-                }
             }
         }
         self.bind_expression(expr)
@@ -30,15 +29,17 @@ impl Binder<'_> {
 
     fn bind_expression(&mut self, expr: &Expr) -> Result<Bound, Message> {
         match expr {
-            Expr::Null => {
-                Ok(Bound { is_null: true, ..Bound::new("NULL".into(), SqlType::Int, true) })
-            }
+            Expr::Null => Ok(Bound { is_null: true, ..Bound::new("NULL".into(), SqlType::Int, true) }),
             Expr::Integer(n) => Ok(Bound::new(n.to_string(), SqlType::Int, false)),
             Expr::Number(text) => number(text),
             Expr::Real(value) => Ok(Bound::new(format!("{value:?}"), SqlType::Float, false)),
             Expr::Money(text) => {
                 let text = if text.is_empty() { "0" } else { text };
-                number(text).map(|bound| Bound { sql_type: SqlType::Money, sql: format!("CAST({} AS REAL)", bound.sql), ..bound })
+                number(text).map(|bound| Bound {
+                    sql_type: SqlType::Money,
+                    sql: format!("CAST({} AS REAL)", bound.sql),
+                    ..bound
+                })
             }
             Expr::Text { value, national } => {
                 let units = u16::try_from(value.encode_utf16().count().max(1)).ok();
@@ -56,7 +57,9 @@ impl Binder<'_> {
             }
             Expr::Variable(name) => {
                 let key = name.to_lowercase();
-                let Some((sql_type, value)) = self.variables.get(&key).cloned() else { return Err(errors::undeclared(name)) };
+                let Some((sql_type, value)) = self.variables.get(&key).cloned() else {
+                    return Err(errors::undeclared(name));
+                };
                 let index = self.variables.keys().position(|k| *k == key).unwrap_or(0);
                 let sql = self.bind(&format!("v{index}"), value);
                 Ok(Bound::new(sql, sql_type, true))
@@ -71,7 +74,11 @@ impl Binder<'_> {
             Expr::Complement(value) => {
                 let bound = self.expression(value)?;
                 self.numeric(&bound, "'~'")?;
-                let sql = if bound.sql_type == SqlType::Bit { format!("(1-{})", bound.sql) } else { format!("(~{})", bound.sql) };
+                let sql = if bound.sql_type == SqlType::Bit {
+                    format!("(1-{})", bound.sql)
+                } else {
+                    format!("(~{})", bound.sql)
+                };
                 Ok(Bound::new(sql, bound.sql_type, bound.nullable))
             }
             Expr::Operation { operator, left, right } => {
@@ -85,7 +92,9 @@ impl Binder<'_> {
                 }
                 Ok(Bound { collation: Some(collation(name)), ..bound })
             }
-            Expr::Case { operand, branches, otherwise } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
+            Expr::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
             Expr::Convert { value, sql_type, style, attempt } => {
                 let bound = self.expression(value)?;
                 let target = types::cast_target(sql_type)?;
@@ -93,14 +102,22 @@ impl Binder<'_> {
                     Some(style) => self.expression(style)?.sql,
                     None => "0".to_owned(),
                 };
-                Ok(Bound::new(converted(&bound.sql, bound.sql_type, target, &style, *attempt), target, bound.nullable || *attempt))
+                Ok(Bound::new(
+                    converted(&bound.sql, bound.sql_type, target, &style, *attempt),
+                    target,
+                    bound.nullable || *attempt,
+                ))
             }
             Expr::If { condition, then, otherwise } => {
                 let condition = self.predicate(condition)?;
                 let values = [self.expression(then)?, self.expression(otherwise)?];
                 let result = unify(values.iter()).unwrap_or_else(|| values[0].clone());
                 let [then, otherwise] = values.map(|v| coerced(&v.sql, v.sql_type, result.sql_type));
-                Ok(Bound::new(format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END"), result.sql_type, result.nullable))
+                Ok(Bound::new(
+                    format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END"),
+                    result.sql_type,
+                    result.nullable,
+                ))
             }
             Expr::Call(call) => self.call(call),
             Expr::Subquery(query) => self.scalar_subquery(query),
@@ -178,9 +195,14 @@ impl Binder<'_> {
     fn operation(&mut self, operator: BinaryOperator, left: &Bound, right: &Bound) -> Result<Bound, Message> {
         let nullable = left.nullable || right.nullable;
         let text = types::is_text(left.sql_type) || types::is_text(right.sql_type);
-        let both_text = (types::is_text(left.sql_type) || left.is_null) && (types::is_text(right.sql_type) || right.is_null);
+        let both_text =
+            (types::is_text(left.sql_type) || left.is_null) && (types::is_text(right.sql_type) || right.is_null);
         if matches!(operator, BinaryOperator::Add | BinaryOperator::Concatenate) {
-            if both_text && text || operator == BinaryOperator::Concatenate {
+            let both_binary = types::is_binary(left.sql_type) && types::is_binary(right.sql_type);
+            if operator == BinaryOperator::Concatenate && !both_binary && !(text && both_text) {
+                return Err(errors::outside("|| of values that are not texts"));
+            }
+            if both_text && text {
                 let length = types::text_length(left.sql_type)
                     .zip(types::text_length(right.sql_type))
                     .and_then(|(a, b)| a.checked_add(b));
@@ -195,18 +217,33 @@ impl Binder<'_> {
                 return Ok(bound);
             }
             if types::is_binary(left.sql_type) && types::is_binary(right.sql_type) {
-                return Ok(Bound::new(format!("f_join({}, {})", left.sql, right.sql), SqlType::VarBinary(None), nullable));
+                return Ok(Bound::new(
+                    format!("f_join({}, {})", left.sql, right.sql),
+                    SqlType::VarBinary(None),
+                    nullable,
+                ));
             }
             if types::is_moment(left.sql_type) || types::is_moment(right.sql_type) {
                 return Err(errors::outside("arithmetic with dates by + and -"));
             }
         }
-        let result = if left.is_null { right.sql_type } else if right.is_null { left.sql_type } else { types::common(left.sql_type, right.sql_type) };
+        let result = if left.is_null {
+            right.sql_type
+        } else if right.is_null {
+            left.sql_type
+        } else {
+            types::common(left.sql_type, right.sql_type)
+        };
         let (l, r) = (coerced(&left.sql, left.sql_type, result), coerced(&right.sql, right.sql_type, result));
         let sql_type = arithmetic_type(operator, left.sql_type, right.sql_type, result);
         if !types::is_number(result) {
             let names = (types::name_of(left.sql_type), types::name_of(right.sql_type));
-            let text = format!("The data types {} and {} are incompatible in the {} operator.", names.0, names.1, word(operator));
+            let text = format!(
+                "The data types {} and {} are incompatible in the {} operator.",
+                names.0,
+                names.1,
+                word(operator)
+            );
             return Err(Message::new(402, 16, 1, text));
         }
         let sql = match operator {
@@ -223,7 +260,12 @@ impl Binder<'_> {
         Ok(Bound::new(sql, sql_type, nullable))
     }
 
-    fn case(&mut self, operand: Option<&Expr>, branches: &[(When, Expr)], otherwise: Option<&Expr>) -> Result<Bound, Message> {
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        branches: &[(When, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Result<Bound, Message> {
         let mut conditions = Vec::new();
         let mut values = Vec::new();
         for (when, then) in branches {
@@ -276,12 +318,15 @@ impl Binder<'_> {
                 self.compared(*operator, &left, &right)
             }
             Predicate::Quantified { operator, left, all, query } => self.quantified(*operator, left, *all, query)?,
-            Predicate::IsNull { value, negated } => format!("({} IS {}NULL)", self.expression(value)?.sql, not(*negated)),
+            Predicate::IsNull { value, negated } => {
+                format!("({} IS {}NULL)", self.expression(value)?.sql, not(*negated))
+            }
             Predicate::Distinct { left, right, negated } => {
                 let (left, right) = (self.expression(left)?, self.expression(right)?);
                 let common = meet(&left, &right);
                 let (l, r) = (coerced(&left.sql, left.sql_type, common), coerced(&right.sql, right.sql_type, common));
-                let collate = if types::is_text(common) { format!(" COLLATE {}", left.collate()) } else { String::new() };
+                let collate =
+                    if types::is_text(common) { format!(" COLLATE {}", left.collate()) } else { String::new() };
                 format!("(({l}{collate}) IS {}{r})", not(!*negated))
             }
             Predicate::Like { value, pattern, escape, negated } => {
@@ -314,7 +359,12 @@ impl Binder<'_> {
                 let value = self.expression(value)?;
                 let compiled = self.query(query)?;
                 let [column] = &compiled.columns[..] else {
-                    return Err(Message::new(116, 16, 1, "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS."));
+                    return Err(Message::new(
+                        116,
+                        16,
+                        1,
+                        "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+                    ));
                 };
                 let common = types::common(value.sql_type, column.sql_type);
                 let left = Bound { sql: coerced(&value.sql, value.sql_type, common), sql_type: common, ..value };
@@ -346,7 +396,12 @@ impl Binder<'_> {
     /// xml, and what SQLite could compare but the server does not.
     fn comparable(&self, bound: &Bound) -> Result<(), Message> {
         if bound.sql_type == SqlType::Xml {
-            return Err(Message::new(305, 16, 1, "The xml data type cannot be compared or sorted, except when using the IS NULL operator."));
+            return Err(Message::new(
+                305,
+                16,
+                1,
+                "The xml data type cannot be compared or sorted, except when using the IS NULL operator.",
+            ));
         }
         Ok(())
     }
@@ -444,7 +499,12 @@ pub(super) fn converted(sql: &str, from: SqlType, to: SqlType, style: &str, atte
 fn number(text: &str) -> Result<Bound, Message> {
     let digits = text.trim_end_matches('.');
     let (_, scale) = types::parse_decimal(digits).ok_or_else(|| {
-        Message::new(1007, 15, 1, format!("The number '{text}' is out of the range for numeric representation (maximum precision 38)."))
+        Message::new(
+            1007,
+            15,
+            1,
+            format!("The number '{text}' is out of the range for numeric representation (maximum precision 38)."),
+        )
     })?;
     let count = digits.bytes().filter(u8::is_ascii_digit).count();
     let whole = digits.split('.').next().unwrap_or("").trim_start_matches(['-', '0']).len();

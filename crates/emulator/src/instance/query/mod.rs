@@ -19,8 +19,9 @@ use super::permissions::Class;
 use super::state::{Database, State, same_name};
 use super::store::Store;
 use super::types;
-use crate::engine::{Column, Message};
+use crate::engine::Message;
 use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
+use crate::value::Column;
 use crate::value::{SqlType, Value};
 
 /// SQLite text and what its columns are.
@@ -56,7 +57,11 @@ impl Bound {
     }
     /// With its collation where SQLite would compare, group or sort it.
     fn sorted(&self) -> String {
-        if types::is_text(self.sql_type) { format!("({} COLLATE {})", self.sql, self.collate()) } else { self.sql.clone() }
+        if types::is_text(self.sql_type) {
+            format!("({} COLLATE {})", self.sql, self.collate())
+        } else {
+            self.sql.clone()
+        }
     }
 }
 
@@ -179,15 +184,14 @@ impl<'a> Binder<'a> {
             let Some(home) = self.state.database(*database) else { continue };
             let schema = home.schema_name(home.object_schema(*object).unwrap_or(0)).to_owned();
             let name = home.object_name(*object).unwrap_or("").to_owned();
-            if whole {
-                if let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
+            if whole
+                && let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
                     let text = format!(
                         "The SELECT permission was denied on the column '{}' of the object '{name}', database '{}', schema '{schema}'.",
                         column.name, home.name
                     );
                     return Err(Message::new(230, 14, 1, text));
                 }
-            }
             return Err(errors::object_denied("SELECT", &name, &home.name, &schema));
         }
         Ok(())
@@ -321,7 +325,8 @@ impl<'a> Binder<'a> {
             return Err(errors::outside(what));
         }
         self.scopes.push(Scope::default());
-        let saved = (self.grouped.take(), std::mem::take(&mut self.in_aggregate), std::mem::take(&mut self.saw_aggregate));
+        let saved =
+            (self.grouped.take(), std::mem::take(&mut self.in_aggregate), std::mem::take(&mut self.saw_aggregate));
         let compiled = self.select_in_scope(select, query);
         (self.grouped, self.in_aggregate, self.saw_aggregate) = saved;
         self.scopes.pop();
@@ -333,11 +338,16 @@ impl<'a> Binder<'a> {
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
             if std::mem::take(&mut self.saw_aggregate) {
-                return Err(Message::new(147, 15, 1, "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference."));
+                return Err(Message::new(
+                    147,
+                    15,
+                    1,
+                    "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a HAVING clause or a select list, and the column being aggregated is an outer reference.",
+                ));
             }
         }
         let groups: Vec<Bound> = select.group_by.iter().map(|g| self.expression(g)).collect::<Result<_, _>>()?;
-        if !groups.is_empty() || select.having.is_some() || select.items.iter().any(|item| has_aggregate(item)) {
+        if !groups.is_empty() || select.having.is_some() || select.items.iter().any(has_aggregate) {
             self.grouped = Some(groups.iter().map(|g| g.sql.clone()).collect());
         }
         let mut items: Vec<(Bound, Option<(String, SqlType)>)> = Vec::new();
@@ -387,7 +397,14 @@ impl<'a> Binder<'a> {
     }
 
     /// TOP, or OFFSET and FETCH, with the order.
-    fn limited(&mut self, sql: String, select: &Select, query: &Query, order: &[String], columns: usize) -> Result<String, Message> {
+    fn limited(
+        &mut self,
+        sql: String,
+        select: &Select,
+        query: &Query,
+        order: &[String],
+        columns: usize,
+    ) -> Result<String, Message> {
         let order_sql = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
         let Some(top) = &select.top else {
             return Ok(format!("{sql}{order_sql}{}", self.page(query)?));
@@ -399,14 +416,24 @@ impl<'a> Binder<'a> {
             };
         }
         if query.offset.is_some() {
-            return Err(Message::new(10741, 15, 1, "A TOP can not be used in the same query or sub-query as a OFFSET."));
+            return Err(Message::new(
+                10741,
+                15,
+                1,
+                "A TOP can not be used in the same query or sub-query as a OFFSET.",
+            ));
         }
-        let count = self.expression(&top.count)?.sql;
+        let count = self.row_count(&top.count)?;
         if !top.with_ties {
             return Ok(format!("{sql}{order_sql} LIMIT {count}"));
         }
         if order.is_empty() {
-            return Err(Message::new(1062, 15, 1, "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause."));
+            return Err(Message::new(
+                1062,
+                15,
+                1,
+                "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
+            ));
         }
         if select.distinct || self.grouped.is_some() {
             return Err(errors::outside("WITH TIES together with DISTINCT or GROUP BY"));
@@ -414,14 +441,27 @@ impl<'a> Binder<'a> {
         let ranked = sql.replacen("SELECT ", &format!("SELECT rank() OVER (ORDER BY {}) AS r0, ", order.join(", ")), 1);
         let alias = self.alias();
         let all: Vec<String> = (1..=columns).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-        Ok(format!("SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0", all.join(", ")))
+        Ok(format!(
+            "SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0",
+            all.join(", ")
+        ))
+    }
+
+    /// A number of rows: an integer, and never negative (SQLite would take that for all).
+    pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
+        let bound = self.expression(expr)?;
+        if !types::is_integer(bound.sql_type) {
+            let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
+            return Err(Message::new(1060, 15, 1, text));
+        }
+        Ok(format!("max(0, {})", bound.sql))
     }
 
     fn page(&mut self, query: &Query) -> Result<String, Message> {
         let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset = self.expression(offset)?.sql;
+        let offset = self.row_count(offset)?;
         let fetch = match &query.fetch {
-            Some(fetch) => self.expression(fetch)?.sql,
+            Some(fetch) => self.row_count(fetch)?,
             None => "-1".to_owned(),
         };
         Ok(format!(" LIMIT {fetch} OFFSET {offset}"))
@@ -443,7 +483,15 @@ impl<'a> Binder<'a> {
                 }
                 if items.len() == before {
                     return Err(match qualifier {
-                        Some(q) => Message::new(107, 15, 1, format!("The column prefix '{}' does not match with a table name or alias name used in the query.", q.written())),
+                        Some(q) => Message::new(
+                            107,
+                            15,
+                            1,
+                            format!(
+                                "The column prefix '{}' does not match with a table name or alias name used in the query.",
+                                q.written()
+                            ),
+                        ),
                         None => Message::new(263, 16, 1, "Must specify table to select from."),
                     });
                 }
@@ -498,7 +546,12 @@ impl<'a> Binder<'a> {
                 None => {
                     let bound = self.expression(&item.value)?;
                     if distinct && !items.iter().any(|(item, _)| item.sql == bound.sql) {
-                        return Err(Message::new(145, 15, 1, "ORDER BY items must appear in the select list if SELECT DISTINCT is specified."));
+                        return Err(Message::new(
+                            145,
+                            15,
+                            1,
+                            "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
+                        ));
                     }
                     bound.sorted()
                 }
@@ -534,7 +587,12 @@ fn matches_source(source: &Source, name: &str, schema: Option<&str>) -> bool {
 }
 
 /// The columns a derived table, view or CTE shows: named by its list, else by its query. 8155 without a name.
-fn derived_columns(alias: &str, compiled: &Compiled, names: &[String], table: &str) -> Result<Vec<SourceColumn>, Message> {
+fn derived_columns(
+    alias: &str,
+    compiled: &Compiled,
+    names: &[String],
+    table: &str,
+) -> Result<Vec<SourceColumn>, Message> {
     if !names.is_empty() && names.len() != compiled.columns.len() {
         let (number, word) = if names.len() < compiled.columns.len() { (8158, "more") } else { (8159, "fewer") };
         let text = format!("'{table}' has {word} columns than were specified in the column list.");

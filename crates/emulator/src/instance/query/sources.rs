@@ -59,7 +59,10 @@ impl Binder<'_> {
 
     fn add_source(&mut self, source: Source) -> Result<(), Message> {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
-        let twice = scope.sources.iter().any(|s| same_name(&s.name, &source.name) && s.schema.is_none() == source.schema.is_none());
+        let twice = scope
+            .sources
+            .iter()
+            .any(|s| same_name(&s.name, &source.name) && s.schema.is_none() == source.schema.is_none());
         if twice {
             let text = format!(
                 "The objects \"{0}\" and \"{0}\" in the FROM clause have the same exposed names. Use correlation names to distinguish them.",
@@ -100,14 +103,21 @@ impl Binder<'_> {
 
     /// SQLite has no APPLY. What does not look at the left side is a plain join; what gives at most one row becomes a
     /// scalar subquery per column; a plain SELECT becomes a join on its WHERE. Anything else is outside the subset.
-    fn apply(&mut self, outer: bool, left: String, right: &TableSource, filters: &mut Vec<String>) -> Result<String, Message> {
+    fn apply(
+        &mut self,
+        outer: bool,
+        left: String,
+        right: &TableSource,
+        filters: &mut Vec<String>,
+    ) -> Result<String, Message> {
         let join = if outer { "LEFT JOIN" } else { "JOIN" };
         let TableSource::Derived { query, alias, columns } = right else {
             let right = self.source(right, filters)?;
             return Ok(format!("{left} {join} {right} ON 1"));
         };
         let compiled = self.query(query)?;
-        let siblings: Vec<String> = self.scopes.last().map(|s| s.sources.iter().map(|s| format!("{}.", s.alias)).collect()).unwrap_or_default();
+        let siblings: Vec<String> =
+            self.scopes.last().map(|s| s.sources.iter().map(|s| format!("{}.", s.alias)).collect()).unwrap_or_default();
         if !siblings.iter().any(|alias| compiled.sql.contains(alias)) {
             let right = self.derived(&compiled, alias, columns)?;
             return Ok(format!("{left} {join} {right} ON 1"));
@@ -129,7 +139,14 @@ impl Binder<'_> {
         self.apply_as_join(join, left, query, alias, columns)
     }
 
-    fn apply_as_join(&mut self, join: &str, left: String, query: &Query, alias: &str, names: &[String]) -> Result<String, Message> {
+    fn apply_as_join(
+        &mut self,
+        join: &str,
+        left: String,
+        query: &Query,
+        alias: &str,
+        names: &[String],
+    ) -> Result<String, Message> {
         let what = "APPLY of a correlated query with several rows and grouping, ordering or DISTINCT";
         let SetExpression::Select(select) = &query.body else { return Err(errors::outside(what)) };
         let plain = select.top.is_none()
@@ -189,9 +206,15 @@ impl Binder<'_> {
             .collect::<Result<_, Message>>()?;
         let width = bound.first().map_or(0, Vec::len);
         if bound.iter().any(|row| row.len() != width) {
-            return Err(Message::new(10709, 16, 1, "The number of columns for each row in a table value constructor must be the same."));
+            return Err(Message::new(
+                10709,
+                16,
+                1,
+                "The number of columns for each row in a table value constructor must be the same.",
+            ));
         }
-        let unified: Vec<Bound> = (0..width).filter_map(|i| super::expressions::unify(bound.iter().filter_map(|row| row.get(i)))).collect();
+        let unified: Vec<Bound> =
+            (0..width).filter_map(|i| super::expressions::unify(bound.iter().filter_map(|row| row.get(i)))).collect();
         let rows: Vec<String> = bound
             .iter()
             .map(|row| {
@@ -200,7 +223,11 @@ impl Binder<'_> {
                     .zip(&unified)
                     .enumerate()
                     .map(|(i, (value, to))| {
-                        format!("{} AS c{}", super::expressions::coerced(&value.sql, value.sql_type, to.sql_type), i + 1)
+                        format!(
+                            "{} AS c{}",
+                            super::expressions::coerced(&value.sql, value.sql_type, to.sql_type),
+                            i + 1
+                        )
                     })
                     .collect();
                 format!("SELECT {}", items.join(", "))
@@ -217,8 +244,8 @@ impl Binder<'_> {
     // --- named tables ---
 
     fn table(&mut self, name: &ObjectName, alias: Option<&str>) -> Result<String, Message> {
-        if name.schema.is_none() && name.database.is_none() {
-            if let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
+        if name.schema.is_none() && name.database.is_none()
+            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
                 let own = self.alias();
                 let columns = common
                     .columns
@@ -230,7 +257,6 @@ impl Binder<'_> {
                 self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
                 return Ok(format!("{} AS {own}", common.alias));
             }
-        }
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
         }
@@ -317,7 +343,12 @@ impl Binder<'_> {
         Ok(format!("u{}_{} AS {own}", database.id, table.id))
     }
 
-    fn catalog_view(&mut self, view: &'static catalog::View, database: &Arc<Database>, alias: Option<&str>) -> Result<String, Message> {
+    fn catalog_view(
+        &mut self,
+        view: &'static catalog::View,
+        database: &Arc<Database>,
+        alias: Option<&str>,
+    ) -> Result<String, Message> {
         let context = catalog::Context::new(&self.state, self.ambient, database)?;
         if let Some(needed) = view.needs {
             needed(&context)?;
@@ -329,7 +360,14 @@ impl Binder<'_> {
         self.stored(view, &table, alias.unwrap_or(short), alias.is_none().then_some(schema), &[])
     }
 
-    fn stored(&mut self, view: &catalog::View, table: &str, name: &str, schema: Option<&str>, names: &[String]) -> Result<String, Message> {
+    fn stored(
+        &mut self,
+        view: &catalog::View,
+        table: &str,
+        name: &str,
+        schema: Option<&str>,
+        names: &[String],
+    ) -> Result<String, Message> {
         let own = self.alias();
         let columns = view
             .columns
@@ -352,7 +390,13 @@ impl Binder<'_> {
     }
 
     /// Table-valued functions of the system; their arguments may not look at other tables.
-    fn function(&mut self, name: &ObjectName, arguments: &[Expr], alias: Option<&str>, columns: &[String]) -> Result<String, Message> {
+    fn function(
+        &mut self,
+        name: &ObjectName,
+        arguments: &[Expr],
+        alias: Option<&str>,
+        columns: &[String],
+    ) -> Result<String, Message> {
         let Some(function) = catalog::find_function(name.schema.as_deref(), &name.name) else {
             if name.schema.is_none() {
                 return Err(errors::outside(&format!("the table function {}", name.name)));
@@ -371,14 +415,18 @@ impl Binder<'_> {
             values.push(from_lite(value, bound.sql_type)?);
         }
         if values.len() != function.arguments {
-            let text = format!("An insufficient number of arguments were supplied for the procedure or function {}.", name.written());
+            let text = format!(
+                "An insufficient number of arguments were supplied for the procedure or function {}.",
+                name.written()
+            );
             return Err(Message::new(313, 16, 3, text));
         }
         let database = self.current_database().cloned()?;
         let context = catalog::Context::new(&self.state, self.ambient, &database)?;
         let rows = (function.rows)(&context, &values)?;
         self.next_alias += 1;
-        let key = format!("fn{}", self.next_alias);
+        let key = format!("{}_{}", function.name, self.next_alias);
+        self.store.forget(&key);
         let table = self.store.fill(&key, &function.view, &self.state, "", move || rows)?;
         let shown = alias.unwrap_or(&name.name);
         self.stored(&function.view, &table, shown, None, columns)
@@ -397,9 +445,10 @@ impl Binder<'_> {
             return Ok(Bound { name: column.name.clone(), ..bound });
         }
         if let Some(grouped) = &self.grouped {
-            let of_this_query = self.scopes.last().is_some_and(|s| {
-                s.sources.iter().any(|source| source.columns.iter().any(|c| c.sql == column.sql))
-            });
+            let of_this_query = self
+                .scopes
+                .last()
+                .is_some_and(|s| s.sources.iter().any(|source| source.columns.iter().any(|c| c.sql == column.sql)));
             if of_this_query && !self.in_aggregate && !grouped.contains(&column.sql) {
                 let text = format!(
                     "Column '{}' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.",
@@ -429,7 +478,12 @@ impl Binder<'_> {
     }
 
     /// Begins a scope with one table in it, for UPDATE, DELETE and defaults; returns its text and alias.
-    pub fn open_table(&mut self, database: &Database, table: &Arc<Table>, alias: Option<&str>) -> Result<(String, String), Message> {
+    pub fn open_table(
+        &mut self,
+        database: &Database,
+        table: &Arc<Table>,
+        alias: Option<&str>,
+    ) -> Result<(String, String), Message> {
         self.scopes.push(Scope::default());
         let sql = self.user_table(database, table, alias)?;
         let own = self.scopes.last().and_then(|s| s.sources.last()).map(|s| s.alias.clone()).unwrap_or_default();
@@ -437,11 +491,19 @@ impl Binder<'_> {
     }
 
     /// Begins a scope with a FROM clause and finds the source that is the modified table in it.
-    pub fn open_from(&mut self, from: &[TableSource], target: &ObjectName) -> Result<(String, Vec<String>, Option<String>), Message> {
+    pub fn open_from(
+        &mut self,
+        from: &[TableSource],
+        target: &ObjectName,
+    ) -> Result<(String, Vec<String>, Option<String>), Message> {
         self.scopes.push(Scope::default());
         let (sql, filters) = self.from_clause(from)?;
         let alias = self.scopes.last().and_then(|scope| {
-            scope.sources.iter().find(|s| super::matches_source(s, &target.name, target.schema.as_deref())).map(|s| s.alias.clone())
+            scope
+                .sources
+                .iter()
+                .find(|s| super::matches_source(s, &target.name, target.schema.as_deref()))
+                .map(|s| s.alias.clone())
         });
         Ok((sql, filters, alias))
     }

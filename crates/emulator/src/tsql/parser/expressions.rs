@@ -42,7 +42,10 @@ impl Parser<'_> {
         match self.kind() {
             Some(Kind::Word) => {
                 self.reserved(0).is_none_or(|word| {
-                    matches!(word.as_str(), "NULL" | "CASE" | "CONVERT" | "TRY_CONVERT" | "COALESCE" | "NULLIF" | "LEFT" | "RIGHT")
+                    matches!(
+                        word.as_str(),
+                        "NULL" | "CASE" | "CONVERT" | "TRY_CONVERT" | "COALESCE" | "NULLIF" | "LEFT" | "RIGHT"
+                    )
                 }) && !self.sees("THROW")
                     && !self.sees("WITH")
             }
@@ -108,10 +111,7 @@ impl Parser<'_> {
     /// What may follow a value to make it a condition; the value itself when nothing does.
     fn comparison(&mut self, left: Expr) -> Parsed<Item> {
         if let Some(operator) = self.comparison_operator() {
-            let all = match self.one_of(&["ALL", "ANY", "SOME"]) {
-                Some(word) => Some(word == "ALL"),
-                None => None,
-            };
+            let all = self.one_of(&["ALL", "ANY", "SOME"]).map(|word| word == "ALL");
             if let Some(all) = all {
                 let query = Box::new(self.in_parentheses(Self::subquery)?);
                 return Ok(Item::Condition(Predicate::Quantified { operator, left, all, query }));
@@ -208,11 +208,7 @@ impl Parser<'_> {
     }
 
     fn multiplicative_operator(&mut self) -> Option<BinaryOperator> {
-        self.operator(&[
-            ("*", BinaryOperator::Multiply),
-            ("/", BinaryOperator::Divide),
-            ("%", BinaryOperator::Modulo),
-        ])
+        self.operator(&[("*", BinaryOperator::Multiply), ("/", BinaryOperator::Divide), ("%", BinaryOperator::Modulo)])
     }
 
     fn operator(&mut self, known: &[(&str, BinaryOperator)]) -> Option<BinaryOperator> {
@@ -339,7 +335,10 @@ impl Parser<'_> {
             }
             Some("CASE") => return self.deeper(Self::case),
             Some("CONVERT" | "TRY_CONVERT") => return self.convert(),
-            Some(word @ ("CURRENT_TIMESTAMP" | "CURRENT_USER" | "SESSION_USER" | "SYSTEM_USER" | "USER" | "CURRENT_DATE")) => {
+            Some(
+                word
+                @ ("CURRENT_TIMESTAMP" | "CURRENT_USER" | "SESSION_USER" | "SYSTEM_USER" | "USER" | "CURRENT_DATE"),
+            ) => {
                 let name = ObjectName::plain(word);
                 self.advance();
                 return Ok(Expr::Call(Box::new(Call { name, ..Call::default() })));

@@ -234,9 +234,8 @@ impl<'a> Parser<'a> {
     }
     fn integer(&mut self) -> Parsed<i64> {
         let negative = self.eat("-");
-        let value = self.text(0).parse::<i64>().ok().filter(|_| {
-            matches!(self.kind(), Some(Kind::Integer | Kind::Number))
-        });
+        let value =
+            self.text(0).parse::<i64>().ok().filter(|_| matches!(self.kind(), Some(Kind::Integer | Kind::Number)));
         match value {
             Some(value) => {
                 self.advance();
@@ -301,10 +300,8 @@ impl<'a> Parser<'a> {
             })?;
             self.expect(")")?;
         }
-        let max_allowed = matches!(
-            name.name.to_ascii_lowercase().as_str(),
-            "varchar" | "nvarchar" | "varbinary" | "sysname" | "xml"
-        );
+        let max_allowed =
+            matches!(name.name.to_ascii_lowercase().as_str(), "varchar" | "nvarchar" | "varbinary" | "sysname" | "xml");
         if arguments.len() > 2 || (arguments.contains(&None) && (!max_allowed || arguments.len() > 1)) {
             return Err(self.unexpected());
         }
@@ -327,7 +324,9 @@ impl<'a> Parser<'a> {
         let is_keyword = token.kind == Kind::Word && keywords::is_reserved(&text.to_ascii_uppercase());
         let (number, text) = match token.kind {
             _ if is_keyword => (156, format!("Incorrect syntax near the keyword '{text}'.")),
-            Kind::String | Kind::NationalString => (102, format!("Incorrect syntax near '{}'.", token.string(self.source))),
+            Kind::String | Kind::NationalString => {
+                (102, format!("Incorrect syntax near '{}'.", token.string(self.source)))
+            }
             Kind::Bracketed | Kind::Quoted => (102, format!("Incorrect syntax near '{}'.", token.name(self.source))),
             _ => (102, format!("Incorrect syntax near '{text}'.")),
         };
@@ -337,9 +336,10 @@ impl<'a> Parser<'a> {
         SyntaxError {
             number: 191,
             state: 1,
-            text: "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller \
+            text:
+                "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller \
                    queries."
-                .into(),
+                    .into(),
             line: self.line(),
         }
     }

@@ -133,7 +133,11 @@ impl Parser<'_> {
         if self.sees("IF") {
             self.expect("IF EXISTS")?;
         }
-        if !object.contains("KEY") && !object.contains("SIGNATURE") && !object.contains("SENSITIVITY") && !self.sees_name() {
+        if !object.contains("KEY")
+            && !object.contains("SIGNATURE")
+            && !object.contains("SENSITIVITY")
+            && !self.sees_name()
+        {
             return Err(self.unexpected());
         }
         Ok(())

@@ -75,7 +75,9 @@ impl Parser<'_> {
             "SID" => LoginOption::Sid(self.binary()?),
             "TYPE" => LoginOption::Type(self.name()?),
             "DEFAULT_DATABASE" => LoginOption::DefaultDatabase(self.name()?),
-            "DEFAULT_LANGUAGE" if self.kind() == Some(Kind::Integer) => LoginOption::DefaultLanguage(self.integer()?.to_string()),
+            "DEFAULT_LANGUAGE" if self.kind() == Some(Kind::Integer) => {
+                LoginOption::DefaultLanguage(self.integer()?.to_string())
+            }
             "DEFAULT_LANGUAGE" => LoginOption::DefaultLanguage(self.name()?),
             "CHECK_POLICY" => LoginOption::CheckPolicy(self.on_or_off()?),
             "CHECK_EXPIRATION" => LoginOption::CheckExpiration(self.on_or_off()?),
@@ -141,7 +143,12 @@ impl Parser<'_> {
             let mut old = None;
             if self.eat("OLD_PASSWORD") {
                 self.expect("=")?;
-                old = Some(Secret { value: PasswordValue::Text(self.string()?), must_change: false, hashed: false, unlock: false });
+                old = Some(Secret {
+                    value: PasswordValue::Text(self.string()?),
+                    must_change: false,
+                    hashed: false,
+                    unlock: false,
+                });
             }
             return Ok(LoginOption::Password { new, old });
         }
@@ -154,7 +161,11 @@ impl Parser<'_> {
     pub(super) fn create_role(&mut self, server: bool) -> Parsed<StatementKind> {
         let name = self.name()?;
         let owner = if self.eat("AUTHORIZATION") { Some(self.name()?) } else { None };
-        Ok(if server { StatementKind::CreateServerRole { name, owner } } else { StatementKind::CreateRole { name, owner } })
+        Ok(if server {
+            StatementKind::CreateServerRole { name, owner }
+        } else {
+            StatementKind::CreateRole { name, owner }
+        })
     }
 
     pub(super) fn alter_role(&mut self, server: bool) -> Parsed<StatementKind> {

@@ -168,10 +168,7 @@ impl Parser<'_> {
     fn select(&mut self) -> Parsed<Select> {
         self.expect("SELECT")?;
         let mut select = Select::default();
-        match self.one_of(&["DISTINCT", "ALL"]) {
-            Some("DISTINCT") => select.distinct = true,
-            _ => {}
-        }
+        if let Some("DISTINCT") = self.one_of(&["DISTINCT", "ALL"]) { select.distinct = true }
         if self.sees("TOP") {
             select.top = Some(self.top()?);
         }
@@ -261,13 +258,12 @@ impl Parser<'_> {
         if self.eat("*") {
             return Ok(SelectItem::All(None));
         }
-        if self.kind() == Some(Kind::Variable) && !self.text(0).starts_with("@@") {
-            if let Some(operator) = self.assignment_at(1) {
+        if self.kind() == Some(Kind::Variable) && !self.text(0).starts_with("@@")
+            && let Some(operator) = self.assignment_at(1) {
                 let variable = self.variable()?;
                 self.advance();
                 return Ok(SelectItem::Assign { variable, operator: operator.0, value: self.scalar()? });
             }
-        }
         if let Some(qualifier) = self.qualified_star()? {
             return Ok(SelectItem::All(Some(qualifier)));
         }
@@ -397,7 +393,9 @@ impl Parser<'_> {
         if self.kind() == Some(Kind::Sign) && self.sees("::") {
             self.advance();
         }
-        if let Some(word) = self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"]) {
+        if let Some(word) =
+            self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"])
+        {
             if self.sees("( )") {
                 return Err(self.unexpected());
             }
@@ -589,7 +587,8 @@ impl Parser<'_> {
         if self.eat("AS") {
             return self.name().map(Some);
         }
-        let ends = AFTER_TABLE.iter().any(|word| self.sees(word)) && !self.sees_at(1, ".") && self.kind() == Some(Kind::Word);
+        let ends =
+            AFTER_TABLE.iter().any(|word| self.sees(word)) && !self.sees_at(1, ".") && self.kind() == Some(Kind::Word);
         if self.sees_name() && !ends { self.name().map(Some) } else { Ok(None) }
     }
 }

@@ -53,7 +53,9 @@ impl Parser<'_> {
             self.object_name()?;
             return self.outside();
         }
-        let top = if self.sees("TOP") { Some(self.top()?.count) } else { None };
+        let top = if self.sees("TOP") { Some(self.top()?) } else { None };
+        let percent = top.as_ref().is_some_and(|top| top.percent);
+        let top = top.map(|top| top.count);
         let table = self.modified_table()?;
         self.expect("SET")?;
         let mut outside = table.is_none();
@@ -64,7 +66,7 @@ impl Parser<'_> {
                 Ok(Assignment { column: String::new(), value: None })
             }
         })?;
-        if outside || self.sees("OUTPUT") {
+        if outside || percent || self.sees("OUTPUT") {
             return self.outside();
         }
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
@@ -75,10 +77,12 @@ impl Parser<'_> {
 
     pub(super) fn delete(&mut self) -> Parsed<StatementKind> {
         self.expect("DELETE")?;
-        let top = if self.sees("TOP") { Some(self.top()?.count) } else { None };
+        let top = if self.sees("TOP") { Some(self.top()?) } else { None };
+        let percent = top.as_ref().is_some_and(|top| top.percent);
+        let top = top.map(|top| top.count);
         self.eat("FROM");
         let Some(table) = self.modified_table()? else { return self.outside() };
-        if self.sees("OUTPUT") {
+        if percent || self.sees("OUTPUT") {
             return self.outside();
         }
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };

@@ -33,9 +33,18 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// `SET x value`
-const VALUES: &[&str] =
-    &["CONTEXT_INFO", "DATEFIRST", "DATEFORMAT", "DEADLOCK_PRIORITY", "FIPS_FLAGGER", "LANGUAGE", "LOCK_TIMEOUT",
-      "QUERY_GOVERNOR_COST_LIMIT", "ROWCOUNT", "TEXTSIZE"];
+const VALUES: &[&str] = &[
+    "CONTEXT_INFO",
+    "DATEFIRST",
+    "DATEFORMAT",
+    "DEADLOCK_PRIORITY",
+    "FIPS_FLAGGER",
+    "LANGUAGE",
+    "LOCK_TIMEOUT",
+    "QUERY_GOVERNOR_COST_LIMIT",
+    "ROWCOUNT",
+    "TEXTSIZE",
+];
 
 impl Parser<'_> {
     pub(super) fn set(&mut self) -> Parsed<StatementKind> {
@@ -121,7 +130,11 @@ impl Parser<'_> {
             p.eat("AS");
             if p.eat("CURSOR") {
                 outside = true;
-                return Ok(Declaration { name, sql_type: super::TypeName { name: Default::default(), arguments: vec![] }, value: None });
+                return Ok(Declaration {
+                    name,
+                    sql_type: super::TypeName { name: Default::default(), arguments: vec![] },
+                    value: None,
+                });
             }
             let sql_type = p.type_name()?;
             let value = if p.eat("=") { Some(p.scalar()?) } else { None };
@@ -176,14 +189,13 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         let arguments = self.procedure_arguments()?;
-        if self.eat("WITH") {
-            if self.one_of(&["RECOMPILE"]).is_none() {
+        if self.eat("WITH")
+            && self.one_of(&["RECOMPILE"]).is_none() {
                 if self.sees("RESULT") {
                     return self.outside();
                 }
                 return Err(self.unexpected());
             }
-        }
         if self.sees("AT") {
             return self.outside();
         }
@@ -221,8 +233,16 @@ impl Parser<'_> {
         let begins = matches!(
             self.kind(),
             Some(
-                Kind::Variable | Kind::String | Kind::NationalString | Kind::Integer | Kind::Number | Kind::Real
-                    | Kind::Binary | Kind::Money | Kind::Bracketed | Kind::Quoted
+                Kind::Variable
+                    | Kind::String
+                    | Kind::NationalString
+                    | Kind::Integer
+                    | Kind::Number
+                    | Kind::Real
+                    | Kind::Binary
+                    | Kind::Money
+                    | Kind::Bracketed
+                    | Kind::Quoted
             )
         ) || self.sees("NULL")
             || self.sees("DEFAULT")

@@ -1,7 +1,8 @@
 //! CREATE, ALTER and DROP: which grammar follows, and that of tables, indexes and views.
 
 use super::super::ast::{
-    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, TableChange, TableElement,
+    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, TableChange,
+    TableElement,
 };
 use super::{Parsed, Parser};
 
@@ -296,7 +297,12 @@ impl Parser<'_> {
         if self.sees("WITH") {
             self.advance();
             if self.sees("(") {
+                let start = self.at;
                 self.unique_options()?;
+                let low = |t: &super::Token| t.text(self.source).eq_ignore_ascii_case("WAIT_AT_LOW_PRIORITY");
+                if self.tokens[start..self.at].iter().any(low) {
+                    return Err(self.unexpected_at(start));
+                }
             } else {
                 self.expect("FILLFACTOR =")?;
                 let value = self.integer()?;
@@ -403,7 +409,8 @@ impl Parser<'_> {
         } else {
             // A column of the name and type timestamp needs no type: `timestamp` alone.
             if column.name.eq_ignore_ascii_case("timestamp") && (self.sees(",") || self.sees(")")) {
-                column.sql_type = Some(super::TypeName { name: super::ObjectName::plain("timestamp"), arguments: vec![] });
+                column.sql_type =
+                    Some(super::TypeName { name: super::ObjectName::plain("timestamp"), arguments: vec![] });
             } else {
                 column.sql_type = Some(self.type_name()?);
             }
@@ -558,11 +565,7 @@ impl Parser<'_> {
                 self.name()?;
                 return self.outside();
             }
-            let nullable = if self.eat("NOT NULL") {
-                Some(false)
-            } else {
-                self.eat("NULL").then_some(true)
-            };
+            let nullable = if self.eat("NOT NULL") { Some(false) } else { self.eat("NULL").then_some(true) };
             if self.sees("MASKED") {
                 self.expect("MASKED WITH ( FUNCTION =")?;
                 self.string()?;
@@ -571,11 +574,25 @@ impl Parser<'_> {
             if self.sees("ENCRYPTED") || self.sees("SPARSE") || self.sees("WITH") || self.sees("HIDDEN") {
                 return self.outside();
             }
-            return Ok(StatementKind::AlterTable { name, change: TableChange::AlterColumn { name: column, sql_type, nullable } });
+            return Ok(StatementKind::AlterTable {
+                name,
+                change: TableChange::AlterColumn { name: column, sql_type, nullable },
+            });
         }
         let known = [
-            "SET (", "REBUILD", "SWITCH", "ENABLE", "DISABLE", "CHECK CONSTRAINT", "NOCHECK CONSTRAINT", "WITH CHECK",
-            "WITH NOCHECK", "DROP", "ALTER INDEX", "SPLIT RANGE", "MERGE RANGE",
+            "SET (",
+            "REBUILD",
+            "SWITCH",
+            "ENABLE",
+            "DISABLE",
+            "CHECK CONSTRAINT",
+            "NOCHECK CONSTRAINT",
+            "WITH CHECK",
+            "WITH NOCHECK",
+            "DROP",
+            "ALTER INDEX",
+            "SPLIT RANGE",
+            "MERGE RANGE",
         ];
         if known.iter().any(|words| self.sees(words)) { self.outside() } else { Err(self.unexpected()) }
     }
@@ -640,9 +657,7 @@ impl Parser<'_> {
         let columns = self.optional_names()?;
         if self.sees("WITH") {
             self.advance();
-            self.list(|p| {
-                p.one_of(&["SCHEMABINDING", "ENCRYPTION", "VIEW_METADATA"]).ok_or_else(|| p.unexpected())
-            })?;
+            self.list(|p| p.one_of(&["SCHEMABINDING", "ENCRYPTION", "VIEW_METADATA"]).ok_or_else(|| p.unexpected()))?;
         }
         self.expect("AS")?;
         let StatementKind::Select(query) = self.query_or_cte_statement()? else { return Err(self.unexpected()) };

@@ -19,7 +19,10 @@ fn is_outside(statements: &[Statement]) -> bool {
 fn statements_need_no_semicolons() {
     for (sql, count) in [
         ("SELECT 1 SELECT 2", 2),
-        ("set ansi_nulls on\nset datefirst 7\nset language us_english\nset transaction isolation level read committed", 4),
+        (
+            "set ansi_nulls on\nset datefirst 7\nset language us_english\nset transaction isolation level read committed",
+            4,
+        ),
         ("set implicit_transactions off IF @@TRANCOUNT > 0 COMMIT TRAN ", 2),
         ("SET ARITHABORT ON;SET TEXTSIZE 2147483647;;", 2),
         ("IF 1 = 1 SELECT 1; ELSE SELECT 2", 1),
@@ -86,11 +89,37 @@ fn accepted_texts_are_not_syntax_errors() {
         std::fs::write(path, refused.join("\n")).expect("a writable path");
     }
     let ours = [
-        "CreateLogin", "AlterLogin", "DropLogin", "CreateUser", "AlterUser", "DropUser", "CreateRole", "AlterRole", "DropRole",
-        "CreateServerRole", "AlterServerRole", "DropServerRole", "CreateSchema", "DropSchema", "AlterAuthorization", "Grant",
-        "Deny", "Revoke", "ExecuteAs", "Revert", "Kill", "Use", "Truncate",
+        "CreateLogin",
+        "AlterLogin",
+        "DropLogin",
+        "CreateUser",
+        "AlterUser",
+        "DropUser",
+        "CreateRole",
+        "AlterRole",
+        "DropRole",
+        "CreateServerRole",
+        "AlterServerRole",
+        "DropServerRole",
+        "CreateSchema",
+        "DropSchema",
+        "AlterAuthorization",
+        "Grant",
+        "Deny",
+        "Revoke",
+        "ExecuteAs",
+        "Revert",
+        "Kill",
+        "Use",
+        "Truncate",
     ];
-    let worst: Vec<&String> = refused.iter().filter(|r| ours.iter().any(|kind| r.starts_with(&format!("{kind}Statement")) || r.starts_with(&format!("{kind}Options")))).collect();
+    let worst: Vec<&String> = refused
+        .iter()
+        .filter(|r| {
+            ours.iter()
+                .any(|kind| r.starts_with(&format!("{kind}Statement")) || r.starts_with(&format!("{kind}Options")))
+        })
+        .collect();
     assert!(worst.is_empty(), "{:#?}", worst);
     // A ratchet: 304 when it was set; the kinds above are complete.
     let most = 304;
