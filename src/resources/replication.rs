@@ -53,6 +53,11 @@ pub struct Replication {
     /// The mirror's status as the service says it.
     #[attr(computed)]
     status: Value<String>,
+
+    /// `waiting` from an accepted start until its wait has ended well, then `settled`. A `waiting` replication is taken
+    /// up again by the next apply; destroying it alone does not stop the mirror.
+    #[attr(computed)]
+    phase: Value<String>,
 }
 
 /// Durations such as `60m` or `1h30m`.
@@ -76,9 +81,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// A start that was accepted shows within this time, or it is not going to.
 const ACCEPTED_LIMIT: Duration = Duration::from_secs(120);
 
-/// Private state: `phase` is `waiting` from an accepted start until its wait has ended well.
-const PHASE: &str = "phase";
+// Kept in the state, not in private state: the CLIs hand a tainted object's private state to Read only, and the delete
+// of a replacement has to know.
 const WAITING: &str = "waiting";
+const SETTLED: &str = "settled";
 
 impl Resource for Replication {
     const NAME: &'static str = "replication";
@@ -100,7 +106,12 @@ impl Resource for Replication {
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
+        // Planned settled: a wait that failed in an update is a difference, and so taken up again.
+        change.planned.phase = SETTLED.into();
         let Some(prior) = &change.prior else { return Ok(()) };
+        if prior.phase == WAITING.into() {
+            change.planned.status = Value::Unknown;
+        }
         if prior.state == change.planned.state {
             return Ok(());
         }
@@ -137,7 +148,7 @@ impl Resource for Replication {
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
-        if prior.state == plan.state {
+        if prior.state == plan.state && prior.phase != WAITING.into() {
             // Only how to wait has changed.
             return Ok(plan);
         }
@@ -146,7 +157,7 @@ impl Resource for Replication {
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
-        if cx.private().get(PHASE) == Some(WAITING) {
+        if state.phase == WAITING.into() {
             // The wait is taken up by the object that comes in its place; a stop would throw away what was copied.
             return Ok(());
         }
@@ -169,6 +180,7 @@ impl Resource for Replication {
             on_table_error: "fail".into(),
             timeouts: Value::Null,
             status: Value::Null,
+            phase: SETTLED.into(),
         })
     }
 }
@@ -242,7 +254,7 @@ impl Mirror {
         } else {
             self.stop(cx, limit).await?
         };
-        cx.private().remove(PHASE);
+        plan.phase = SETTLED.into();
         plan.status = status.to_string().into();
         Ok(plan)
     }
@@ -270,7 +282,7 @@ impl Mirror {
             }
         }
         // From here on a repeated apply has to go on waiting, whatever happens to this one.
-        cx.private().set(PHASE, WAITING);
+        plan.phase = WAITING.into();
         plan.status = MirroringStatus::Starting.to_string().into();
         cx.keep(plan);
         if plan.wait_for == "none".into() {

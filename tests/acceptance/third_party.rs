@@ -37,6 +37,10 @@ async fn tutorial(folder: &Path, packages: &Path) -> Result<()> {
     if !output.status.success() || !output.stdout.ends_with(b"ok\n") {
         fail!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     }
+    let missing = emulator.sql("NoSuchDatabase", "SELECT 1").await;
+    if !missing.as_ref().is_err_and(|error| error.to_string().contains("4060")) {
+        fail!("a missing database is answered {missing:?}");
+    }
     drop(emulator);
     std::fs::remove_dir_all(folder)?;
     Ok(())

@@ -80,9 +80,16 @@ async fn no_password_is_left_anywhere(run: &mut Run) -> Result<()> {
             }
         }
     }
-    // The search finds what is there.
-    if !holds(&run.folder.join("trace.log"), "fabric_login")? || !holds(&run.folder.join("plan.bin"), "fabric_login")? {
-        fail!("the search does not find even the login's name");
+    // The search finds what is there, also inside a plan.
+    for (file, text) in [
+        ("terraform.tfstate", "fabric_login"),
+        ("plan.bin", "fabricmirror_login"),
+        ("trace.log", "fabricmirror_login"),
+        ("requests.jsonl", "fabric_login"),
+    ] {
+        if !holds(&run.folder.join(file), text)? {
+            fail!("the search does not find {text} in {file}");
+        }
     }
     run.set("TF_LOG", "");
     run.set("TF_LOG_PATH", "");
