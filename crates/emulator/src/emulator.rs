@@ -15,15 +15,15 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::control::{self, Control};
-use crate::entra::{self, Tokens, Verifier};
 use crate::entra::endpoint::{self, Entra};
+use crate::entra::{self, Tokens, Verifier};
 use crate::fabric::{self, Fabric};
 use crate::faults::Faults;
 use crate::http::listen::Loopback;
 use crate::http::recorder::{Recorder, record};
+use crate::instance::Instance;
 use crate::journal::{Channel, Journal};
 use crate::scenario::Scenario;
-use crate::instance::Instance;
 use crate::source::{self, DirectoryPrincipal, Source, TokenSubject};
 use crate::tds::{self, TlsIdentity};
 use crate::tls::Tls;

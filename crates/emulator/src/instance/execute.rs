@@ -113,10 +113,9 @@ impl Run<'_> {
                         Outcome::TransactionRolledBack(id)
                     });
                 }
-                if then_begin
-                    && let Some(id) = self.session.begin() {
-                        (self.out)(Outcome::TransactionBegan(id));
-                    }
+                if then_begin && let Some(id) = self.session.begin() {
+                    (self.out)(Outcome::TransactionBegan(id));
+                }
                 self.done(kind, None);
             }
             Err(message) => self.fail(message, kind),
@@ -193,10 +192,13 @@ impl Run<'_> {
 
     fn statement(&mut self, statement: &Statement) -> Step {
         let kind = &statement.kind;
-        if self.session.settings.implicit_transactions && self.session.transactions == 0 && begins_transaction(kind)
-            && let Some(id) = self.session.begin() {
-                (self.out)(Outcome::TransactionBegan(id));
-            }
+        if self.session.settings.implicit_transactions
+            && self.session.transactions == 0
+            && begins_transaction(kind)
+            && let Some(id) = self.session.begin()
+        {
+            (self.out)(Outcome::TransactionBegan(id));
+        }
         let flow = self.dispatch(kind)?;
         // @@ERROR speaks of the statement before.
         if !matches!(

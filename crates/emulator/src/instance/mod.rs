@@ -142,16 +142,19 @@ impl Instance {
         for database in &self.config.databases {
             let login = self.lock().committed.login(&self.config.administrator).map_or(0, |l| l.id);
             let mut session = self.open(login, &database.name, "", "setup", "")?;
-            let mut failed = None;
-            let request = Request::Text { text: database.script.clone(), parameters: Vec::new() };
-            session.execute(request, &Cancel::default(), &mut |outcome| {
-                if let Outcome::Message(message) = outcome
-                    && message.class > 10 {
+            for batch in batches(&database.script) {
+                let mut failed = None;
+                let request = Request::Text { text: batch, parameters: Vec::new() };
+                session.execute(request, &Cancel::default(), &mut |outcome| {
+                    if let Outcome::Message(message) = outcome
+                        && message.class > 10
+                    {
                         failed.get_or_insert(message);
                     }
-            });
-            if let Some(message) = failed {
-                return Err(message);
+                });
+                if let Some(message) = failed {
+                    return Err(message);
+                }
             }
         }
         Ok(())
@@ -167,4 +170,19 @@ impl Instance {
     fn ids(&self) -> &InstanceIds {
         &self.ids
     }
+}
+
+/// The batches of a script: `GO` alone on a line parts them. It is a word of client tools, and unknown to the server.
+fn batches(script: &str) -> Vec<String> {
+    let mut batches = vec![String::new()];
+    for line in script.lines() {
+        if line.trim().eq_ignore_ascii_case("GO") {
+            batches.push(String::new());
+        } else if let Some(batch) = batches.last_mut() {
+            batch.push_str(line);
+            batch.push('\n');
+        }
+    }
+    batches.retain(|batch| !batch.trim().is_empty());
+    batches
 }

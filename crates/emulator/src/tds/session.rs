@@ -14,7 +14,6 @@ use crate::faults::{Effect, SqlFault, When};
 use crate::journal::{Channel, Entry};
 
 use super::listener::{LoggedIn, Service, Stream};
-use crate::tsql::mask_secrets;
 use super::packet::{self, SESSION_LIMIT, kind, read_message, status};
 use super::reader::Malformed;
 use super::request::{self, Transaction};
@@ -22,6 +21,7 @@ use super::response::{Response, acknowledge_attention};
 use super::rpc::{self, Plan, Prepared};
 use super::tokens::{Change, End};
 use super::types::decode::DecodeError;
+use crate::tsql::mask_secrets;
 
 /// Requests that may wait behind a running one.
 const MOST_QUEUED: usize = 64;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready};
+use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::Scenario;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -43,7 +43,10 @@ impl Site {
         let source = Arc::new(Fake(State::default().into()));
         let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
-        let emulator = Emulator::start(parts, Loopback::bind().await.unwrap(), source.clone(), SQL_PORT, CancellationToken::new()).await.unwrap();
+        let emulator =
+            Emulator::start(parts, Loopback::bind().await.unwrap(), source.clone(), SQL_PORT, CancellationToken::new())
+                .await
+                .unwrap();
         let ready = emulator.ready(std::path::Path::new("ca.pem"));
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
         let mut site = Self { emulator, source, ready, http, token: String::new() };

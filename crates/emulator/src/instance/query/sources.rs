@@ -244,19 +244,21 @@ impl Binder<'_> {
     // --- named tables ---
 
     fn table(&mut self, name: &ObjectName, alias: Option<&str>) -> Result<String, Message> {
-        if name.schema.is_none() && name.database.is_none()
-            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
-                let own = self.alias();
-                let columns = common
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .map(|(i, column)| SourceColumn { sql: format!("{own}.c{}", i + 1), ..column.clone() })
-                    .collect();
-                let shown = alias.unwrap_or(&name.name).to_owned();
-                self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
-                return Ok(format!("{} AS {own}", common.alias));
-            }
+        if name.schema.is_none()
+            && name.database.is_none()
+            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned()
+        {
+            let own = self.alias();
+            let columns = common
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(i, column)| SourceColumn { sql: format!("{own}.c{}", i + 1), ..column.clone() })
+                .collect();
+            let shown = alias.unwrap_or(&name.name).to_owned();
+            self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
+            return Ok(format!("{} AS {own}", common.alias));
+        }
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
         }
