@@ -163,9 +163,10 @@ impl State {
             }
             let parent = self.parent(target);
             if let Some((parent, name)) = parent.zip(permission.parent_covering)
-                && let Some(covering) = find(parent.class, name) {
-                    open.push((parent, covering));
-                }
+                && let Some(covering) = find(parent.class, name)
+            {
+                open.push((parent, covering));
+            }
         }
         chain
     }

@@ -8,8 +8,7 @@ use super::functions::Ambient;
 use super::moments;
 use super::permissions::{self, Class};
 use super::state::{
-    Authentication, Database, IndexKind, PermissionRow, PermissionState, PrincipalType, State, Table,
-    TableColumn,
+    Authentication, Database, IndexKind, PermissionRow, PermissionState, PrincipalType, State, Table, TableColumn,
 };
 use super::types::{self, TYPES};
 use crate::engine::Message;

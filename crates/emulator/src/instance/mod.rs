@@ -146,9 +146,10 @@ impl Instance {
             let request = Request::Text { text: database.script.clone(), parameters: Vec::new() };
             session.execute(request, &Cancel::default(), &mut |outcome| {
                 if let Outcome::Message(message) = outcome
-                    && message.class > 10 {
-                        failed.get_or_insert(message);
-                    }
+                    && message.class > 10
+                {
+                    failed.get_or_insert(message);
+                }
             });
             if let Some(message) = failed {
                 return Err(message);

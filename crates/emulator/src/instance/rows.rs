@@ -183,11 +183,13 @@ impl Work<'_> {
                 }
             };
             let value = stored(table, database, &column, &value)?;
-            if column.identity.is_some() && identity_insert
-                && let Value::Int(n) = value {
-                    table.identity = Some(table.identity.map_or(n, |last| last.max(n)));
-                    identity = Some(n);
-                }
+            if column.identity.is_some()
+                && identity_insert
+                && let Value::Int(n) = value
+            {
+                table.identity = Some(table.identity.map_or(n, |last| last.max(n)));
+                identity = Some(n);
+            }
             full.push(value);
         }
         Ok((full, identity))
@@ -550,9 +552,10 @@ fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Valu
     }
     let value = types::convert(value, sql_type, 0)?;
     if let Value::Decimal { unscaled, .. } = value
-        && unscaled.unsigned_abs() >= 10u128.pow(15) {
-            return Err(errors::outside("decimal values of more than 15 digits"));
-        }
+        && unscaled.unsigned_abs() >= 10u128.pow(15)
+    {
+        return Err(errors::outside("decimal values of more than 15 digits"));
+    }
     Ok(value)
 }
 

@@ -329,15 +329,17 @@ impl InstanceSession {
         if transaction.owner {
             let mut shared = self.instance.lock();
             // After a reset the instance has forgotten the transaction already.
-            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id) && !self.is_killed_by_reset(&shared)
-                && let Some((_, state)) = shared.owner.take() {
-                    shared.store.run(if keep { "COMMIT" } else { "ROLLBACK" })?;
-                    if keep {
-                        shared.committed = state;
-                    } else {
-                        shared.store.forget_catalog();
-                    }
+            if shared.owner.as_ref().is_some_and(|(owner, _)| *owner == self.id)
+                && !self.is_killed_by_reset(&shared)
+                && let Some((_, state)) = shared.owner.take()
+            {
+                shared.store.run(if keep { "COMMIT" } else { "ROLLBACK" })?;
+                if keep {
+                    shared.committed = state;
+                } else {
+                    shared.store.forget_catalog();
                 }
+            }
             drop(shared);
             self.instance.freed.notify_all();
         }
@@ -432,15 +434,8 @@ impl Session for InstanceSession {
         std::thread::scope(|scope| {
             let work = move || {
                 let mut send = |outcome| _ = sender.send(outcome);
-                Run {
-                    session: self,
-                    cancel,
-                    out: &mut send,
-                    variables: Variables::new(),
-                    tries: 0,
-                    depth: 0,
-                }
-                .request(request);
+                Run { session: self, cancel, out: &mut send, variables: Variables::new(), tries: 0, depth: 0 }
+                    .request(request);
             };
             let thread = std::thread::Builder::new().stack_size(crate::tsql::parser::STACK).spawn_scoped(scope, work);
             for outcome in receiver {

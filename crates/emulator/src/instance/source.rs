@@ -134,9 +134,10 @@ impl Source for Instance {
         let mut shared = self.lock();
         let change = |state: &mut std::sync::Arc<State>| {
             if let Some(id) = state.database_named(database).map(|d| d.id)
-                && let Some(database) = std::sync::Arc::make_mut(state).database_mut(id) {
-                    database.change_feed = on;
-                }
+                && let Some(database) = std::sync::Arc::make_mut(state).database_mut(id)
+            {
+                database.change_feed = on;
+            }
         };
         change(&mut shared.committed);
         // An open transaction keeps the engine's own change when it commits.

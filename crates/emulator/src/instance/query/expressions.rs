@@ -19,9 +19,10 @@ impl Binder<'_> {
                 let bound = self.bind_expression(expr);
                 self.grouped = outer;
                 if let Ok(bound) = bound
-                    && self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql)) {
-                        return Ok(bound);
-                    }
+                    && self.grouped.as_ref().is_some_and(|g| g.contains(&bound.sql))
+                {
+                    return Ok(bound);
+                }
             }
         }
         self.bind_expression(expr)

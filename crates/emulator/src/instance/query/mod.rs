@@ -184,14 +184,13 @@ impl<'a> Binder<'a> {
             let Some(home) = self.state.database(*database) else { continue };
             let schema = home.schema_name(home.object_schema(*object).unwrap_or(0)).to_owned();
             let name = home.object_name(*object).unwrap_or("").to_owned();
-            if whole
-                && let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
-                    let text = format!(
-                        "The SELECT permission was denied on the column '{}' of the object '{name}', database '{}', schema '{schema}'.",
-                        column.name, home.name
-                    );
-                    return Err(Message::new(230, 14, 1, text));
-                }
+            if whole && let Some(column) = denied.and_then(|id| home.tables.get(object)?.column_by_id(id)) {
+                let text = format!(
+                    "The SELECT permission was denied on the column '{}' of the object '{name}', database '{}', schema '{schema}'.",
+                    column.name, home.name
+                );
+                return Err(Message::new(230, 14, 1, text));
+            }
             return Err(errors::object_denied("SELECT", &name, &home.name, &schema));
         }
         Ok(())
@@ -334,7 +333,7 @@ impl<'a> Binder<'a> {
     }
 
     fn select_in_scope(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
-        let (from, mut filters) = self.from_clause(&select.from)?;
+        let (from, mut filters) = self.bind_from(&select.from)?;
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
             if std::mem::take(&mut self.saw_aggregate) {

@@ -16,7 +16,7 @@ use crate::value::Value;
 
 impl Binder<'_> {
     /// The FROM text, and conditions that belong into WHERE.
-    pub(super) fn from_clause(&mut self, sources: &[TableSource]) -> Result<(String, Vec<String>), Message> {
+    pub(super) fn bind_from(&mut self, sources: &[TableSource]) -> Result<(String, Vec<String>), Message> {
         let mut filters = Vec::new();
         let mut parts = Vec::new();
         for source in sources {
@@ -184,7 +184,7 @@ impl Binder<'_> {
         select: &crate::tsql::ast::Select,
         outer: bool,
     ) -> Result<(String, String, Vec<Bound>), Message> {
-        let (from, mut filters) = self.from_clause(&select.from)?;
+        let (from, mut filters) = self.bind_from(&select.from)?;
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
         }
@@ -244,19 +244,21 @@ impl Binder<'_> {
     // --- named tables ---
 
     fn table(&mut self, name: &ObjectName, alias: Option<&str>) -> Result<String, Message> {
-        if name.schema.is_none() && name.database.is_none()
-            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned() {
-                let own = self.alias();
-                let columns = common
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .map(|(i, column)| SourceColumn { sql: format!("{own}.c{}", i + 1), ..column.clone() })
-                    .collect();
-                let shown = alias.unwrap_or(&name.name).to_owned();
-                self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
-                return Ok(format!("{} AS {own}", common.alias));
-            }
+        if name.schema.is_none()
+            && name.database.is_none()
+            && let Some(common) = self.common.iter().rev().find(|c| same_name(&c.name, &name.name)).cloned()
+        {
+            let own = self.alias();
+            let columns = common
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(i, column)| SourceColumn { sql: format!("{own}.c{}", i + 1), ..column.clone() })
+                .collect();
+            let shown = alias.unwrap_or(&name.name).to_owned();
+            self.add_source(Source { name: shown, schema: None, alias: own.clone(), columns })?;
+            return Ok(format!("{} AS {own}", common.alias));
+        }
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
         }
@@ -497,7 +499,7 @@ impl Binder<'_> {
         target: &ObjectName,
     ) -> Result<(String, Vec<String>, Option<String>), Message> {
         self.scopes.push(Scope::default());
-        let (sql, filters) = self.from_clause(from)?;
+        let (sql, filters) = self.bind_from(from)?;
         let alias = self.scopes.last().and_then(|scope| {
             scope
                 .sources

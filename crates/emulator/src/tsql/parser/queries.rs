@@ -168,7 +168,9 @@ impl Parser<'_> {
     fn select(&mut self) -> Parsed<Select> {
         self.expect("SELECT")?;
         let mut select = Select::default();
-        if let Some("DISTINCT") = self.one_of(&["DISTINCT", "ALL"]) { select.distinct = true }
+        if let Some("DISTINCT") = self.one_of(&["DISTINCT", "ALL"]) {
+            select.distinct = true
+        }
         if self.sees("TOP") {
             select.top = Some(self.top()?);
         }
@@ -258,12 +260,14 @@ impl Parser<'_> {
         if self.eat("*") {
             return Ok(SelectItem::All(None));
         }
-        if self.kind() == Some(Kind::Variable) && !self.text(0).starts_with("@@")
-            && let Some(operator) = self.assignment_at(1) {
-                let variable = self.variable()?;
-                self.advance();
-                return Ok(SelectItem::Assign { variable, operator: operator.0, value: self.scalar()? });
-            }
+        if self.kind() == Some(Kind::Variable)
+            && !self.text(0).starts_with("@@")
+            && let Some(operator) = self.assignment_at(1)
+        {
+            let variable = self.variable()?;
+            self.advance();
+            return Ok(SelectItem::Assign { variable, operator: operator.0, value: self.scalar()? });
+        }
         if let Some(qualifier) = self.qualified_star()? {
             return Ok(SelectItem::All(Some(qualifier)));
         }

@@ -189,13 +189,12 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         let arguments = self.procedure_arguments()?;
-        if self.eat("WITH")
-            && self.one_of(&["RECOMPILE"]).is_none() {
-                if self.sees("RESULT") {
-                    return self.outside();
-                }
-                return Err(self.unexpected());
+        if self.eat("WITH") && self.one_of(&["RECOMPILE"]).is_none() {
+            if self.sees("RESULT") {
+                return self.outside();
             }
+            return Err(self.unexpected());
+        }
         if self.sees("AT") {
             return self.outside();
         }
