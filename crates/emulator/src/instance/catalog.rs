@@ -15,13 +15,16 @@ use crate::engine::Message;
 use crate::value::{SqlType, Value};
 use crate::world::PrimaryIdentity;
 
+type Needs = fn(&Context<'_>) -> Result<(), Message>;
+type FunctionRows = fn(&Context<'_>, &[Value]) -> Result<Vec<Vec<Value>>, Message>;
+
 pub struct View {
     /// `sys.tables`, `INFORMATION_SCHEMA.TABLES`
     pub name: &'static str,
     pub columns: &'static [ViewColumn],
     pub rows: fn(&Context<'_>) -> Vec<Vec<Value>>,
     /// A right without which the view is an error, not an empty answer.
-    pub needs: Option<fn(&Context<'_>) -> Result<(), Message>>,
+    pub needs: Option<Needs>,
     /// Changes without the state changing.
     pub volatile: bool,
 }
@@ -36,7 +39,7 @@ pub struct TableFunction {
     pub name: &'static str,
     pub arguments: usize,
     pub view: View,
-    pub rows: fn(&Context<'_>, &[Value]) -> Result<Vec<Vec<Value>>, Message>,
+    pub rows: FunctionRows,
 }
 
 pub struct Context<'a> {

@@ -34,7 +34,7 @@ enum Flow {
     Next,
     Break,
     Continue,
-    Return(i32),
+    Return,
     /// The batch ends here.
     Abort,
 }
@@ -229,14 +229,11 @@ impl Run<'_> {
             S::Break => return Ok(Flow::Break),
             S::Continue => return Ok(Flow::Continue),
             S::Return(value) => {
-                let status = match value {
-                    Some(value) => match self.value(value)?.1 {
-                        Value::Int(n) => i32::try_from(n).unwrap_or(0),
-                        _ => 0,
-                    },
-                    None => 0,
-                };
-                return Ok(Flow::Return(status));
+                // Outside a procedure nobody gets the value, but it may fail.
+                if let Some(value) = value {
+                    self.value(value)?;
+                }
+                return Ok(Flow::Return);
             }
             S::Try { body, catch } => return self.try_catch(body, catch),
             S::Select(query) => return self.select(query),
@@ -819,7 +816,7 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::CreateIndex(index) => work.create_index(index),
         S::DropIndex { if_exists, name, table } => work.drop_index(name, table, *if_exists),
         S::CreateView { or_alter: true, .. } | S::CreateView { alter: true, .. } => Err(errors::outside("ALTER VIEW")),
-        S::CreateView { name, columns, query, text, .. } => work.create_view(name, columns, query, text),
+        S::CreateView { name, columns, query, .. } => work.create_view(name, columns, query),
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),

@@ -293,7 +293,6 @@ pub struct TableColumn {
     pub identity: Option<(i64, i64)>,
     pub default: Option<ast::Expr>,
     pub computed: Option<ast::Expr>,
-    pub persisted: bool,
     pub rowguidcol: bool,
     pub collation: Option<String>,
 }
@@ -345,7 +344,6 @@ pub struct View {
     pub schema: i32,
     pub columns: Vec<String>,
     pub query: ast::Query,
-    pub text: String,
     pub created: Timestamp,
 }
 

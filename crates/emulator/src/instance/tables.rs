@@ -161,7 +161,6 @@ impl Work<'_> {
             identity: column.identity,
             default: column.default.clone(),
             computed: column.computed.clone(),
-            persisted: column.persisted,
             rowguidcol: column.rowguidcol,
             collation: column.collation.clone(),
         });
@@ -498,13 +497,7 @@ impl Work<'_> {
         self.put_table(table)
     }
 
-    pub fn create_view(
-        &mut self,
-        name: &ObjectName,
-        columns: &[String],
-        query: &Query,
-        text: &str,
-    ) -> Result<(), Message> {
+    pub fn create_view(&mut self, name: &ObjectName, columns: &[String], query: &Query) -> Result<(), Message> {
         let (_, schema) = self.home(name, "CREATE VIEW")?;
         let variables = Variables::default();
         let compiled = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).statement(query)?;
@@ -527,15 +520,7 @@ impl Work<'_> {
         let now = self.ambient.now;
         let database = self.change_database()?;
         let id = database.new_object_id();
-        let view = View {
-            id,
-            name: name.name.clone(),
-            schema,
-            columns: names,
-            query: query.clone(),
-            text: text.to_owned(),
-            created: now,
-        };
+        let view = View { id, name: name.name.clone(), schema, columns: names, query: query.clone(), created: now };
         database.views.insert(id, Arc::new(view));
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The tree the grammar builds. Names are unescaped, permissions are words, nothing is resolved.
 
+#![allow(clippy::large_enum_variant, reason = "one tree per batch, soon dropped: boxes would only cost readers")]
+
 /// `[server].[database].[schema].[name]`; absent parts (`db..t`) are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectName {

@@ -333,7 +333,7 @@ impl<'a> Binder<'a> {
     }
 
     fn select_in_scope(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
-        let (from, mut filters) = self.from_clause(&select.from)?;
+        let (from, mut filters) = self.bind_from(&select.from)?;
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
             if std::mem::take(&mut self.saw_aggregate) {

@@ -16,7 +16,7 @@ use crate::value::Value;
 
 impl Binder<'_> {
     /// The FROM text, and conditions that belong into WHERE.
-    pub(super) fn from_clause(&mut self, sources: &[TableSource]) -> Result<(String, Vec<String>), Message> {
+    pub(super) fn bind_from(&mut self, sources: &[TableSource]) -> Result<(String, Vec<String>), Message> {
         let mut filters = Vec::new();
         let mut parts = Vec::new();
         for source in sources {
@@ -184,7 +184,7 @@ impl Binder<'_> {
         select: &crate::tsql::ast::Select,
         outer: bool,
     ) -> Result<(String, String, Vec<Bound>), Message> {
-        let (from, mut filters) = self.from_clause(&select.from)?;
+        let (from, mut filters) = self.bind_from(&select.from)?;
         if let Some(filter) = &select.filter {
             filters.push(self.predicate(filter)?);
         }
@@ -499,7 +499,7 @@ impl Binder<'_> {
         target: &ObjectName,
     ) -> Result<(String, Vec<String>, Option<String>), Message> {
         self.scopes.push(Scope::default());
-        let (sql, filters) = self.from_clause(from)?;
+        let (sql, filters) = self.bind_from(from)?;
         let alias = self.scopes.last().and_then(|scope| {
             scope
                 .sources

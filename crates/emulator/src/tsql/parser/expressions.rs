@@ -7,6 +7,7 @@ use super::super::lexer::Kind;
 use super::{LONGEST_CHAIN, Parsed, Parser, bytes_of};
 
 /// Either a value or a condition.
+#[allow(clippy::large_enum_variant, reason = "lives on the stack while one expression is read")]
 enum Item {
     Value(Expr),
     Condition(Predicate),

@@ -278,13 +278,8 @@ impl Parser<'_> {
             return Ok(SelectItem::Expr { value: self.scalar()?, alias });
         }
         let value = self.scalar()?;
-        let alias = if self.eat("AS") {
-            Some(self.name_or_string()?)
-        } else if (self.sees_name() && !self.begins_outside_word()) || self.sees_string() {
-            Some(self.name_or_string()?)
-        } else {
-            None
-        };
+        let aliased = self.eat("AS") || self.sees_string() || (self.sees_name() && !self.begins_outside_word());
+        let alias = if aliased { Some(self.name_or_string()?) } else { None };
         Ok(SelectItem::Expr { value, alias })
     }
 

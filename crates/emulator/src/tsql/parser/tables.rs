@@ -444,9 +444,10 @@ impl Parser<'_> {
         } else if self.eat("ROWGUIDCOL") {
             once(column.rowguidcol, self)?;
             column.rowguidcol = true;
-        } else if self.sees("DEFAULT") || self.sees("CONSTRAINT") || self.sees("PRIMARY") || self.sees("UNIQUE") {
-            self.column_constraint(column)?;
-        } else if self.sees("CHECK") || self.sees("REFERENCES") || self.sees("FOREIGN") {
+        } else if ["DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN"]
+            .iter()
+            .any(|word| self.sees(word))
+        {
             self.column_constraint(column)?;
         } else if self.sees("SPARSE") || self.sees("FILESTREAM") || self.sees("COLUMN_SET") || self.sees("PERSISTED") {
             self.advance();
