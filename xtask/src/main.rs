@@ -1,11 +1,15 @@
-//! Builds what is generated: the protocol's code, docs/, release archives. `cargo run -p xtask -- --help`.
+//! Builds what is generated: the protocol's code and docs/. `cargo run -p xtask -- --help`.
 
+mod docs;
+mod generated;
 mod protocol;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::generated::{Generated, Result};
 
 #[derive(Parser)]
 #[command(about)]
@@ -17,13 +21,23 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Writes crates/tfplugin/src/wire/generated from proto/
-    Protocol,
+    Protocol {
+        /// Writes nothing; fails when the committed files differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Writes docs/ from the provider's schema and examples/; docs/guides and docs/design are written by hand
+    Docs {
+        /// Writes nothing; fails when the committed files differ
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let result = match Arguments::parse().task {
-        Task::Protocol => protocol::generate(&root, &root.join("crates/tfplugin/src/wire/generated")),
+        Task::Protocol { check } => run(protocol::generate, check),
+        Task::Docs { check } => run(docs::generate, check),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,5 +48,31 @@ fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(generate: fn(&std::path::Path) -> Result<Generated>, check: bool) -> Result<()> {
+    let root = root();
+    let generated = generate(&root)?;
+    if check { generated.check(&root) } else { generated.write(&root) }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_quotes_the_tutorial_verbatim() {
+        let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+        let quoted = format!("```terraform\n{}```\n", read("examples/tutorial/main.tf"));
+        assert!(
+            read("README.md").contains(&quoted),
+            "README.md has no block ```terraform that is examples/tutorial/main.tf"
+        );
     }
 }

@@ -1,0 +1,13 @@
+variable "mirrored_database_id" {
+  type = string
+}
+
+# Starts the mirror, and is done when its tables replicate.
+resource "fabricmirror_replication" "sales" {
+  workspace_id         = "3095face-5f6a-4b7c-8d9e-0f1a2b3c4d09"
+  mirrored_database_id = var.mirrored_database_id
+  state                = "running"
+  timeouts = {
+    create = "2h"
+  }
+}
