@@ -77,10 +77,8 @@ impl HandlerError for Error {
             Self::Fabric(error) => fabric(&error, attributes).into(),
             Self::UnknownBlock(attribute) => Diagnostic::error(
                 format!("The provider's `{attribute}` is not known yet"),
-                format!(
-                    "It comes from an object that is created in the same run, so nothing can be asked before apply. Let \
-                     what needs it wait for that object: `depends_on = [RESOURCE]`."
-                ),
+                "It comes from an object that is created in the same run, so nothing can be asked before apply. Let \
+                     what needs it wait for that object: `depends_on = [RESOURCE]`.",
             )
             .into(),
             Self::Said(diagnostics) => diagnostics,

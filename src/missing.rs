@@ -8,7 +8,7 @@ use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
-    DatabasePrincipals, Grants, Identifier, Logins, Permission, ServerFacts, ServerName, SourceTables, User,
+    DatabasePrincipals, Grants, Identifier, Logins, Permission, ServerFacts, ServerName, SourceTables, User, advice,
 };
 use tfplugin::{Diagnostic, path};
 
@@ -280,11 +280,11 @@ impl Source {
     fn candidates(&self, logins: &Logins, principals: &DatabasePrincipals) -> Option<Vec<Candidate>> {
         let mut candidates = Vec::new();
         for user in principals.users() {
-            let Some(login) = &user.login else { continue };
+            let Some(login) = principals.login_of(user).ok()? else { continue };
             let permissions = principals.permissions_of(user).ok()?;
             let candidate = Candidate {
                 user: user.clone(),
-                login: login.clone(),
+                login: login.to_owned(),
                 database: self.database.clone(),
                 held: Permission::sets(permissions),
                 server_roles: logins.by_name(login).map(|login| login.server_roles.clone()).unwrap_or_default(),
@@ -321,20 +321,21 @@ impl Candidate {
 
     /// One line for each generation, with the T-SQL that completes it.
     fn explain(&self) -> String {
-        let name = |name: &str| format!("[{}]", name.replace(']', "]]"));
         let line = |generation: &str, lacks: Vec<&str>| {
             if lacks.is_empty() {
                 return format!("- as documented in {generation}: complete");
             }
-            let (roles, permissions): (Vec<&str>, Vec<&str>) = lacks.iter().partition(|it| **it == STATE_READER);
-            let mut fix = String::new();
-            if !permissions.is_empty() {
-                fix += &format!(" GRANT {} TO {};", permissions.join(", "), name(&self.user.name));
+            let permissions: Vec<_> = lacks.iter().filter_map(|permission| permission.parse().ok()).collect();
+            let mut fix = Vec::new();
+            if let (false, Ok(user)) = (permissions.is_empty(), self.user.name.parse()) {
+                fix.push(advice::grant(&permissions, &user));
             }
-            if !roles.is_empty() {
-                fix += &format!(" ALTER SERVER ROLE [{STATE_READER}] ADD MEMBER {};", name(&self.login));
+            if let (true, Ok(role), Ok(login)) =
+                (lacks.contains(&STATE_READER), STATE_READER.parse(), self.login.parse())
+            {
+                fix.push(advice::add_to_server_role(&role, &login));
             }
-            format!("- as documented in {generation} it lacks {}:{fix}", lacks.join(", "))
+            format!("- as documented in {generation} it lacks {}: {}", lacks.join(", "), fix.join(" "))
         };
         format!(
             "User {} (login {}) of database {}:\n{}\n{}",

@@ -37,6 +37,8 @@ pub type FabricMirror = Clients;
 /// Mirrors databases of Azure SQL Managed Instances into Microsoft Fabric.
 ///
 /// What the block leaves out is taken from the environment, under the names that Microsoft's own Fabric provider uses.
+/// Of several ways to prove an identity, `use_msi` goes before `use_cli`, that before `use_oidc`, and that before the
+/// client secret. `AZURE_AUTHORITY_HOST` names another login endpoint of Entra than the public cloud's.
 /// A certificate authority of your own, for Fabric, Entra and the instance alike, goes into the file that
 /// `FABRICMIRROR_CA_CERTIFICATE_FILE` names; it is trusted besides the system's.
 #[derive(Clone, Debug, Model)]

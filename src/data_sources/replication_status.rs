@@ -125,7 +125,7 @@ impl DataSource for ReplicationStatus {
         };
         let mirroring = fabric.mirroring(**workspace, **item).await?;
         let mut tables = fabric.mirrored_tables(**workspace, **item).await?;
-        tables.sort_by(|one, other| name_of(one).cmp(&name_of(other)));
+        tables.sort_by_key(name_of);
         let state = database_state(&mirroring, &tables);
         let healthy = state == Some("Running")
             && !tables.is_empty()

@@ -16,7 +16,7 @@ use tfplugin::{Diagnostic, Diagnostics, Ephemeral, Model, Secret, Value, path};
 /// connection string, a URL or a shell.
 #[derive(Clone, Debug, Model)]
 pub struct Password {
-    /// Number of characters, 12 to 128; 32 when left out. A SQL Managed Instance takes 10 to 128.
+    /// Number of characters, 12 to 128. A SQL Managed Instance takes 10 to 128.
     #[attr(optional, computed, default = 32)]
     length: Value<i64>,
 

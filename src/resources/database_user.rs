@@ -102,8 +102,8 @@ impl Resource for DatabaseUser {
         let server = cx.provider.sql(&state.server)?;
         let (Some(database), Some(name)) = (state.database.known(), state.name.known()) else { return Ok(None) };
         let principals = server.principals(database).await?;
-        let found = principals.find(name.as_str(), state.known_sid())?.cloned();
-        Ok(found.map(|user| state.matching(&user)))
+        let Some(user) = principals.find(name.as_str(), state.known_sid())? else { return Ok(None) };
+        Ok(Some(state.matching(user, principals.login_of(user)?)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
@@ -177,7 +177,7 @@ impl DatabaseUser {
             Ok(Some(user)) => Err(self.import_hint(mssql_admin::Error::AlreadyExists {
                 what: "user",
                 name: user.name.clone(),
-                details: user.login.as_ref().map(|login| format!("for login {login}")),
+                details: principals.login_of(user).ok().flatten().map(|login| format!("for login {login}")),
             })),
             _ => Ok(()),
         }
@@ -204,8 +204,8 @@ impl DatabaseUser {
             return Ok(false);
         };
         let principals = server.instance().database(database).principals().await?;
-        let user = principals.find(name.as_str(), None)?;
-        Ok(user.and_then(|user| user.login.as_deref()).is_some_and(|it| it.eq_ignore_ascii_case(login.as_str())))
+        let Some(user) = principals.find(name.as_str(), None)? else { return Ok(false) };
+        Ok(principals.login_of(user)?.is_some_and(|it| it.eq_ignore_ascii_case(login.as_str())))
     }
 
     async fn set_roles(&self, server: &Server) -> Result<()> {
@@ -225,7 +225,7 @@ impl DatabaseUser {
         };
         let principals = server.instance().database(database).principals().await?;
         match principals.find(name.as_str(), None)? {
-            Some(user) => Ok(self.matching(user)),
+            Some(user) => Ok(self.matching(user, principals.login_of(user)?)),
             None => {
                 Err(Diagnostic::error("The user is gone", "It was there a moment ago: somebody else drops it.").into())
             }
@@ -233,15 +233,15 @@ impl DatabaseUser {
     }
 
     /// This object with what the server holds.
-    fn matching(mut self, user: &User) -> Self {
-        let name = |name: Option<&String>| name.and_then(|name| name.parse::<Identifier>().ok()).map(Text).into();
+    fn matching(mut self, user: &User, login: Option<&str>) -> Self {
+        let name = |name: Option<&str>| name.and_then(|name| name.parse::<Identifier>().ok()).map(Text).into();
         self.name = name(Some(&user.name));
         // Names of logins are equal whatever their case: the configuration's spelling stays.
-        let same = self.login_name.known().zip(user.login.as_ref());
+        let same = self.login_name.known().zip(login);
         if !same.is_some_and(|(prior, login)| prior.as_str().eq_ignore_ascii_case(login)) {
-            self.login_name = name(user.login.as_ref());
+            self.login_name = name(login);
         }
-        self.default_schema = name(user.default_schema.as_ref());
+        self.default_schema = name(user.default_schema.as_deref());
         self.roles = super::names_as_spelled(&self.roles, &user.roles);
         self.sid = user.sid.map(|sid| sid.to_string()).into();
         self.principal = user.name.as_str().into();

@@ -49,7 +49,8 @@ pub struct Login {
     #[attr(optional, computed, replace)]
     sid: Value<Text<Sid>>,
 
-    /// Destroying the login ends the sessions that still use it. Needs ALTER ANY CONNECTION.
+    /// Destroying the login ends the sessions that still use it. Needs ALTER ANY CONNECTION, and
+    /// VIEW SERVER STATE to see them.
     #[attr(optional, computed, default = false)]
     force_drop: Value<bool>,
 
@@ -204,7 +205,7 @@ impl Login {
         }
         let import = import_id::block(
             Self::NAME,
-            &import_id::of_server(&self.server, &[&self.name.known().map_or("", |name| name.as_str())]),
+            &import_id::of_server(&self.server, &[self.name.known().map_or("", |name| name.as_str())]),
         );
         error.hint(format!(
             "It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"

@@ -48,7 +48,7 @@ pub struct MirroredDatabase {
     connection_id: Value<Text<ConnectionId>>,
 
     /// Given, the source's schemas are kept, and this is the one of tables without; left out, Fabric folds schemas into
-    /// table names. Usually `dbo`. A change needs a new item.
+    /// table names. Usually `dbo`.
     #[attr(optional, replace)]
     default_schema: Value<String>,
 

@@ -23,6 +23,10 @@ use crate::provider::FabricMirror;
 /// again, without stopping it or copying anything a second time.
 ///
 /// Let it depend on what mirroring needs: the grants of the principal and the role of the instance's identity.
+///
+/// Of the rules that decide which tables are mirrored, this version knows three: a table with a clustered columnstore
+/// index is not; computed columns, and columns of the types `image`, `text`, `ntext`, `xml`, `rowversion`,
+/// `sql_variant`, `geometry`, `geography` and of CLR types, are left out of the others.
 #[derive(Clone, Debug, Model)]
 pub struct Replication {
     /// The workspace.
@@ -409,8 +413,8 @@ impl Mirror {
         if taken.is_empty() {
             return Err(Diagnostic::error(
                 "No table of the database can be mirrored",
-                "Each of them breaks a rule of mirroring, or there is none. See `fabricmirror_replication` in the \
-                 documentation for the rules.",
+                "There is none, or each of them breaks a rule: mirroring takes no table with a clustered columnstore \
+                 index.",
             )
             .at(path!(mirrored_database_id))
             .into());
@@ -464,7 +468,7 @@ impl Mirror {
                 format!(
                     "The mirror is stopped, but the source still keeps its log for it. If that stays so, let a DBA run, \
                      in database {database}:\n\n{}",
-                    mssql_admin::RESCUE_STATEMENT
+                    mssql_admin::advice::DISABLE_CHANGE_FEED
                 ),
             ));
         }

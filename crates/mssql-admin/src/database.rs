@@ -23,8 +23,7 @@ pub struct User {
     pub name: String,
     /// `None`: a SID of another length, such as that of `dbo`.
     pub sid: Option<Sid>,
-    /// The login of the same SID. `None`: an orphan, or a user without login.
-    pub login: Option<String>,
+    login: Option<String>,
     pub default_schema: Option<String>,
     pub roles: BTreeSet<String>,
     id: i64,
@@ -55,6 +54,7 @@ pub struct DatabasePrincipals {
     known_permissions: Vec<PermissionName>,
     sees_users: bool,
     sees_permissions: bool,
+    sees_logins: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +86,20 @@ impl DatabasePrincipals {
 
     pub fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
+    }
+
+    /// The login of the same SID. `None`: the user is an orphan, or has no login.
+    ///
+    /// # Errors
+    /// [`Error::Invisible`]: there is no such row, and the reader would not see it if there were.
+    pub fn login_of<'a>(&self, user: &'a User) -> Result<Option<&'a str>> {
+        match &user.login {
+            None if !self.sees_logins => Err(Error::Invisible {
+                what: format!("the login of user `{}`", user.name),
+                right: "VIEW ANY DEFINITION",
+            }),
+            login => Ok(login.as_deref()),
+        }
     }
 
     /// The permissions of a user on the database itself, from whomever.
@@ -156,7 +170,9 @@ impl Database {
 SELECT DB_NAME() AS name,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security;
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
 SELECT u.principal_id, u.name, u.sid, u.default_schema_name, l.name AS login_name
 FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
 WHERE u.type IN ('S', 'E', 'X', 'U', 'G');
@@ -224,6 +240,7 @@ SELECT permission_name FROM sys.fn_builtin_permissions('DATABASE');",
                 known_permissions,
                 sees_users: sees_definitions || right("alter_user")?,
                 sees_permissions: sees_definitions || right("view_security")?,
+                sees_logins: right("view_any_definition")? || right("alter_any_login")?,
             })
         };
         read().map_err(|cause| self.unreadable(cause))

@@ -6,9 +6,6 @@ use crate::instance::Instance;
 use crate::row::Fields;
 use crate::statement::Statement;
 
-/// Turns off a change feed that its mirror left behind: the one documented rescue (sql-mi facts §4.3).
-pub const RESCUE_STATEMENT: &str = "EXEC sys.sp_change_feed_disable_db;";
-
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerFacts {

@@ -4,6 +4,7 @@
 //! only here, built from [`Identifier`]s and [`Literal`](statement::Literal)s, never from text. Nothing here knows
 //! Terraform.
 
+pub mod advice;
 mod connection;
 mod database;
 mod error;
@@ -20,7 +21,7 @@ mod table;
 pub use connection::{ConnectOptions, Credentials, TokenSource};
 pub use database::{Database, DatabasePrincipals, NewUser, Permission, PermissionState, User};
 pub use error::{Error, Fault, Refusal, Result};
-pub use facts::{DatabaseFacts, ManagedIdentity, RESCUE_STATEMENT, ServerFacts};
+pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
 pub use instance::Instance;
 pub use login::{Login, LoginChange, LoginKind, Logins, NewLogin, OnExisting};
 pub use permission::{Change as PermissionChange, Grants, PermissionName};
