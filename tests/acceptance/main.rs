@@ -24,11 +24,14 @@ use fabricmirror_tests::emulator::Options;
 use fabricmirror_tests::run::Run;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// What is told of a folder with a CLI and an emulator.
+type Test = for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
 /// A test for each CLI.
 pub struct Case {
     pub name: &'static str,
     pub options: Options,
-    pub test: for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>,
+    pub test: Test,
 }
 
 /// `case!(function)`, with the options of its emulator behind it.
@@ -101,12 +104,7 @@ fn trial(case: &Case, cli: Cli, base: PathBuf) -> Trial {
     })
 }
 
-async fn story(
-    cli: Cli,
-    folder: &Path,
-    options: &Options,
-    test: for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>,
-) -> std::result::Result<(), Failed> {
+async fn story(cli: Cli, folder: &Path, options: &Options, test: Test) -> std::result::Result<(), Failed> {
     let mut run = Run::start(cli, folder, "run", options).await.map_err(|error| error.to_string())?;
     let told = {
         use futures_util::FutureExt;

@@ -30,7 +30,7 @@ async fn tutorial(folder: &Path, packages: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let emulator = Emulator::start(&Binaries::find()?, folder, &Options::default()).await?;
     let output = Command::new("python3")
-        .arg(root().join("tests/third-party/tutorial_pymssql.py"))
+        .arg(root()?.join("tests/third-party/tutorial_pymssql.py"))
         .arg(&emulator.ready_file)
         .env("PYTHONPATH", packages)
         .output()?;

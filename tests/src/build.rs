@@ -1,6 +1,6 @@
 //! Where cargo put the two binaries under test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::Result;
 
@@ -27,7 +27,10 @@ impl Binaries {
     }
 }
 
-/// The root of the repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
+/// The root of the repository: this folder, or the nearest above it that holds the tutorial. Not the folder this was
+/// built in, which may be another clone that shares its target directory.
+pub fn root() -> Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    let root = here.ancestors().find(|folder| folder.join("examples/tutorial/main.tf").is_file());
+    Ok(root.ok_or("run this inside the repository")?.to_owned())
 }

@@ -215,7 +215,7 @@ impl Run {
 
 /// The text of `examples/tutorial/main.tf`.
 pub fn tutorial() -> Result<String> {
-    Ok(std::fs::read_to_string(root().join("examples/tutorial/main.tf"))?)
+    Ok(std::fs::read_to_string(root()?.join("examples/tutorial/main.tf"))?)
 }
 
 fn architecture() -> &'static str {
