@@ -27,10 +27,10 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 
 fn model(input: &DeriveInput) -> Result<Tokens> {
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(input.span(), "a model is a struct"));
+        return Err(Error::new(input.ident.span(), "a model is a struct"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new(input.span(), "a model's fields have names: they are its attributes"));
+        return Err(Error::new(input.ident.span(), "a model's fields have names: they are its attributes"));
     };
     let attributes = fields.named.iter().map(Attribute::parse).collect::<Result<Vec<_>>>()?;
     for attribute in &attributes {
@@ -158,7 +158,8 @@ impl Attribute {
                 Ok(())
             })?;
         }
-        let refuse = |why: &str| Err(Error::new(field.span(), why));
+        let name = attribute.ident.span();
+        let refuse = |why: &str| Err(Error::new(name, why));
         if !described {
             return refuse("say who sets this attribute: #[attr(required)], #[attr(optional)] or #[attr(computed)]");
         }
