@@ -53,6 +53,7 @@ async fn run<P: ProviderType>(
     provider: Provider<P>,
     invitation: handshake::Invitation,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let guard = guard::Guard::new();
     ignore_interrupts()?;
     let identity = tls::Identity::generate()?;
     let acceptor = TlsAcceptor::from(Arc::new(identity.server_config(&invitation.client_certificate)?));
@@ -63,7 +64,6 @@ async fn run<P: ProviderType>(
 
     let stop = CancellationToken::new();
     let farewell = Arc::new(Notify::new());
-    let guard = guard::Guard::default();
     let (connections, incoming) = mpsc::channel(8);
     tokio::spawn(accept(listener, acceptor, guard.clone(), connections));
 
