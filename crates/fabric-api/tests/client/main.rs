@@ -118,7 +118,7 @@ async fn a_service_that_stays_away_is_given_up() {
 #[tokio::test]
 async fn a_deleted_name_is_waited_for_longer_than_anything_else() {
     // Both statuses were seen: the code decides.
-    let reserved = |n: usize| refusal(if n % 2 == 0 { 409 } else { 400 }, "ItemDisplayNameNotAvailableYet");
+    let reserved = |n: usize| refusal(if n.is_multiple_of(2) { 409 } else { 400 }, "ItemDisplayNameNotAvailableYet");
     let service = Service::start((0..20).map(reserved).chain([a_mirror()])).await;
     service.client().create_mirrored_database(workspace(), &new_mirror()).await.unwrap();
     assert_eq!(service.asked().len(), 21);
