@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret, TokenCredential};
-use azure_core::http::{ClientOptions, Transport};
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
@@ -61,6 +61,8 @@ impl Tokens {
                 Arc::new(CloudConfiguration::from(cloud))
             }),
             transport: Some(Transport::new(Arc::new(http.clone()))),
+            // The library's eight would be a silent minute where a certificate is not trusted.
+            retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 3, ..Default::default() }),
             ..Default::default()
         };
         let setup = |error: azure_core::Error| Error::Setup(format!("the Entra credential cannot be used: {error}"));

@@ -46,10 +46,12 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     tokens: Tokens,
+    /// Every pause is divided by this.
+    haste: u32,
 }
 
-/// What a call asks for.
-#[derive(Clone, Debug)]
+/// What a call asks for. Its body may hold a password: it is shown to nobody.
+#[derive(Clone)]
 pub(crate) struct Call {
     /// For messages: what the caller was doing.
     operation: &'static str,
@@ -146,7 +148,14 @@ impl Client {
         }
         let http = http.build().map_err(|error| Error::Setup(format!("no HTTP client: {}", chain(&error))))?;
         let tokens = Tokens::new(&options.credential, options.authority_host.as_deref(), &http)?;
-        Ok(Self { http, base, tokens })
+        Ok(Self { http, base, tokens, haste: 1 })
+    }
+
+    /// The same client with shorter pauses: for tests of what it waits for.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn hurried(self, haste: u32) -> Self {
+        Self { haste, ..self }
     }
 
     /// The identity behind this client, for tokens of other services.
@@ -173,18 +182,19 @@ impl Client {
     pub(crate) async fn list<T: DeserializeOwned>(&self, call: Call, array: &str) -> Result<Vec<T>> {
         let operation = call.operation;
         let mut elements = Vec::new();
-        let mut page = call.clone();
+        let (mut page, mut before) = (call.clone(), None);
         loop {
             let answer: Value = self.call(page).await?;
             let part = answer.get(array).cloned().unwrap_or_default();
             let part: Vec<T> = serde_json::from_value(part)
                 .map_err(|error| Error::Decode { operation, cause: format!("`{array}`: {error}") })?;
             elements.extend(part);
-            // The token is used with our own URL: `continuationUri` may name another host.
-            match answer.get("continuationToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
-                Some(token) => page = call.clone().query("continuationToken", token),
-                None => return Ok(elements),
+            let Some(token) = continuation(&answer) else { return Ok(elements) };
+            if before.as_ref() == Some(&token) {
+                return Err(Error::Decode { operation, cause: "two pages name the same next page".to_owned() });
             }
+            page = call.clone().query(CONTINUATION, &token);
+            before = Some(token);
         }
     }
 
@@ -202,12 +212,12 @@ impl Client {
             if started.elapsed() > OPERATION_LIMIT {
                 return Err(Error::Timeout { operation, seconds: OPERATION_LIMIT.as_secs() });
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.min(RETRY_AFTER_LIMIT) / self.haste).await;
             let answer = self.send(Call::get(operation, format!("operations/{id}"))).await?;
             let state: OperationState = decode(operation, &answer.bytes)?;
-            match state.status.as_str() {
+            match state.status.to_ascii_lowercase().as_str() {
                 // The list is that of Microsoft's own clients; only the first one is documented.
-                "Succeeded" | "Completed" | "Deduped" => {
+                "succeeded" | "completed" | "deduped" => {
                     // Only an operation with a result names one (fabric-api facts §11).
                     if !answer.headers.contains_key(LOCATION) {
                         return Ok(None);
@@ -215,7 +225,7 @@ impl Client {
                     let result = self.send(Call::get(operation, format!("operations/{id}/result"))).await?;
                     return Ok(Some(result.bytes).filter(|bytes| !bytes.is_empty()));
                 }
-                "Failed" | "Canceled" | "Cancelled" | "Undefined" => {
+                "failed" | "canceled" | "cancelled" | "undefined" => {
                     let body = Box::new(state.error.unwrap_or_default());
                     return Err(Error::Operation { operation, body });
                 }
@@ -225,7 +235,7 @@ impl Client {
     }
 
     async fn send(&self, call: Call) -> Result<Answer> {
-        let started = tokio::time::Instant::now();
+        let (started, haste) = (tokio::time::Instant::now(), self.haste);
         let policy = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
@@ -233,13 +243,14 @@ impl Client {
             .with_max_times(8);
         (|| self.send_once(&call))
             .retry(policy)
+            .sleep(move |pause| tokio::time::sleep(pause / haste))
             .when(|failed| match failed.again {
                 Again::No => false,
                 Again::Yes | Again::After(_) => true,
                 Again::NameReserved => started.elapsed() < NAME_WAIT,
             })
             .adjust(|failed, planned| match failed.again {
-                Again::After(pause) => planned.map(|_| pause.min(RETRY_AFTER_LIMIT)),
+                Again::After(pause) => planned.map(|_| pause),
                 // Not counted: the pauses may be short, the wait long.
                 Again::NameReserved => Some(
                     planned.unwrap_or(Duration::from_secs(20)).clamp(Duration::from_secs(2), Duration::from_secs(20)),
@@ -272,7 +283,6 @@ impl Client {
         };
         let unanswered = |error: reqwest::Error| {
             let cause = chain(&error.without_url());
-            // A connection that was never made has carried nothing.
             let (error, again) = if call.idempotent {
                 (Error::Unreachable { operation, cause }, Again::Yes)
             } else {
@@ -282,6 +292,7 @@ impl Client {
         };
         let response = match request.send().await {
             Ok(response) => response,
+            // A connection that was never made has carried nothing.
             Err(error) if error.is_connect() => {
                 let cause = chain(&error.without_url());
                 return Err(Failed { error: Error::Unreachable { operation, cause }, again: Again::Yes });
@@ -308,7 +319,11 @@ fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: 
     let refused_untouched = status == StatusCode::TOO_MANY_REQUESTS;
     let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504) || body.is_retriable == Some(true);
     if refused_untouched || (passing && idempotent) {
-        retry_after(headers).map_or(Again::Yes, Again::After)
+        match retry_after(headers) {
+            None => Again::Yes,
+            Some(pause) if pause > RETRY_AFTER_LIMIT => Again::No,
+            Some(pause) => Again::After(pause),
+        }
     } else {
         Again::No
     }
@@ -318,6 +333,18 @@ fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: 
 struct OperationState {
     status: String,
     error: Option<ErrorBody>,
+}
+
+const CONTINUATION: &str = "continuationToken";
+
+/// The token of a list's next page, for a URL of our own: `continuationUri` may name another host. The token in it comes
+/// first, since the one beside it is percent-encoded already in the service's samples.
+fn continuation(page: &Value) -> Option<String> {
+    let text = |name: &str| page.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let uri = text("continuationUri").and_then(|uri| Url::parse(uri).ok());
+    let in_uri =
+        uri.and_then(|uri| uri.query_pairs().find(|(name, _)| name == CONTINUATION).map(|(_, it)| it.into_owned()));
+    in_uri.or_else(|| text(CONTINUATION).map(str::to_owned))
 }
 
 /// The operation's id; its URL is not followed, since it may name another host (fabric-api facts §11).

@@ -21,7 +21,7 @@ pub enum Error {
     #[error("no token for Microsoft Fabric: {0}")]
     Auth(String),
 
-    /// The service could not be reached, and nothing was changed.
+    /// The service could not be reached. Nothing was changed, or the call is one that does no harm when it is repeated.
     #[error("{operation}: the service could not be reached: {cause}")]
     Unreachable { operation: &'static str, cause: String },
 
@@ -46,7 +46,9 @@ pub enum Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorBody {
+    #[serde(deserialize_with = "null_is_empty")]
     pub error_code: String,
+    #[serde(deserialize_with = "null_is_empty")]
     pub message: String,
     pub request_id: Option<String>,
     pub more_details: Option<Vec<ErrorDetail>>,
@@ -59,6 +61,10 @@ pub struct ErrorBody {
 pub struct ErrorDetail {
     pub error_code: Option<String>,
     pub message: Option<String>,
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl ErrorBody {

@@ -22,7 +22,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = NoId;
             fn from_str(text: &str) -> Result<Self, NoId> {
-                // Only the form the service writes: another spelling of the same id would look like a change.
+                // Only the form with hyphens that the service writes; of the others a user would not expect an id.
                 match Uuid::try_parse(text) {
                     Ok(id) if id.to_string() == text.to_ascii_lowercase() => Ok(Self(id)),
                     _ => Err(NoId(text.to_owned())),

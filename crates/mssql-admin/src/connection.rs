@@ -70,6 +70,8 @@ pub(crate) struct Connections {
     server: ServerName,
     options: ConnectOptions,
     links: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Link>>>>>,
+    #[cfg(test)]
+    pub(crate) script: Option<crate::script::Script>,
 }
 
 impl fmt::Debug for Connections {
@@ -90,7 +92,13 @@ pub(crate) type Results = Vec<Vec<Row>>;
 
 impl Connections {
     pub(crate) fn new(server: ServerName, options: ConnectOptions) -> Self {
-        Self { server, options, links: Mutex::default() }
+        Self {
+            server,
+            options,
+            links: Mutex::default(),
+            #[cfg(test)]
+            script: None,
+        }
     }
 
     pub(crate) fn server(&self) -> &ServerName {
@@ -99,6 +107,10 @@ impl Connections {
 
     /// Runs a batch to its end. Batches of one database never overlap.
     pub(crate) async fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
+        #[cfg(test)]
+        if let Some(script) = &self.script {
+            return script.run(database, statement, effect);
+        }
         let slot = {
             let mut links = self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             links.entry(database.as_str().to_owned()).or_default().clone()
@@ -131,7 +143,7 @@ impl Connections {
                     tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt))).await;
                 }
                 (Error::Connect { .. }, Effect::Reads) if reused || attempt < 3 => {}
-                (Error::Connect { server, cause }, Effect::Changes) => return Err(Error::AnswerLost { server, cause }),
+                (error, Effect::Changes) => return Err(lost(error)),
                 (error, _) => return Err(error),
             }
         }
@@ -210,10 +222,58 @@ impl Connections {
     }
 }
 
+/// What a broken, unreadable or late answer means for a change: it may have happened.
+fn lost(error: Error) -> Error {
+    match error {
+        Error::Connect { server, cause } | Error::Decode { server, cause } => Error::AnswerLost { server, cause },
+        Error::Timeout { server, seconds } => {
+            Error::AnswerLost { server, cause: format!("no answer within {seconds} s") }
+        }
+        other => other,
+    }
+}
+
 fn is_transient(error: &Error) -> bool {
     match error {
         Error::Refused { refusal, .. } => TRANSIENT.contains(&refusal.number),
         Error::Connect { .. } => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_without_a_readable_answer_may_have_happened() {
+        let (server, cause) = ("s".to_owned(), "c".to_owned());
+        let refusal = Refusal { number: 15025, class: 16, state: 1, text: "exists".into() };
+        for (error, is_lost) in [
+            (Error::Connect { server: server.clone(), cause: cause.clone() }, true),
+            (Error::Decode { server: server.clone(), cause: cause.clone() }, true),
+            (Error::Timeout { server: server.clone(), seconds: 120 }, true),
+            (Error::Tls { server, cause }, false),
+            (Error::Token("none".into()), false),
+            (Error::Refused { refusal, fault: Fault::Other }, false),
+        ] {
+            let said = error.to_string();
+            assert_eq!(matches!(lost(error), Error::AnswerLost { .. }), is_lost, "{said}");
+        }
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_is_tried_again() {
+        let refused = |number| Error::Refused {
+            refusal: Refusal { number, class: 16, state: 1, text: String::new() },
+            fault: Fault::Other,
+        };
+        for number in TRANSIENT {
+            assert!(is_transient(&refused(number)), "{number}");
+        }
+        // A wrong password tried again locks the login; a database that is not there will not come.
+        for number in [18456, 4060, 15025, 15151, 229, 208] {
+            assert!(!is_transient(&refused(number)), "{number}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::connection::{Connections, Effect, Results};
 use crate::error::{Error, Fault, Result};
 use crate::permission::{Change, Grants, PermissionName};
-use crate::row::{Fields, same_name};
+use crate::row::{Fields, missing, same_name};
 use crate::sid::Sid;
 use crate::statement::{Identifier, Part, Statement};
 
@@ -276,11 +276,7 @@ SELECT permission_name FROM sys.fn_builtin_permissions('DATABASE');",
 
     /// Adds and removes memberships of database roles, so that `wanted` are the ones. One transaction.
     pub async fn set_roles(&self, user: &Identifier, held: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Result<()> {
-        let missing = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<Identifier> {
-            let absent = one.iter().filter(|role| !other.iter().any(|it| same_name(it, role)));
-            absent.filter_map(|role| role.parse().ok()).collect()
-        };
-        let (added, removed) = (missing(wanted, held), missing(held, wanted));
+        let (added, removed) = (missing(wanted, held)?, missing(held, wanted)?);
         if added.is_empty() && removed.is_empty() {
             return Ok(());
         }

@@ -93,7 +93,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { refusal, fault } => match refusal.number {
-                15025 | 15023 | 15434 | 15138 | 15136 | 15183 | 15184 | 15284 | 15405 => Fault::Name,
+                15025 | 15023 | 15434 | 15138 | 15136 | 15154 | 15183 | 15184 | 15284 | 15405 | 15421 => Fault::Name,
                 15113..=15119 | 15156 => Fault::Password,
                 15433 | 15419 => Fault::Sid,
                 15007 | 15063 => Fault::Login,

@@ -23,6 +23,16 @@ impl Instance {
         }
     }
 
+    /// An instance that answers by a script.
+    #[cfg(test)]
+    pub(crate) fn scripted(script: crate::script::Script) -> Self {
+        let credentials = crate::Credentials::SqlLogin { username: "sa".into(), password: "x".to_owned().into() };
+        let options = ConnectOptions { credentials, ca_certificate_file: None, application: "tests".into() };
+        let mut connections = Connections::new("mi.abc.database.windows.net".parse().expect("a name"), options);
+        connections.script = Some(script);
+        Self { connections: Arc::new(connections), master: "master".parse().expect("a legal name") }
+    }
+
     pub fn server(&self) -> &ServerName {
         self.connections.server()
     }

@@ -13,6 +13,8 @@ mod instance;
 mod login;
 mod permission;
 mod row;
+#[cfg(test)]
+mod script;
 mod server_name;
 mod sid;
 pub mod statement;

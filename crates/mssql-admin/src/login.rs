@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Fault, Result};
 use crate::instance::Instance;
-use crate::row::Fields;
+use crate::row::{Fields, missing};
 use crate::sid::Sid;
 use crate::statement::{Identifier, Literal, SecretLiteral, Statement};
 
@@ -227,14 +227,10 @@ FROM sys.server_role_members AS m JOIN sys.server_principals AS r ON r.principal
         wanted: &BTreeSet<String>,
     ) -> Result<()> {
         let mut statement = Statement::default();
-        let missing = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<Identifier> {
-            let absent = one.iter().filter(|role| !other.iter().any(|it| crate::row::same_name(it, role)));
-            absent.filter_map(|role| role.parse().ok()).collect()
-        };
-        for role in missing(wanted, held) {
+        for role in missing(wanted, held)? {
             statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[&role, login]);
         }
-        for role in missing(held, wanted) {
+        for role in missing(held, wanted)? {
             statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[&role, login]);
         }
         if statement.text().is_empty() {

@@ -162,6 +162,85 @@ mod tests {
         }
     }
 
+    /// What the server does with a statement (sql-mi facts §3.3). `None`: it refuses.
+    fn apply(held: &mut Grants, change: &Change) -> Option<()> {
+        match change {
+            // A GRANT lifts a DENY unsaid, and takes no grant option away.
+            Change::Grant(it) => {
+                held.denied.remove(it);
+                if !held.with_grant_option.contains(it) {
+                    held.granted.insert(it.clone());
+                }
+            }
+            Change::GrantWithGrantOption(it) => {
+                held.denied.remove(it);
+                held.granted.remove(it);
+                held.with_grant_option.insert(it.clone());
+            }
+            // 4611: one with grant option needs CASCADE.
+            Change::Revoke(it) if held.with_grant_option.contains(it) => return None,
+            Change::Revoke(it) | Change::RevokeCascade(it) => {
+                held.granted.remove(it);
+                held.with_grant_option.remove(it);
+                held.denied.remove(it);
+            }
+            // Of a permission without the option this revokes the permission itself.
+            Change::RevokeGrantOption(it) => {
+                if held.with_grant_option.remove(it) {
+                    held.granted.insert(it.clone());
+                } else {
+                    held.granted.remove(it);
+                }
+            }
+            Change::Deny(it) => {
+                held.granted.remove(it);
+                held.with_grant_option.remove(it);
+                held.denied.insert(it.clone());
+            }
+        }
+        Some(())
+    }
+
+    /// Every way in which three permissions can be held, or not.
+    fn every_grants() -> Vec<Grants> {
+        let permissions = ["CONTROL", "INSERT", "SELECT"];
+        (0..4_usize.pow(3))
+            .map(|code| {
+                let mut grants = Grants::default();
+                for (place, permission) in permissions.iter().enumerate() {
+                    let set = match code / 4_usize.pow(place as u32) % 4 {
+                        1 => &mut grants.granted,
+                        2 => &mut grants.with_grant_option,
+                        3 => &mut grants.denied,
+                        _ => continue,
+                    };
+                    set.insert(permission.parse().unwrap());
+                }
+                grants
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_changes_lead_from_what_is_held_to_what_is_wanted() {
+        for held in every_grants() {
+            for wanted in every_grants() {
+                let changes = wanted.changes_from(&held);
+                let mut then = held.clone();
+                for change in &changes {
+                    // A GRANT where a DENY stands would lift it unsaid: the DENY has to go by its own statement.
+                    if let Change::Grant(it) | Change::GrantWithGrantOption(it) = change {
+                        assert!(!then.denied.contains(it), "{held:?} -> {wanted:?}: {changes:?}");
+                    }
+                    apply(&mut then, change).unwrap_or_else(|| panic!("{held:?} -> {wanted:?}: {changes:?}"));
+                }
+                assert_eq!(then, wanted, "{held:?}: {changes:?}");
+                assert_eq!(changes.is_empty(), held == wanted, "{held:?} -> {wanted:?}: {changes:?}");
+                assert!(wanted.changes_from(&then).is_empty());
+            }
+        }
+    }
+
     #[test]
     fn a_permission_is_words_and_has_one_spelling() {
         assert!("VIEW DATABASE STATE".parse::<PermissionName>().is_ok());

@@ -1,6 +1,11 @@
 //! Reading rows by the names of their columns.
 
+use std::collections::BTreeSet;
+
 use tiberius::{ColumnData, Row};
+
+use crate::error::{Error, Fault};
+use crate::statement::Identifier;
 
 /// A row's values, whatever integer or text type the server chose for them.
 pub(crate) trait Fields {
@@ -52,4 +57,15 @@ impl Fields for Row {
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
     let fold = |name: &str| name.trim_end_matches(' ').to_lowercase();
     fold(one) == fold(other)
+}
+
+/// The names of `one` that are not in `other`.
+pub(crate) fn missing(one: &BTreeSet<String>, other: &BTreeSet<String>) -> Result<Vec<Identifier>, Error> {
+    one.iter()
+        .filter(|name| !other.iter().any(|it| same_name(it, name)))
+        .map(|name| {
+            let illegal = |_| Error::NotFound { what: "role", name: name.clone(), fault: Fault::Role };
+            name.parse().map_err(illegal)
+        })
+        .collect()
 }

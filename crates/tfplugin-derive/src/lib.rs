@@ -27,12 +27,20 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 
 fn model(input: &DeriveInput) -> Result<Tokens> {
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(input.span(), "a model is a struct"));
+        return Err(Error::new(input.ident.span(), "a model is a struct"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new(input.span(), "a model's fields have names: they are its attributes"));
+        return Err(Error::new(input.ident.span(), "a model's fields have names: they are its attributes"));
     };
     let attributes = fields.named.iter().map(Attribute::parse).collect::<Result<Vec<_>>>()?;
+    for attribute in &attributes {
+        let others = [&attribute.requires, &attribute.conflicts, &attribute.exactly_one_of];
+        for name in others.into_iter().flatten() {
+            if *name.value() == *attribute.name || !attributes.iter().any(|other| other.name == name.value()) {
+                return Err(Error::new(name.span(), "there is no other attribute of this name beside this one"));
+            }
+        }
+    }
     let ident = &input.ident;
     let description = documentation(&input.attrs);
     let schema = attributes.iter().map(Attribute::schema);
@@ -105,9 +113,9 @@ struct Attribute {
     write_only: bool,
     replace: bool,
     default: Option<Expr>,
-    requires: Vec<String>,
-    conflicts: Vec<String>,
-    exactly_one_of: Vec<String>,
+    requires: Vec<LitStr>,
+    conflicts: Vec<LitStr>,
+    exactly_one_of: Vec<LitStr>,
 }
 
 impl Attribute {
@@ -150,7 +158,8 @@ impl Attribute {
                 Ok(())
             })?;
         }
-        let refuse = |why: &str| Err(Error::new(field.span(), why));
+        let name = attribute.ident.span();
+        let refuse = |why: &str| Err(Error::new(name, why));
         if !described {
             return refuse("say who sets this attribute: #[attr(required)], #[attr(optional)] or #[attr(computed)]");
         }
@@ -172,8 +181,11 @@ impl Attribute {
         if attribute.default.is_some() && !(attribute.optional && attribute.computed) {
             return refuse("an attribute with a default is optional and computed");
         }
-        if attribute.computed && !attribute.optional && (attribute.replace || !attribute.requires.is_empty()) {
-            return refuse("nobody configures a computed attribute: neither `replace` nor `requires` applies");
+        let related = [&attribute.requires, &attribute.conflicts, &attribute.exactly_one_of];
+        if attribute.computed && !attribute.optional && (attribute.replace || related.iter().any(|it| !it.is_empty())) {
+            return refuse(
+                "nobody configures a computed attribute: neither `replace` nor a relation to others applies",
+            );
         }
         Ok(attribute)
     }
@@ -225,9 +237,9 @@ fn held(field: &Field) -> Result<syn::Type> {
 }
 
 /// `"a"` or `["a", "b"]`.
-fn names(expression: &Expr) -> Result<Vec<String>> {
+fn names(expression: &Expr) -> Result<Vec<LitStr>> {
     let name = |expression: &Expr| match expression {
-        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(LitStr::value(name)),
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(name.clone()),
         other => Err(Error::new(other.span(), "the name of an attribute, in quotes")),
     };
     match expression {

@@ -61,3 +61,11 @@ impl From<&str> for Dynamic {
         Self::String(text.to_owned())
     }
 }
+
+/// A float that is a whole number is one: the CLI sends 3 and 3.0 alike.
+impl From<f64> for Dynamic {
+    fn from(value: f64) -> Self {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.fract() == 0.0 && value.abs() <= EXACT { Self::Int(value as i64) } else { Self::Float(value) }
+    }
+}

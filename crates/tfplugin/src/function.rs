@@ -3,6 +3,7 @@
 use crate::context::panicked;
 use crate::dynamic::Dynamic;
 use crate::model::Model;
+use crate::path::Step;
 use crate::schema::{Attribute, Type};
 use crate::value::AttributeType;
 
@@ -71,10 +72,12 @@ impl<F: Function> AnyFunction for Erased<F> {
         let named = parameters.iter().map(|parameter| parameter.name.to_owned()).zip(arguments).collect();
         let arguments = F::from_dynamic(&Dynamic::Map(named)).map_err(|wrong| {
             let first = wrong.first();
-            let at = first.and_then(|diagnostic| diagnostic.path.as_ref()).map(ToString::to_string);
+            let argument = first.and_then(|diagnostic| diagnostic.path.as_ref()?.0.first());
             FunctionError {
                 text: first.map(|diagnostic| diagnostic.detail.clone()).unwrap_or_default(),
-                argument: parameters.iter().position(|parameter| Some(parameter.name) == at.as_deref()),
+                argument: parameters
+                    .iter()
+                    .position(|parameter| argument == Some(&Step::Attribute(parameter.name.to_owned()))),
             }
         })?;
         match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| F::call(arguments))) {

@@ -3,7 +3,7 @@
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::path::AttributePath;
-use crate::schema::{Attribute, Mode, Nesting, Type};
+use crate::schema::{Attribute, Nesting, Type};
 
 /// A struct that is schema, state and documentation at once. Derive it; every field is a [`crate::Value`].
 pub trait Model: Sized + Clone + Send + Sync + 'static {
@@ -45,12 +45,13 @@ impl Model for Nothing {
 /// Checks what the schema language of the CLI cannot say: `requires`, `conflicts`, `exactly_one_of`.
 pub(crate) fn check_constraints(attributes: &[Attribute], config: &Dynamic, at: &AttributePath) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let is_set = |name: &str| !config.get(name).is_null();
+    // What is unknown may turn out null: nothing is said against it before it is known.
+    let is_set = |name: &str| !config.get(name).is_null() && *config.get(name) != Dynamic::Unknown;
     for attribute in attributes {
         let path = at.clone().attribute(attribute.name);
         let value = config.get(attribute.name);
         if is_set(attribute.name) {
-            for other in attribute.requires.iter().filter(|other| !is_set(other)) {
+            for other in attribute.requires.iter().filter(|other| config.get(other).is_null()) {
                 found.push(
                     Diagnostic::error(
                         format!("`{}` needs `{other}`", attribute.name),
@@ -73,8 +74,7 @@ pub(crate) fn check_constraints(attributes: &[Attribute], config: &Dynamic, at: 
             let all: Vec<&str> =
                 std::iter::once(attribute.name).chain(attribute.exactly_one_of.iter().copied()).collect();
             let names = all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            // An unknown one may turn out null: only the known ones can settle it now.
-            let known = all.iter().filter(|name| is_set(name) && *config.get(name) != Dynamic::Unknown).count();
+            let known = all.iter().filter(|name| is_set(name)).count();
             let unknown = all.iter().any(|name| *config.get(name) == Dynamic::Unknown);
             if known > 1 {
                 found.push(
@@ -155,12 +155,32 @@ pub(crate) fn add_write_only(attributes: &[Attribute], value: &mut Dynamic, conf
         match entries.get_mut(attribute.name) {
             Some(entry) if attribute.write_only => *entry = configured.clone(),
             Some(entry) => {
-                if let Some((Nesting::Single, nested)) = attribute.ty.nested() {
-                    add_write_only(nested, entry, configured);
+                for (nested, member, configured) in configured_members(attribute, entry, configured) {
+                    add_write_only(nested, member, configured);
                 }
             }
             None => {}
         }
+    }
+}
+
+/// The objects inside a nested attribute's planned value, each beside what is configured for it. An element of a set
+/// has no place by which it could be found.
+fn configured_members<'a>(
+    attribute: &'a Attribute,
+    planned: &'a mut Dynamic,
+    configured: &'a Dynamic,
+) -> Vec<(&'a [Attribute], &'a mut Dynamic, &'a Dynamic)> {
+    let Some((nesting, nested)) = attribute.ty.nested() else { return Vec::new() };
+    match (nesting, planned, configured) {
+        (Nesting::Single, planned, configured) => vec![(nested, planned, configured)],
+        (Nesting::List, Dynamic::List(planned), Dynamic::List(configured)) => {
+            planned.iter_mut().zip(configured).map(|(planned, configured)| (nested, planned, configured)).collect()
+        }
+        (Nesting::Map, Dynamic::Map(planned), configured) => {
+            planned.iter_mut().map(|(key, planned)| (nested, planned, configured.get(key))).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -176,10 +196,10 @@ pub(crate) fn prepare_plan(attributes: &[Attribute], proposed: &mut Dynamic, con
             } else if is_new && attribute.mode.is_computed() {
                 *entry = Dynamic::Unknown;
             }
-        } else if let Some((Nesting::Single, nested)) = attribute.ty.nested()
-            && attribute.mode != Mode::Computed
-        {
-            prepare_plan(nested, entry, configured, is_new);
+        } else {
+            for (nested, member, configured) in configured_members(attribute, entry, configured) {
+                prepare_plan(nested, member, configured, is_new);
+            }
         }
     }
 }

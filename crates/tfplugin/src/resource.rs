@@ -168,8 +168,8 @@ impl<R: Resource> Erased<R> {
                     .at(AttributePath::of(&[name])),
                 );
             }
-            model::transform(self.attributes(), &mut state, &mut |_, value| {
-                if *value == Dynamic::Unknown {
+            model::transform(self.attributes(), &mut state, &mut |attribute, value| {
+                if *value == Dynamic::Unknown || (attribute.ty.nested().is_none() && value.has_unknown()) {
                     *value = Dynamic::Null;
                 }
             });

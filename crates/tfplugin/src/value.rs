@@ -239,7 +239,8 @@ impl AttributeType for Secret {
     }
 }
 
-/// A string of the configuration that means a `T`, checked when it is read and written as `T` displays itself.
+/// A string of the configuration that means a `T`, checked when it is read and written as `T` displays itself: the one
+/// spelling that is taken. A `T` with several spellings keeps the one it was parsed from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<T>(pub T);
 
@@ -268,9 +269,13 @@ impl<T: FromStr<Err: fmt::Display> + fmt::Display> AttributeType for Text<T> {
     }
     fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
         let text = String::from_dynamic(value)?;
-        text.parse()
-            .map(Self)
-            .map_err(|error: T::Err| Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(&error))]))
+        let wrong = |why: &dyn fmt::Display| Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(why))]);
+        let read: T = text.parse().map_err(|error: T::Err| wrong(&error))?;
+        // The CLI takes an answer only as the configuration spells it.
+        match read.to_string() {
+            canonical if canonical != text => Err(wrong(&format!("`{text}` is spelled `{canonical}`"))),
+            _ => Ok(Self(read)),
+        }
     }
     fn to_dynamic(&self) -> Dynamic {
         Dynamic::String(self.0.to_string())
@@ -288,7 +293,7 @@ fn sentence(error: &dyn fmt::Display) -> String {
     sentence
 }
 
-/// Elements of a collection; a null or unknown one makes the collection not known as a whole.
+/// Elements of a collection; an unknown one makes the collection not known as a whole.
 fn elements<T: AttributeType>(value: &Dynamic, what: &str) -> Result<Vec<T>, Refusal> {
     let Dynamic::List(elements) = value else { return Err(Refusal::expected(what, value)) };
     if elements.iter().any(|element| matches!(element, Dynamic::Unknown)) {
@@ -301,6 +306,17 @@ fn elements<T: AttributeType>(value: &Dynamic, what: &str) -> Result<Vec<T>, Ref
             T::from_dynamic(element).map_err(|refusal| refusal.below(&AttributePath::root().index(index)))
         })
         .collect()
+}
+
+/// Elements of a set. A path into it would need the element itself as its step: the set is the place that is shown.
+fn set_elements<T: AttributeType>(value: &Dynamic) -> Result<Vec<T>, Refusal> {
+    elements(value, "a set").map_err(|refusal| match refusal {
+        Refusal::Unknown => Refusal::Unknown,
+        Refusal::Wrong(mut diagnostics) => {
+            diagnostics.iter_mut().for_each(|diagnostic| diagnostic.path = None);
+            Refusal::Wrong(diagnostics)
+        }
+    })
 }
 
 fn collection<T: AttributeType>(plain: fn(Box<Type>) -> Type, nesting: Nesting) -> Type {
@@ -329,15 +345,7 @@ impl<T: AttributeType + Ord> AttributeType for BTreeSet<T> {
         collection::<T>(Type::Set, Nesting::Set)
     }
     fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
-        // A path into a set would need the element itself as its step: the set is the place that is shown.
-        match elements(value, "a set") {
-            Ok(elements) => Ok(elements.into_iter().collect()),
-            Err(Refusal::Unknown) => Err(Refusal::Unknown),
-            Err(Refusal::Wrong(mut diagnostics)) => {
-                diagnostics.iter_mut().for_each(|diagnostic| diagnostic.path = None);
-                Err(Refusal::Wrong(diagnostics))
-            }
-        }
+        set_elements(value).map(BTreeSet::from_iter)
     }
     fn to_dynamic(&self) -> Dynamic {
         Dynamic::List(self.iter().map(T::to_dynamic).collect())
@@ -373,7 +381,7 @@ impl<T: AttributeType> AttributeType for Set<T> {
         collection::<T>(Type::Set, Nesting::Set)
     }
     fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
-        elements(value, "a set").map(Self)
+        set_elements(value).map(Self)
     }
     fn to_dynamic(&self) -> Dynamic {
         Dynamic::List(self.iter().map(T::to_dynamic).collect())

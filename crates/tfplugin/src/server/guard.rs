@@ -18,8 +18,11 @@ const WITHOUT_CONNECTION_LIMIT: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Counts the connections of this process.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Guard(Arc<Count>);
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    count: Arc<Count>,
+    parent: u32,
+}
 
 #[derive(Debug, Default)]
 struct Count {
@@ -28,24 +31,28 @@ struct Count {
 }
 
 impl Guard {
+    /// Made before the CLI hears of this process: one that ends just then is missed as well.
+    pub(super) fn new() -> Self {
+        Self { count: Arc::default(), parent: std::os::unix::process::parent_id() }
+    }
+
     pub(super) fn watch<S>(&self, stream: S) -> Guarded<S> {
-        self.0.open.fetch_add(1, Ordering::SeqCst);
-        self.0.any.store(true, Ordering::SeqCst);
-        Guarded { stream, count: self.0.clone() }
+        self.count.open.fetch_add(1, Ordering::SeqCst);
+        self.count.any.store(true, Ordering::SeqCst);
+        Guarded { stream, count: self.count.clone() }
     }
 
     /// Returns, and says why, once nobody can want this process any more.
     pub(super) async fn orphaned(&self) -> &'static str {
-        let parent = std::os::unix::process::parent_id();
         let mut alone_since = Instant::now();
         loop {
             tokio::time::sleep(INTERVAL).await;
-            if std::os::unix::process::parent_id() != parent {
+            if std::os::unix::process::parent_id() != self.parent {
                 return "its process ended";
             }
-            if self.0.open.load(Ordering::SeqCst) > 0 {
+            if self.count.open.load(Ordering::SeqCst) > 0 {
                 alone_since = Instant::now();
-            } else if !self.0.any.load(Ordering::SeqCst) {
+            } else if !self.count.any.load(Ordering::SeqCst) {
                 if alone_since.elapsed() > FIRST_CONNECTION_LIMIT {
                     return "it never connected";
                 }

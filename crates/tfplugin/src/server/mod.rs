@@ -53,6 +53,8 @@ async fn run<P: ProviderType>(
     provider: Provider<P>,
     invitation: handshake::Invitation,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let guard = guard::Guard::new();
+    ignore_interrupts()?;
     let identity = tls::Identity::generate()?;
     let acceptor = TlsAcceptor::from(Arc::new(identity.server_config(&invitation.client_certificate)?));
     let socket = handshake::Socket::create(invitation.socket_folder.as_deref())?;
@@ -62,10 +64,8 @@ async fn run<P: ProviderType>(
 
     let stop = CancellationToken::new();
     let farewell = Arc::new(Notify::new());
-    let guard = guard::Guard::default();
     let (connections, incoming) = mpsc::channel(8);
     tokio::spawn(accept(listener, acceptor, guard.clone(), connections));
-    ignore_interrupts()?;
 
     let around = Surroundings { farewell: farewell.clone() };
     let server = tonic::transport::Server::builder()

@@ -14,7 +14,7 @@ fn from_json(value: Value) -> Dynamic {
         Value::Bool(value) => Dynamic::Bool(value),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Dynamic::Int(whole),
-            (None, Some(float)) => Dynamic::Float(float),
+            (None, Some(float)) => Dynamic::from(float),
             (None, None) => Dynamic::BigNumber(number.to_string()),
         },
         Value::String(text) => Dynamic::String(text),

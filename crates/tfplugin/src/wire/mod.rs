@@ -5,6 +5,8 @@ mod json;
 mod msgpack;
 mod service;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use service::Service;
 pub(crate) use surroundings::Surroundings;

@@ -48,8 +48,8 @@ fn read_value(bytes: &mut &[u8], depth: usize) -> Result<Dynamic, Malformed> {
         Marker::I16 => Dynamic::Int(bytes.read_data_i16().map_err(|_| SHORT)?.into()),
         Marker::I32 => Dynamic::Int(bytes.read_data_i32().map_err(|_| SHORT)?.into()),
         Marker::I64 => Dynamic::Int(bytes.read_data_i64().map_err(|_| SHORT)?),
-        Marker::F32 => number(bytes.read_data_f32().map_err(|_| SHORT)?.into()),
-        Marker::F64 => number(bytes.read_data_f64().map_err(|_| SHORT)?),
+        Marker::F32 => Dynamic::from(f64::from(bytes.read_data_f32().map_err(|_| SHORT)?)),
+        Marker::F64 => Dynamic::from(bytes.read_data_f64().map_err(|_| SHORT)?),
         Marker::FixStr(length) => text(bytes, length.into())?,
         Marker::Str8 | Marker::Bin8 => length(bytes, 1).and_then(|length| text(bytes, length))?,
         Marker::Str16 | Marker::Bin16 => length(bytes, 2).and_then(|length| text(bytes, length))?,
@@ -70,12 +70,6 @@ fn read_value(bytes: &mut &[u8], depth: usize) -> Result<Dynamic, Malformed> {
         Marker::Ext32 => length(bytes, 4).and_then(|length| unknown(bytes, length))?,
         Marker::Reserved => return Err(Malformed("a reserved marker")),
     })
-}
-
-/// A float that is a whole number is one: the CLI sends 3 and 3.0 alike.
-fn number(value: f64) -> Dynamic {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT { Dynamic::Int(value as i64) } else { Dynamic::Float(value) }
 }
 
 fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], Malformed> {

@@ -1,9 +1,11 @@
 //! The provider's service: every call becomes a question to one erased type, and its answer a message again.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -11,7 +13,7 @@ use super::convert::{
     from_raw_state, from_value, to_diagnostics, to_function, to_function_error, to_path, to_schema, to_value,
 };
 use super::pb;
-use crate::context::catch;
+use crate::context::{catch, panicked};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::function::FunctionError;
@@ -74,17 +76,19 @@ fn capabilities() -> Option<pb::ServerCapabilities> {
     Some(pb::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() })
 }
 
-/// The diagnostics of an inner part that answers nothing else.
-fn said(result: Result<Diagnostics, Diagnostic>) -> Vec<pb::Diagnostic> {
-    to_diagnostics(result.unwrap_or_else(Into::into))
+/// The diagnostics of an inner part that answers nothing else. A panic is one of them.
+fn said(inner: impl FnOnce() -> Result<Diagnostics, Diagnostic>) -> Vec<pb::Diagnostic> {
+    let said = std::panic::catch_unwind(AssertUnwindSafe(inner));
+    to_diagnostics(said.unwrap_or_else(|panic| Err(panicked(&*panic))).unwrap_or_else(Into::into))
 }
 
-/// An answer, or the same answer empty but for the diagnostics that `refused` puts into it.
+/// An answer, or the same answer empty but for the diagnostics that `refused` puts into it. A panic is one of them.
 async fn answer<T: Default>(
     inner: impl Future<Output = Result<T, Diagnostics>>,
     refused: impl FnOnce(&mut T, Vec<pb::Diagnostic>),
 ) -> Answer<T> {
-    Ok(Response::new(inner.await.unwrap_or_else(|diagnostics| {
+    let answered = AssertUnwindSafe(inner).catch_unwind().await;
+    Ok(Response::new(answered.unwrap_or_else(|panic| Err(panicked(&*panic).into())).unwrap_or_else(|diagnostics| {
         let mut empty = T::default();
         refused(&mut empty, to_diagnostics(diagnostics));
         empty
@@ -150,14 +154,16 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
         &self,
         request: Request<pb::validate_provider_config::Request>,
     ) -> Answer<pb::validate_provider_config::Response> {
-        let diagnostics = said(from_value(request.into_inner().config).map(|config| {
-            let mut found = model::check_constraints(&P::Config::attributes(), &config, &AttributePath::root());
-            match P::Config::from_dynamic(&config) {
-                Ok(config) => found.extend(P::validate(&config)),
-                Err(wrong) => found.extend(wrong),
-            }
-            found
-        }));
+        let diagnostics = said(|| {
+            from_value(request.into_inner().config).map(|config| {
+                let mut found = model::check_constraints(&P::Config::attributes(), &config, &AttributePath::root());
+                match P::Config::from_dynamic(&config) {
+                    Ok(config) => found.extend(P::validate(&config)),
+                    Err(wrong) => found.extend(wrong),
+                }
+                found
+            })
+        });
         Ok(Response::new(pb::validate_provider_config::Response { diagnostics }))
     }
 
@@ -186,7 +192,7 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
     ) -> Answer<pb::validate_resource_config::Response> {
         let request = request.into_inner();
         let diagnostics =
-            said(self.resource(&request.type_name).and_then(|it| Ok(it.validate(&from_value(request.config)?))));
+            said(|| self.resource(&request.type_name).and_then(|it| Ok(it.validate(&from_value(request.config)?))));
         Ok(Response::new(pb::validate_resource_config::Response { diagnostics }))
     }
 
@@ -311,7 +317,7 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
     ) -> Answer<pb::validate_data_resource_config::Response> {
         let request = request.into_inner();
         let source = find(&self.offered.data_sources, P::NAME, "data source", &request.type_name);
-        let diagnostics = said(source.and_then(|it| Ok(it.validate(&from_value(request.config)?))));
+        let diagnostics = said(|| source.and_then(|it| Ok(it.validate(&from_value(request.config)?))));
         Ok(Response::new(pb::validate_data_resource_config::Response { diagnostics }))
     }
 
@@ -338,7 +344,7 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
     ) -> Answer<pb::validate_ephemeral_resource_config::Response> {
         let request = request.into_inner();
         let ephemeral = find(&self.offered.ephemerals, P::NAME, "ephemeral resource", &request.type_name);
-        let diagnostics = said(ephemeral.and_then(|it| Ok(it.validate(&from_value(request.config)?))));
+        let diagnostics = said(|| ephemeral.and_then(|it| Ok(it.validate(&from_value(request.config)?))));
         Ok(Response::new(pb::validate_ephemeral_resource_config::Response { diagnostics }))
     }
 

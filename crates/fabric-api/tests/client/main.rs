@@ -1,0 +1,407 @@
+//! The pipeline of the client against a service that answers by a script.
+
+mod service;
+
+use fabric_api::connections::{ConnectionEncryption, Credentials, NewConnection, PrivacyLevel};
+use fabric_api::definition::Definition;
+use fabric_api::mirrored_databases::{MirroringStatus, NewMirroredDatabase};
+use fabric_api::workspaces::{Principal, PrincipalType, WorkspaceRole};
+use fabric_api::{Client, Credential, Error, ItemId, WorkspaceId};
+use serde_json::json;
+use service::{Reply, SECRET, Service, answer, empty, refusal};
+
+const ID: &str = "11111111-2222-3333-4444-555555555555";
+const OPERATION: &str = "99999999-2222-3333-4444-555555555555";
+const PASSWORD: &str = "password-hunter2";
+
+fn workspace() -> WorkspaceId {
+    ID.parse().unwrap()
+}
+
+fn item() -> ItemId {
+    ID.parse().unwrap()
+}
+
+fn a_workspace() -> Reply {
+    answer(200, json!({ "id": ID, "displayName": "W" }))
+}
+
+fn a_mirror() -> Reply {
+    answer(201, json!({ "id": ID, "displayName": "M", "type": "MirroredDatabase" }))
+}
+
+fn new_mirror() -> NewMirroredDatabase {
+    let definition = Definition::new(ID.parse().unwrap(), None, 7);
+    NewMirroredDatabase { display_name: "M".into(), description: None, folder_id: None, definition }
+}
+
+fn new_connection() -> NewConnection {
+    NewConnection {
+        display_name: "C".into(),
+        server: "mi.public.abc.database.windows.net,3342".into(),
+        database: "Sales".into(),
+        privacy_level: PrivacyLevel::Organizational,
+        encryption: ConnectionEncryption::Encrypted,
+        credentials: Credentials::Basic { username: "u".into(), password: PASSWORD.to_owned().into() },
+    }
+}
+
+/// The answer to a call that goes on as a long-running operation of the service.
+fn accepted(location: &str) -> Reply {
+    answer(202, json!(null)).with("Location", location).with("x-ms-operation-id", OPERATION).with("Retry-After", "20")
+}
+
+fn operation(status: &str) -> Reply {
+    answer(200, json!({ "status": status, "createdTimeUtc": "2025-09-03T06:42:09.1859199" }))
+}
+
+#[tokio::test]
+async fn one_token_serves_many_calls() {
+    let service = Service::start([a_workspace(), a_workspace(), a_workspace()]).await;
+    let client = service.client();
+    for _ in 0..3 {
+        client.workspace(workspace()).await.unwrap();
+    }
+    assert_eq!(service.tokens(), 1);
+    assert!(service.asked().iter().all(|asked| asked.authorization == "Bearer token-1"));
+    assert_eq!(service.lines(), vec![format!("GET /v1/workspaces/{ID}"); 3]);
+}
+
+/// What is asked again, and what is not. `true`: the second request was sent and answered well.
+#[tokio::test]
+async fn only_what_cannot_have_happened_twice_is_asked_again() {
+    let retriable = || answer(400, json!({ "errorCode": "Any", "message": "Later.", "isRetriable": true }));
+    for (reply, read, create) in [
+        (refusal(429, "RequestBlocked").with("Retry-After", "35"), true, true),
+        (refusal(429, "RequestBlocked"), true, true),
+        // Nobody waits for an hour.
+        (refusal(429, "RequestBlocked").with("Retry-After", "3600"), false, false),
+        (refusal(503, "UnknownError"), true, false),
+        (empty(502), true, false),
+        (empty(500), true, false),
+        (retriable(), true, false),
+        (refusal(400, "UnknownError"), false, false),
+        (refusal(401, "TokenExpired"), false, false),
+        (refusal(409, "ItemDisplayNameAlreadyInUse"), false, false),
+        // The deleted item's name comes free by itself: nothing was made.
+        (refusal(409, "ItemDisplayNameNotAvailableYet"), true, true),
+        (Reply::Cut, true, false),
+        (Reply::Refused, true, true),
+    ] {
+        let service = Service::start([reply.clone(), a_workspace()]).await;
+        let was_read = service.client().workspace(workspace()).await;
+        assert_eq!(was_read.is_ok(), read, "reading after {reply:?}: {was_read:?}");
+        let service = Service::start([reply.clone(), a_mirror()]).await;
+        let created = service.client().create_mirrored_database(workspace(), &new_mirror()).await;
+        assert_eq!(created.is_ok(), create, "creating after {reply:?}: {created:?}");
+        assert!(service.asked().len() == 1 || create, "creating was asked twice after {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_pause_is_the_one_the_service_asks_for() {
+    let throttled = refusal(429, "RequestBlocked").with("Retry-After", "40");
+    let service = Service::start([throttled, a_workspace()]).await;
+    let client = Client::new(&service.options()).unwrap().hurried(100);
+    let started = std::time::Instant::now();
+    client.workspace(workspace()).await.unwrap();
+    assert!(started.elapsed().as_millis() >= 400, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_service_that_stays_away_is_given_up() {
+    let service = Service::start(vec![refusal(503, "UnknownError"); 20]).await;
+    let error = service.client().workspace(workspace()).await.unwrap_err();
+    assert_eq!((error.status(), service.asked().len()), (Some(503), 9));
+}
+
+#[tokio::test]
+async fn a_deleted_name_is_waited_for_longer_than_anything_else() {
+    // Both statuses were seen: the code decides.
+    let reserved = |n: usize| refusal(if n.is_multiple_of(2) { 409 } else { 400 }, "ItemDisplayNameNotAvailableYet");
+    let service = Service::start((0..20).map(reserved).chain([a_mirror()])).await;
+    service.client().create_mirrored_database(workspace(), &new_mirror()).await.unwrap();
+    assert_eq!(service.asked().len(), 21);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_after_a_creation_is_said_to_be_lost() {
+    let service = Service::start([Reply::Cut]).await;
+    let error = service.client().create_connection(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::AnswerLost { .. }), "{error:?}");
+    assert!(error.to_string().contains("may have taken effect"), "{error}");
+    let service = Service::start(vec![Reply::Cut; 20]).await;
+    let error = service.client().workspace(workspace()).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn nobody_listens_and_the_error_says_so() {
+    let service = Service::start([]).await;
+    let mut options = service.options();
+    options.endpoint = "https://localhost:1".into();
+    let error = Client::new(&options).unwrap().hurried(1000).create_connection(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+}
+
+fn definition_of_seven_days() -> serde_json::Value {
+    use base64::Engine;
+    let mirroring = json!({ "properties": {
+        "source": { "type": "AzureSqlMI", "typeProperties": { "connection": ID } },
+        "target": { "type": "MountedRelationalDatabase", "typeProperties": { "format": "Delta", "retentionInDays": 7 } },
+    } });
+    let payload = base64::engine::general_purpose::STANDARD.encode(mirroring.to_string());
+    json!({ "definition": { "parts": [{ "path": "mirroring.json", "payload": payload, "payloadType": "InlineBase64" }] } })
+}
+
+#[tokio::test]
+async fn a_definition_is_read_at_once_or_as_an_operation_whose_host_gets_no_token() {
+    let at_once = Service::start([answer(200, definition_of_seven_days())]).await;
+    let read = at_once.client().definition(workspace(), item()).await.unwrap();
+    assert_eq!(read.target.type_properties.retention_in_days, Some(7));
+
+    let elsewhere = Service::start([]).await;
+    let location = format!("{}/v1/operations/{OPERATION}", elsewhere.endpoint);
+    let service = Service::start([
+        accepted(&location),
+        operation("Running").with("Location", &location).with("Retry-After", "5"),
+        operation("Succeeded").with("Location", format!("{location}/result")),
+        answer(200, definition_of_seven_days()),
+    ])
+    .await;
+    let read = service.client().definition(workspace(), item()).await.unwrap();
+    assert_eq!(read.target.type_properties.retention_in_days, Some(7));
+    let state = format!("GET /v1/operations/{OPERATION}");
+    assert_eq!(service.lines()[1..], [state.clone(), state.clone(), format!("{state}/result")]);
+    assert!(elsewhere.asked().is_empty(), "the other host was asked");
+}
+
+#[tokio::test]
+async fn an_operation_without_result_is_not_asked_for_one() {
+    for succeeded in ["Succeeded", "succeeded", "Completed"] {
+        let definition = Definition::new(ID.parse().unwrap(), None, 7);
+        let location = format!("https://api.fabric.microsoft.com/v1/operations/{OPERATION}");
+        let service = Service::start([accepted(&location), operation("NotStarted"), operation(succeeded)]).await;
+        service.client().change_definition(workspace(), item(), &definition).await.unwrap();
+        assert_eq!(service.asked().len(), 3, "{succeeded}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_tells_why() {
+    let failed = answer(
+        200,
+        json!({ "status": "Failed", "error": { "errorCode": "InvalidConnectionInformation", "message": "No such one." } }),
+    );
+    let service = Service::start([accepted("/v1/operations/x"), failed]).await;
+    let error = service.client().definition(workspace(), item()).await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidConnectionInformation"));
+    assert!(error.to_string().contains("No such one."), "{error}");
+    let service = Service::start([accepted("/v1/operations/x"), operation("Undefined")]).await;
+    let error = service.client().definition(workspace(), item()).await.unwrap_err();
+    assert!(matches!(error, Error::Operation { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn work_that_is_accepted_without_an_operation_is_done_with() {
+    let service = Service::start([empty(202)]).await;
+    service.client().start_mirroring(workspace(), item()).await.unwrap();
+    assert_eq!(service.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_from_our_own_host() {
+    let page = |more: serde_json::Value| {
+        let mut page = json!({ "value": [{ "id": ID, "displayName": "M" }] });
+        page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(200, page)
+    };
+    let service = Service::start([
+        // As the service's samples have it: the token beside the address is percent-encoded already.
+        page(json!({ "continuationToken": "LDEsMA%3D", "continuationUri": "https://elsewhere.invalid/?continuationToken=LDEsMA%3D" })),
+        page(json!({ "continuationToken": "b=", "continuationUri": null })),
+        page(json!({ "continuationToken": null, "continuationUri": null })),
+    ])
+    .await;
+    assert_eq!(service.client().mirrored_databases(workspace()).await.unwrap().len(), 3);
+    let first = format!("GET /v1/workspaces/{ID}/mirroredDatabases");
+    assert_eq!(
+        service.lines(),
+        [first.clone(), format!("{first}?continuationToken=LDEsMA%3D"), format!("{first}?continuationToken=b%3D")]
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_goes_in_circles_ends() {
+    let page = answer(200, json!({ "data": [], "continuationToken": "a" }));
+    let service = Service::start(vec![page; 5]).await;
+    let error = service.client().mirrored_tables(workspace(), item()).await.unwrap_err();
+    assert!(matches!(error, Error::Decode { .. }), "{error:?}");
+    assert_eq!(service.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn an_error_is_read_whatever_its_body_is() {
+    let html = Reply::Answer { status: 403, headers: Vec::new(), body: "<html><b>Blocked</b></html>\nmore".into() };
+    let principal = json!({
+        "errorCode": "PrincipalNotFound", "message": "No principal.", "requestId": "r-2",
+        "moreDetails": [{ "relatedResource": { "resourceId": ID, "resourceType": "Principal" } }],
+        "relatedResource": { "resourceId": ID, "resourceType": "Workspace" },
+    });
+    let detailed =
+        json!({ "errorCode": "A", "message": "Outer.", "moreDetails": [{ "errorCode": "B", "message": "Inner." }] });
+    for (reply, code, text, gone, paused) in [
+        (refusal(404, "ItemNotFound"), Some("ItemNotFound"), "ItemNotFound: No. (404)", true, false),
+        (refusal(404, "EntityNotFound"), Some("EntityNotFound"), "EntityNotFound: No. (404)", true, false),
+        (refusal(404, "WorkspaceNotFound"), Some("WorkspaceNotFound"), "WorkspaceNotFound: No. (404)", true, false),
+        (refusal(404, "CapacityNotActive"), Some("CapacityNotActive"), "CapacityNotActive: No. (404)", false, true),
+        (refusal(400, "CapacityNotInActiveState"), Some("CapacityNotInActiveState"), "(400)", false, true),
+        (
+            empty(404).with("x-ms-public-api-error-code", "CapacityNotActive"),
+            Some("CapacityNotActive"),
+            "(404)",
+            false,
+            true,
+        ),
+        (empty(404).with("x-ms-public-api-error-code", "ItemNotFound"), Some("ItemNotFound"), "(404)", true, false),
+        (empty(404), None, "an error without code or message (404)", false, false),
+        (html, None, "<html><b>Blocked</b></html> (403)", false, false),
+        (answer(400, principal), Some("PrincipalNotFound"), "PrincipalNotFound: No principal. (400)", false, false),
+        (answer(400, detailed), Some("A"), "A: Outer; B; Inner.", false, false),
+        (answer(404, json!({ "errorCode": null, "message": null, "moreDetails": null })), None, "(404)", false, false),
+    ] {
+        let service = Service::start([reply.clone()]).await;
+        let error = service.client().workspace(workspace()).await.unwrap_err();
+        assert_eq!(error.code(), code, "{reply:?}");
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!((error.is_gone(), error.is_inactive_capacity()), (gone, paused), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_request_id_is_in_the_body_or_in_a_header() {
+    let service = Service::start([refusal(400, "A"), empty(400).with("RequestId", "r-9")]).await;
+    let client = service.client();
+    for id in ["r-1", "r-9"] {
+        let error = client.workspace(workspace()).await.unwrap_err();
+        assert_eq!(error.request_id(), Some(id));
+    }
+}
+
+#[tokio::test]
+async fn a_status_with_an_incomplete_error_is_still_a_status() {
+    let service = Service::start([answer(
+        200,
+        json!({ "status": "SomethingNew", "error": { "errorCode": "X", "message": null } }),
+    )])
+    .await;
+    let mirroring = service.client().mirroring(workspace(), item()).await.unwrap();
+    assert_eq!(mirroring.status, MirroringStatus::Other("SomethingNew".into()));
+    assert_eq!(mirroring.error.unwrap().describe(), "X");
+    assert_eq!(service.lines(), [format!("POST /v1/workspaces/{ID}/mirroredDatabases/{ID}/getMirroringStatus")]);
+}
+
+#[tokio::test]
+async fn no_secret_is_in_an_error_or_a_debug() {
+    let echo = || answer(400, json!({ "errorCode": "InvalidInput", "message": "No." }));
+    let service = Service::start([echo(), Reply::Cut]).await;
+    let (client, new) = (service.client(), new_connection());
+    let mut shown = format!("{client:?} {:?} {new:?}", service.options());
+    for _ in 0..2 {
+        let error = client.create_connection(&new).await.unwrap_err();
+        shown += &format!("{error} {error:?}");
+    }
+    assert!(service.asked().iter().all(|asked| asked.body.contains(PASSWORD)), "the password went out");
+    for secret in [SECRET, PASSWORD, "token-1"] {
+        assert!(!shown.contains(secret), "{secret} is shown: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_the_documents_describe() {
+    let service = Service::start([
+        answer(
+            201,
+            json!({ "id": ID, "connectivityType": "ShareableCloud", "connectionDetails": { "type": "AzureSqlMI" } }),
+        ),
+        answer(201, json!({ "id": ID, "role": "Contributor", "principal": { "id": ID, "type": "ServicePrincipal" } })),
+        empty(200),
+    ])
+    .await;
+    let client = service.client();
+    client.create_connection(&new_connection()).await.unwrap();
+    let principal =
+        Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
+    client.add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
+    client.delete_mirrored_database(workspace(), item(), true).await.unwrap();
+    let bodies: Vec<serde_json::Value> =
+        service.asked().iter().map(|asked| serde_json::from_str(&asked.body).unwrap_or_default()).collect();
+    assert_eq!(
+        bodies[0],
+        json!({
+            "connectivityType": "ShareableCloud",
+            "displayName": "C",
+            "connectionDetails": {
+                "type": "AzureSqlMI",
+                "creationMethod": "AzureSqlMI.Database",
+                "parameters": [
+                    { "dataType": "Text", "name": "server", "value": "mi.public.abc.database.windows.net,3342" },
+                    { "dataType": "Text", "name": "database", "value": "Sales" },
+                ],
+            },
+            "privacyLevel": "Organizational",
+            "credentialDetails": {
+                "singleSignOnType": "None",
+                "connectionEncryption": "Encrypted",
+                "skipTestConnection": false,
+                "credentials": { "credentialType": "Basic", "username": "u", "password": PASSWORD },
+            },
+        })
+    );
+    assert_eq!(bodies[1], json!({ "principal": { "id": ID, "type": "ServicePrincipal" }, "role": "Contributor" }));
+    assert_eq!(service.lines()[2], format!("DELETE /v1/workspaces/{ID}/mirroredDatabases/{ID}?hardDelete=true"));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_in_clear_or_to_a_stranger() {
+    let service = Service::start([]).await;
+    let mut options = service.options();
+    options.endpoint = "http://localhost:1".into();
+    assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "the endpoint is not https");
+    let mut options = service.options();
+    options.authority_host = Some("http://localhost:1".into());
+    assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "the login endpoint is not https");
+    let mut options = service.options();
+    options.ca_certificate_file = None;
+    let error = Client::new(&options).unwrap().hurried(1000).workspace(workspace()).await.unwrap_err();
+    assert!(matches!(error, Error::Auth(_)), "{error:?}");
+    assert_eq!((service.tokens(), service.asked().len()), (0, 0), "a server nobody trusts was given something");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
+    options.ca_certificate_file = Some(folder.path().join("ca.pem"));
+    assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "a file without a certificate");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Service::start([]).await;
+    let service = Service::start([empty(302).with("Location", &elsewhere.endpoint)]).await;
+    let error = service.client().workspace(workspace()).await.unwrap_err();
+    assert_eq!(error.status(), Some(302));
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_identity_that_is_refused_is_said_without_its_secret() {
+    // The login endpoint is a service that knows no tokens: its script has none.
+    let service = Service::start([]).await;
+    let mut options = service.options();
+    options.credential = Credential::ClientSecret {
+        tenant_id: "not a tenant".into(),
+        client_id: "x".into(),
+        client_secret: SECRET.to_owned().into(),
+    };
+    let error = Client::new(&options).map(|_| ()).unwrap_err();
+    assert!(matches!(error, Error::Setup(_)), "{error:?}");
+    assert!(!format!("{error:?} {error}").contains(SECRET));
+}

@@ -1,0 +1,13 @@
+use tfplugin_derive::Model;
+
+/// Stands for the attribute value: the derive never gets as far as to use it.
+struct Value<T>(T);
+
+/// A model.
+#[derive(Model)]
+struct Wrong {
+    #[attr(required)]
+    name: Value<String>,
+}
+
+fn main() {}

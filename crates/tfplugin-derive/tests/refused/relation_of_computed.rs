@@ -1,0 +1,17 @@
+use tfplugin_derive::Model;
+
+/// Stands for the attribute value: the derive never gets as far as to use it.
+struct Value<T>(T);
+
+/// A model.
+#[derive(Model)]
+struct Wrong {
+    /// Nobody configures it.
+    #[attr(computed, conflicts = "name")]
+    id: Value<String>,
+    /// A name.
+    #[attr(optional)]
+    name: Value<String>,
+}
+
+fn main() {}
