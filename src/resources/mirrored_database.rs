@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fabric_api::connections::SQL_MANAGED_INSTANCE;
+use fabric_api::connections::{self, SQL_MANAGED_INSTANCE};
 use fabric_api::definition::{Definition, TableName};
 use fabric_api::mirrored_databases::{self, MirroringStatus, NewMirroredDatabase, ProvisioningStatus};
 use fabric_api::{Client, ConnectionId, ItemId, WorkspaceId};
@@ -400,21 +400,22 @@ async fn check_connection(fabric: &Client, id: ConnectionId, before: Option<Conn
         .into());
     }
     let Some(before) = before else { return Ok(()) };
+    let path_of = |details: &connections::ConnectionDetails| details.path.clone().unwrap_or_default();
     let old = match fabric.connection(before).await {
-        Ok(connection) => connection.connection_details.path,
+        Ok(connection) => path_of(&connection.connection_details),
         // The old one is gone or no longer visible: there is nothing to compare with.
         Err(error) if error.is_gone() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if old.eq_ignore_ascii_case(&details.path) {
+    let new = path_of(details);
+    if old.eq_ignore_ascii_case(&new) {
         return Ok(());
     }
     Err(Diagnostic::error(
         "The connection leads to another database",
         format!(
-            "The mirror holds the tables of `{old}`; the new connection leads to `{}`. Fabric documents no change of the \
-             source in place. Make a new mirror: run again with `-replace=ADDRESS` of this resource.",
-            details.path
+            "The mirror holds the tables of `{old}`; the new connection leads to `{new}`. Fabric documents no change of \
+             the source in place. Make a new mirror: run again with `-replace=ADDRESS` of this resource."
         ),
     )
     .at(path!(connection_id))

@@ -295,7 +295,9 @@ impl Client {
             // A connection that was never made has carried nothing.
             Err(error) if error.is_connect() => {
                 let cause = chain(&error.without_url());
-                return Err(Failed { error: Error::Unreachable { operation, cause }, again: Again::Yes });
+                // A certificate that is not trusted now will not be in a minute.
+                let again = if cause.contains("certificate") { Again::No } else { Again::Yes };
+                return Err(Failed { error: Error::Unreachable { operation, cause }, again });
             }
             Err(error) => return Err(unanswered(error)),
         };

@@ -32,13 +32,13 @@ pub struct ConnectionDetails {
     pub kind: String,
     /// `server;database`. The parameters themselves are never returned.
     #[serde(default)]
-    pub path: String,
+    pub path: Option<String>,
 }
 
 impl ConnectionDetails {
     /// Server and database as they were given at creation.
     pub fn server_and_database(&self) -> Option<(&str, &str)> {
-        self.path.split_once(';')
+        self.path.as_deref()?.split_once(';')
     }
 }
 

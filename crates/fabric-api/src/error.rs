@@ -116,9 +116,11 @@ impl Error {
         }
     }
 
-    /// The service says that the thing is not there. 404 alone does not say so.
+    /// The service says that the thing is not there. 404 alone does not say so, and an operation that failed because of
+    /// something else that is missing does not either.
     pub fn is_gone(&self) -> bool {
-        matches!(self.code(), Some("ItemNotFound" | "EntityNotFound" | "WorkspaceNotFound" | "NotFound"))
+        const GONE: [&str; 4] = ["ItemNotFound", "EntityNotFound", "WorkspaceNotFound", "NotFound"];
+        matches!(self, Self::Api { body, .. } if GONE.contains(&body.error_code.as_str()))
     }
 
     /// The workspace's capacity is paused: nothing can be said about its items (fabric-api facts §11).

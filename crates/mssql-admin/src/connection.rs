@@ -6,7 +6,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use secrecy::{ExposeSecret, SecretString};
@@ -57,19 +57,23 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// A statement waits for locks at most this long.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(120);
 const REDIRECTS: usize = 3;
+/// A connection that was idle for longer may have been closed on the way: a change is not sent into the void.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Errors that pass by themselves, of which nothing happened: Microsoft's own lists for connections, and a deadlock,
-/// whose victim is rolled back (sql-mi facts §1.5).
+/// Errors that pass by themselves: Microsoft's own lists for connections, and a deadlock (sql-mi facts §1.5).
 const TRANSIENT: [u32; 17] =
     [1205, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 233, 40020, 40166];
 
 type Link = Client<Compat<TcpStream>>;
 
+/// The connection to one database, if it is open, and when it was last used.
+type Slot = tokio::sync::Mutex<Option<(Link, Instant)>>;
+
 /// Connections to one server, at most one for each database.
 pub(crate) struct Connections {
     server: ServerName,
     options: ConnectOptions,
-    links: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Link>>>>>,
+    links: Mutex<HashMap<String, Arc<Slot>>>,
     #[cfg(test)]
     pub(crate) script: Option<crate::script::Script>,
 }
@@ -124,22 +128,22 @@ impl Connections {
             // Taken out: if this future is dropped half-way, the connection goes with it. Its stream would be out of
             // step (sql-mi facts §8).
             let (mut link, reused) = match slot.take() {
-                Some(link) => (link, true),
-                None => ((|| self.connect(database)).retry(policy).when(is_transient).await?, false),
+                Some((link, used)) if used.elapsed() < IDLE_LIMIT => (link, true),
+                _ => ((|| self.connect(database)).retry(policy).when(is_transient).await?, false),
             };
             let ran = tokio::time::timeout(STATEMENT_LIMIT, async {
                 link.simple_query(statement.text()).await?.into_results().await
             });
             let error = match ran.await {
                 Ok(Ok(results)) => {
-                    *slot = Some(link);
+                    *slot = Some((link, Instant::now()));
                     return Ok(results);
                 }
                 Ok(Err(error)) => self.explain(error),
                 Err(_) => Error::Timeout { server: self.server.to_string(), seconds: STATEMENT_LIMIT.as_secs() },
             };
             match (error, effect) {
-                (error @ Error::Refused { .. }, _) if is_transient(&error) && attempt < 4 => {
+                (error @ Error::Refused { .. }, effect) if attempt < 4 && may_repeat(&error, effect) => {
                     tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt))).await;
                 }
                 (Error::Connect { .. }, Effect::Reads) if reused || attempt < 3 => {}
@@ -230,6 +234,14 @@ fn lost(error: Error) -> Error {
             Error::AnswerLost { server, cause: format!("no answer within {seconds} s") }
         }
         other => other,
+    }
+}
+
+/// A read may be repeated after any error that passes; a change only after a deadlock, whose victim is rolled back.
+fn may_repeat(error: &Error, effect: Effect) -> bool {
+    match effect {
+        Effect::Reads => is_transient(error),
+        Effect::Changes => error.number() == Some(1205),
     }
 }
 

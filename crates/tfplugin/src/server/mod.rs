@@ -10,10 +10,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::provider::{Provider, ProviderType};
 use crate::wire::{Service, Surroundings, health, pb, plugin};
@@ -55,6 +57,7 @@ async fn run<P: ProviderType>(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let guard = guard::Guard::new();
     ignore_interrupts()?;
+    let mut terminated = signal(SignalKind::terminate())?;
     let identity = tls::Identity::generate()?;
     let acceptor = TlsAcceptor::from(Arc::new(identity.server_config(&invitation.client_certificate)?));
     let socket = handshake::Socket::create(invitation.socket_folder.as_deref())?;
@@ -62,7 +65,7 @@ async fn run<P: ProviderType>(
     // The CLI dials as soon as it has read the line: everything before this is paid at every start of the process.
     handshake::announce(socket.path(), identity.certificate())?;
 
-    let stop = CancellationToken::new();
+    let (stop, work) = (CancellationToken::new(), TaskTracker::new());
     let farewell = Arc::new(Notify::new());
     let (connections, incoming) = mpsc::channel(8);
     tokio::spawn(accept(listener, acceptor, guard.clone(), connections));
@@ -74,7 +77,7 @@ async fn run<P: ProviderType>(
         .add_service(plugin::grpc_stdio_server::GrpcStdioServer::new(around.clone()))
         .add_service(health::health_server::HealthServer::new(around))
         .add_service(
-            pb::provider_server::ProviderServer::new(Service::new(provider, stop.clone()))
+            pb::provider_server::ProviderServer::new(Service::new(provider, stop.clone(), work.clone()))
                 .max_decoding_message_size(MESSAGE_LIMIT)
                 .max_encoding_message_size(MESSAGE_LIMIT),
         )
@@ -86,11 +89,21 @@ async fn run<P: ProviderType>(
         () = farewell.notified() => tokio::time::sleep(std::time::Duration::from_millis(2)).await,
         why = guard.orphaned() => {
             tracing::warn!(%why, "the CLI is gone");
-            stop.cancel();
-            tokio::time::sleep(guard::GRACE).await;
+            finish(&stop, &work).await;
+        }
+        _ = terminated.recv() => {
+            tracing::warn!("asked to end");
+            finish(&stop, &work).await;
         }
     }
     Ok(())
+}
+
+/// Tells every change that is under way to stop, and waits a while until it has.
+async fn finish(stop: &CancellationToken, work: &TaskTracker) {
+    stop.cancel();
+    work.close();
+    let _ = tokio::time::timeout(guard::GRACE, work.wait()).await;
 }
 
 /// Hands on every connection whose handshake succeeds. A peer that stalls holds up nobody else.
@@ -124,7 +137,7 @@ async fn accept(
 
 /// Ctrl-C reaches the whole process group. The CLI decides what it means and sends StopProvider.
 fn ignore_interrupts() -> std::io::Result<()> {
-    let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let mut interrupts = signal(SignalKind::interrupt())?;
     tokio::spawn(async move { while interrupts.recv().await.is_some() {} });
     Ok(())
 }

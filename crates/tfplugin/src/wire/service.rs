@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
 use super::convert::{
@@ -24,18 +25,20 @@ use crate::provider::{Provider, ProviderType};
 use crate::resource::{AnyResource, ApplyRequest, PlanRequest, Scene};
 
 pub(crate) struct Service<P> {
-    offered: Provider<P>,
+    offered: Arc<Provider<P>>,
     configured: RwLock<Option<Arc<P>>>,
     /// Cancelled when the user interrupts; every handler can wait for it.
     stop: CancellationToken,
     warned: Arc<AtomicBool>,
+    /// Changes that are under way. They outlive the connection that asked for them.
+    work: TaskTracker,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
 
 impl<P: ProviderType> Service<P> {
-    pub(crate) fn new(offered: Provider<P>, stop: CancellationToken) -> Self {
-        Self { offered, configured: RwLock::new(None), stop, warned: Arc::default() }
+    pub(crate) fn new(offered: Provider<P>, stop: CancellationToken, work: TaskTracker) -> Self {
+        Self { offered: Arc::new(offered), configured: RwLock::new(None), stop, warned: Arc::default(), work }
     }
 
     fn scene(&self, private: &[u8]) -> Result<Scene<P>, Diagnostic> {
@@ -263,13 +266,21 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
         let unchanged = prior.as_ref().ok().and_then(to_value);
         let private = request.planned_private.clone();
         let applied = async {
-            let resource = self.resource(&request.type_name)?;
+            self.resource(&request.type_name)?;
             let change = ApplyRequest {
                 prior: prior?,
                 planned: from_value(request.planned_state)?,
                 config: from_value(request.config)?,
             };
-            let outcome = resource.apply(self.scene(&request.planned_private)?, change).await;
+            let (offered, scene) = (self.offered.clone(), self.scene(&request.planned_private)?);
+            // A task of its own: a broken connection drops what waits for it, and must not cut a change in two.
+            let applied = self.work.spawn(async move {
+                let resource = find(&offered.resources, P::NAME, "resource", &request.type_name)?;
+                Ok::<_, Diagnostic>(resource.apply(scene, change).await)
+            });
+            let outcome = applied.await.map_err(|_| {
+                Diagnostic::error("The change was abandoned", "The provider ended before it. Run again.")
+            })??;
             Ok(pb::apply_resource_change::Response {
                 new_state: to_value(&outcome.state),
                 private: outcome.private.to_bytes(),

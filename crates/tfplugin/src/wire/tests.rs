@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Request;
 
 use super::convert::{from_value, to_value};
@@ -352,7 +353,7 @@ impl Cli {
 
     async fn configured(server: Dynamic) -> Self {
         let offered = Provider::new().resource::<Thing>().data_source::<LookUp>().ephemeral::<Key>();
-        let service = Service::new(offered.function::<Repeat>(), CancellationToken::new());
+        let service = Service::new(offered.function::<Repeat>(), CancellationToken::new(), TaskTracker::new());
         let config = to_value(&Dynamic::Map(BTreeMap::from([("server".into(), server)])));
         let request = pb::configure_provider::Request { config, ..Default::default() };
         let answer = service.configure_provider(Request::new(request)).await.unwrap().into_inner();
@@ -899,7 +900,7 @@ async fn an_ephemeral_value_takes_its_defaults_and_fails_with_words() {
 #[tokio::test]
 async fn what_is_not_offered_or_not_configured_is_refused_and_changes_nothing() {
     let offered = Provider::new().resource::<Thing>();
-    let service = Service::<World>::new(offered, CancellationToken::new());
+    let service = Service::<World>::new(offered, CancellationToken::new(), TaskTracker::new());
     let prior = thing(&[("name", "a".into())]);
     for (type_name, message) in [
         ("test_thing", "error: The provider is not configured"),
