@@ -101,6 +101,7 @@ pub struct SqlBlock {
 
 impl ProviderType for FabricMirror {
     const NAME: &'static str = "fabricmirror";
+    const LOG_TARGETS: &'static [&'static str] = &["fabricmirror", "fabric_api", "mssql_admin"];
     type Config = Config;
     type Error = Error;
 

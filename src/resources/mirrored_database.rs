@@ -453,12 +453,17 @@ pub(super) async fn stop(
             MirroringStatus::Stopped | MirroringStatus::Initialized => return Ok(status),
             // Nothing runs yet, and a stop would be refused.
             MirroringStatus::Initializing if !asked => return Ok(status),
-            MirroringStatus::Stopping => {}
+            // Whether a stop is taken while it starts is UNCONFIRMED: it is let run first.
+            MirroringStatus::Stopping | MirroringStatus::Starting => {}
             _ if asked => {}
-            _ => {
-                fabric.stop_mirroring(workspace, id).await?;
-                asked = true;
-            }
+            _ => match fabric.stop_mirroring(workspace, id).await {
+                // It changed in between: look again.
+                Err(error) if error.code() == Some("OperationNotAllowedInCurrentStatus") => {}
+                stopped => {
+                    stopped?;
+                    asked = true;
+                }
+            },
         }
         if pace.pause(cx).await != Pause::Over {
             return Err(Diagnostic::error(

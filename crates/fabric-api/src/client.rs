@@ -319,7 +319,10 @@ fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: 
         return Again::NameReserved;
     }
     let refused_untouched = status == StatusCode::TOO_MANY_REQUESTS;
-    let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504) || body.is_retriable == Some(true);
+    // Seconds after its creation a mirror may not be ready for a definition (fabric-api facts §11).
+    let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504)
+        || body.is_retriable == Some(true)
+        || body.error_code == "MirroredDatabaseNotReady";
     if refused_untouched || (passing && idempotent) {
         match retry_after(headers) {
             None => Again::Yes,

@@ -29,6 +29,9 @@ pub trait HandlerError: From<Diagnostic> + Send {
 pub trait ProviderType: Send + Sync + Sized + 'static {
     /// The provider's name, and the prefix of its types.
     const NAME: &'static str;
+    /// Crates whose events are logged at the level the CLI asks for. Others only warn: at finer levels an HTTP or
+    /// database client may log what it sends.
+    const LOG_TARGETS: &'static [&'static str] = &[];
     /// The provider's block.
     type Config: Model;
     /// What its handlers fail with.

@@ -10,13 +10,13 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Starts logging and writes panics down. Without `TF_LOG` only errors are written: the CLI shows none of them.
-pub(super) fn start() {
+/// Starts logging, of this crate and of `targets`, and writes panics down. Without `TF_LOG` only errors are written: the CLI shows none of them.
+pub(super) fn start(targets: &[&'static str]) {
     let level = level(["TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| std::env::var(name).ok()).as_deref());
-    // The crates below us speak only when something is wrong: at finer levels they would log requests and answers.
+    // Crates that nobody named speak only when something is wrong: at finer levels they would log requests and answers.
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_targets(["tfplugin", "fabricmirror", "fabric_api", "mssql_admin"].map(|target| (target, level)));
+        .with_targets(std::iter::once(&"tfplugin").chain(targets).map(|target| (*target, level)));
     let subscriber = tracing_subscriber::registry().with(JsonLines.with_filter(filter));
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(|info| {

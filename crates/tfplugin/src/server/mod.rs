@@ -32,7 +32,7 @@ pub fn serve<P: ProviderType>(provider: Provider<P>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::start();
+    log::start(P::LOG_TARGETS);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
