@@ -1,6 +1,6 @@
 //! From configuration to clients: each is made when it is first needed, and each server is read once for a refresh.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -194,6 +194,7 @@ impl Clients {
             written: self.written.clone(),
             logins: OnceCell::new(),
             databases: Mutex::default(),
+            in_state: Mutex::default(),
         });
         servers.insert(name.canonical(), server.clone());
         Ok(server)
@@ -228,6 +229,7 @@ pub struct Server {
     written: Arc<AtomicBool>,
     logins: OnceCell<Arc<Logins>>,
     databases: Mutex<HashMap<String, Arc<OnceCell<Arc<DatabasePrincipals>>>>>,
+    in_state: Mutex<HashSet<String>>,
 }
 
 impl Server {
@@ -240,6 +242,16 @@ impl Server {
     pub fn change(&self) -> &Instance {
         self.written.store(true, Ordering::SeqCst);
         &self.instance
+    }
+
+    /// Notes a principal that the state holds. The CLIs plan the new object of a replacement as if there were no old
+    /// one: this alone tells it from a principal that somebody else has made.
+    pub fn note_in_state(&self, principal: &[&str]) {
+        self.in_state.lock().unwrap_or_else(PoisonError::into_inner).insert(principal.join("/").to_lowercase());
+    }
+
+    pub fn is_in_state(&self, principal: &[&str]) -> bool {
+        self.in_state.lock().unwrap_or_else(PoisonError::into_inner).contains(&principal.join("/").to_lowercase())
     }
 
     pub async fn logins(&self) -> Result<Arc<Logins>> {

@@ -242,11 +242,15 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
     placed(Diagnostic::error(summary, detail), first_of(attributes, places))
 }
 
+/// The text as a sentence. A name that it begins with, such as a server's, keeps its spelling.
 fn sentence(text: &str) -> String {
     let text = text.trim_end();
     let mut letters = text.chars();
-    let mut sentence: String =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    let is_word = text.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
+    let mut sentence: String = match letters.next() {
+        Some(first) if is_word => first.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    };
     if !sentence.ends_with(['.', '!', '?']) {
         sentence.push('.');
     }

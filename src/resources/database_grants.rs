@@ -28,8 +28,8 @@ pub struct DatabaseGrants {
     database: Value<Text<Identifier>>,
 
     /// User that holds the permissions: `fabricmirror_database_user.….principal`, so that they follow it when it is
-    /// replaced.
-    #[attr(required, replace)]
+    /// replaced, and stay when it is renamed.
+    #[attr(required)]
     principal: Value<Text<Identifier>>,
 
     /// Permissions granted, as the server spells them: upper case. `CONNECT`, which every user gets, need not be
@@ -101,6 +101,14 @@ impl Resource for DatabaseGrants {
             plan.check_names(principals)?;
         }
         let Some(prior) = &change.prior else { return Ok(()) };
+        // In place when the user is renamed: before that nobody has the new name, afterwards nobody has the old one.
+        let is_free = |name: &Identifier| {
+            principals.as_ref().is_some_and(|principals| matches!(principals.find(name.as_str(), None), Ok(None)))
+        };
+        let is_replaced = match (prior.principal.known(), plan.principal.known()) {
+            (Some(old), Some(new)) => old != new && !is_free(old) && !is_free(new),
+            _ => true,
+        };
         let lifted: Vec<_> = prior.denied.known().into_iter().flatten().filter(|it| !plan.denies(it)).collect();
         for permission in lifted {
             let grantor = principals.as_ref().and_then(|principals| prior.grantor(principals, permission));
@@ -118,6 +126,9 @@ impl Resource for DatabaseGrants {
                 .at(path!(denied)),
             );
         }
+        if is_replaced {
+            change.replace(path!(principal));
+        }
         Ok(())
     }
 
@@ -133,11 +144,15 @@ impl Resource for DatabaseGrants {
         let principals = server.principals(database).await?;
         let Some(user) = principals.find(name.as_str(), None)? else { return Ok(None) };
         let rows: Vec<Permission> = principals.permissions_of(user)?.into_iter().cloned().collect();
-        Ok(Some(state.matching(&rows, None)))
+        Ok(Some(state.matching(&rows)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
+        if prior.principal != plan.principal {
+            // Gone, it was renamed. Still there, it was another user after all.
+            Self::delete(cx, prior.clone()).await?;
+        }
         plan.bring_about(cx, &server, Some(&prior)).await
     }
 
@@ -198,6 +213,13 @@ impl DatabaseGrants {
         self.lift_denies.known().copied().unwrap_or_default()
     }
 
+    /// Whether a permission is in one of the three sets.
+    fn lists(&self, name: &PermissionName) -> bool {
+        [&self.permissions, &self.permissions_with_grant_option, &self.denied]
+            .iter()
+            .any(|set| set.known().is_some_and(|set| set.contains(&Text(name.clone()))))
+    }
+
     fn denies(&self, permission: &Text<PermissionName>) -> bool {
         self.denied.known().is_none_or(|denied| denied.contains(permission))
     }
@@ -246,12 +268,7 @@ impl DatabaseGrants {
         if !self.is_exclusive() {
             // Nothing is revoked in the update that switches it.
             let looked_at = |name: &PermissionName| {
-                let listed = |it: &Self| {
-                    [&it.permissions, &it.permissions_with_grant_option, &it.denied]
-                        .iter()
-                        .any(|set| set.known().is_some_and(|set| set.contains(&Text(name.clone()))))
-                };
-                listed(self) || prior.is_some_and(|prior| !prior.is_exclusive() && listed(prior))
+                self.lists(name) || prior.is_some_and(|prior| !prior.is_exclusive() && prior.lists(name))
             };
             let others = |set: &BTreeSet<PermissionName>| {
                 set.iter().filter(|name| !looked_at(name)).cloned().collect::<Vec<_>>()
@@ -281,7 +298,7 @@ impl DatabaseGrants {
         let principals = database.principals().await?;
         let rows: Vec<Permission> =
             principals.permissions_of(found(&principals, name)?)?.into_iter().cloned().collect();
-        Ok(self.matching(&rows, prior))
+        Ok(self.matching(&rows))
     }
 
     /// Before the first statement: a DENY that nobody asked to lift stays, and with it everything else.
@@ -307,22 +324,14 @@ impl DatabaseGrants {
         Err(said.into())
     }
 
-    /// This object with what the server holds. Not exclusive, only the names in it or in its prior state are shown.
-    fn matching(mut self, rows: &[Permission], prior: Option<&Self>) -> Self {
+    /// This object with what the server holds. Not exclusive, only the names in it are shown.
+    fn matching(mut self, rows: &[Permission]) -> Self {
         let held = Permission::sets(rows);
         let connect: PermissionName = CONNECT.parse().expect("a legal name");
         self.connect = Value::Known(held.granted.contains(&connect) || held.with_grant_option.contains(&connect));
-        let listed = |name: &PermissionName| {
-            let within = |it: &Self| {
-                [&it.permissions, &it.permissions_with_grant_option, &it.denied]
-                    .iter()
-                    .any(|set| set.known().is_some_and(|set| set.contains(&Text(name.clone()))))
-            };
-            within(&self) || prior.is_some_and(within)
-        };
         let connect_listed = self.permissions.known().is_some_and(|set| set.contains(&Text(connect.clone())));
         let shown = |set: &BTreeSet<PermissionName>, hide_connect: bool| -> Value<Names> {
-            let names = set.iter().filter(|name| self.is_exclusive() || listed(name));
+            let names = set.iter().filter(|name| self.is_exclusive() || self.lists(name));
             let names = names.filter(|name| !(hide_connect && **name == connect));
             Value::Known(names.cloned().map(Text).collect())
         };

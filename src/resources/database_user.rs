@@ -101,6 +101,7 @@ impl Resource for DatabaseUser {
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
         let (Some(database), Some(name)) = (state.database.known(), state.name.known()) else { return Ok(None) };
+        server.note_in_state(&[database.as_str(), name.as_str()]);
         let principals = server.principals(database).await?;
         let Some(user) = principals.find(name.as_str(), state.known_sid())? else { return Ok(None) };
         Ok(Some(state.matching(user, principals.login_of(user)?)))
@@ -172,6 +173,9 @@ impl DatabaseUser {
             return Ok(());
         };
         let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
+        if server.is_in_state(&[database.as_str(), name.as_str()]) {
+            return Ok(());
+        }
         let Ok(principals) = server.principals(database).await else { return Ok(()) };
         match principals.find(name.as_str(), None) {
             Ok(Some(user)) => Err(self.import_hint(mssql_admin::Error::AlreadyExists {

@@ -124,6 +124,7 @@ impl Resource for Login {
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
         let Some(name) = state.name.known() else { return Ok(None) };
+        server.note_in_state(&[name.as_str()]);
         let logins = server.logins().await?;
         let found = logins.find(state.sid.known().map(|sid| sid.0), name.as_str())?.cloned();
         Ok(found.map(|login| state.matching(&login)))
@@ -186,6 +187,9 @@ impl Login {
             return Ok(());
         };
         let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
+        if server.is_in_state(&[name.as_str()]) {
+            return Ok(());
+        }
         let Ok(logins) = server.logins().await else { return Ok(()) };
         match logins.by_name(name.as_str()) {
             Some(login) if login.sid != Some(sid.0) => Err(self.import_hint(mssql_admin::Error::AlreadyExists {

@@ -115,7 +115,7 @@ impl Resource for WorkspaceRoleAssignment {
             workspace_id: Text(import_id::parse::<WorkspaceId>(&workspace)?).into(),
             principal: Value::Null,
             role: Value::Null,
-            id: assignment.into(),
+            id: import_id::parse::<PrincipalId>(&assignment)?.to_string().into(),
         })
     }
 }

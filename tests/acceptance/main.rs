@@ -4,9 +4,15 @@
 //! fails leaves its folder – what the CLI said, the request journal, both states – and prints its path.
 
 mod ablation;
+mod access;
 mod drift;
+mod faults;
 mod handshake;
+mod hcl;
+mod imports;
 mod interruption;
+mod mirror;
+mod principals;
 mod third_party;
 mod tutorial;
 
@@ -66,8 +72,20 @@ fn main() -> ExitCode {
         there.into_iter().filter(|cli| wanted.as_ref().is_none_or(|wanted| wanted.contains(&cli.name))).collect();
 
     let base = std::env::temp_dir().join(format!("fabricmirror-acceptance-{}", std::process::id()));
-    let cases: Vec<Case> =
-        [tutorial::cases(), drift::cases(), interruption::cases(), ablation::cases()].into_iter().flatten().collect();
+    let cases: Vec<Case> = [
+        tutorial::cases(),
+        drift::cases(),
+        interruption::cases(),
+        ablation::cases(),
+        imports::cases(),
+        principals::cases(),
+        mirror::cases(),
+        access::cases(),
+        faults::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let mut trials = Vec::new();
     for case in &cases {
         for cli in &there {
