@@ -10,7 +10,7 @@ use super::procedures;
 use super::rows::Variables;
 use super::session::{InstanceSession, cancelled};
 use super::types;
-use crate::engine::{Cancel, Message, Outcome, Parameter, Request, Statement as Kind};
+use crate::engine::{Cancel, Isolation, Message, Outcome, Parameter, Request, Statement as Kind};
 use crate::tsql::ast::{Argument, Expr, ObjectName, SetOption, Statement, StatementKind};
 use crate::tsql::parse_batch;
 use crate::value::{SqlType, Value};
@@ -79,6 +79,9 @@ impl Run<'_> {
                     }
                 };
                 (self.out)(Outcome::ReturnStatus(status));
+            }
+            Request::Begin { isolation: Some(Isolation::Snapshot), .. } => {
+                self.fail(errors::outside("SNAPSHOT isolation"), Kind::Begin);
             }
             Request::Begin { .. } => {
                 if let Some(id) = self.session.begin() {
@@ -654,6 +657,9 @@ impl Run<'_> {
                     _ => {}
                 }
             }
+            // Accepted without effect: writers always exclude each other, and readers see what is committed and wait for
+            // rows that another transaction has changed. Reads are not repeatable, whatever the level.
+            SetOption::IsolationLevel("SNAPSHOT") => return Err(errors::outside("SNAPSHOT isolation")),
             SetOption::IsolationLevel(_) => {}
             SetOption::IdentityInsert { table, on } => {
                 let found = self.session.read(self.cancel, |work| {
@@ -810,7 +816,7 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropSchema { if_exists, name } => work.drop_schema(name, *if_exists),
         S::AlterAuthorization { securable, owner } => work.alter_authorization(securable, owner.as_deref()),
         S::Permission(statement) => work.permission_statement(statement),
-        S::CreateTable { name, elements } => work.create_table(name, elements),
+        S::CreateTable { name, elements, storage } => work.create_table(name, elements, storage),
         S::AlterTable { name, change } => work.alter_table(name, change),
         S::DropTable { if_exists, names } => names.iter().try_for_each(|name| work.drop_table(name, *if_exists)),
         S::CreateIndex(index) => work.create_index(index),

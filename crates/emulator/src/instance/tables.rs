@@ -12,7 +12,7 @@ use super::types;
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{
-    ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, ObjectName, Query, TableChange, TableElement,
+    ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, ObjectName, Query, Storage, TableChange, TableElement,
 };
 use crate::value::SqlType;
 
@@ -56,7 +56,13 @@ impl Work<'_> {
         Ok((database, schema))
     }
 
-    pub fn create_table(&mut self, name: &ObjectName, elements: &[TableElement]) -> Result<(), Message> {
+    pub fn create_table(
+        &mut self,
+        name: &ObjectName,
+        elements: &[TableElement],
+        storage: &Storage,
+    ) -> Result<(), Message> {
+        stored_where(storage)?;
         if name.name.starts_with('#') {
             return Err(errors::outside("temporary tables"));
         }
@@ -80,7 +86,7 @@ impl Work<'_> {
             bytes: 0,
         };
         self.add_elements(&mut table, elements)?;
-        let columns: Vec<String> = table.columns.iter().map(storage).collect();
+        let columns: Vec<String> = table.columns.iter().map(declaration).collect();
         self.store.run(&format!("CREATE TABLE u{}_{id} ({})", database.id, columns.join(", ")))?;
         for index in &table.indexes {
             self.store_index(database.id, &table, index)?;
@@ -193,6 +199,7 @@ impl Work<'_> {
     }
 
     fn add_key(&mut self, table: &mut Table, key: &KeyDefinition) -> Result<(), Message> {
+        stored_where(&key.storage)?;
         if key.primary && table.indexes.iter().any(|i| i.primary) {
             let text = format!("Table '{}' already has a primary key defined on it.", table.name);
             return Err(Message::new(1779, 16, 0, text));
@@ -332,7 +339,7 @@ impl Work<'_> {
                     {
                         return Err(errors::outside("adding a column without NULL to a table that has rows"));
                     }
-                    self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", storage(column)))?;
+                    self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", declaration(column)))?;
                 }
                 let new: Vec<Index> =
                     table.indexes.iter().filter(|i| i.object_id != 0).skip(indexes).cloned().collect();
@@ -411,6 +418,7 @@ impl Work<'_> {
     }
 
     pub fn create_index(&mut self, index: &CreateIndex) -> Result<(), Message> {
+        stored_where(&index.storage)?;
         let (database, mut table) = self.altered(&index.table, "alter")?;
         if table.indexes.iter().any(|i| same_name(&i.name, &index.name)) {
             let text = format!(
@@ -546,6 +554,19 @@ impl Work<'_> {
     }
 }
 
+/// A database has one filegroup, PRIMARY, and no partition schemes; options that change how an index behaves are outside.
+fn stored_where(storage: &Storage) -> Result<(), Message> {
+    let invalid = |what: &str, name: &str| Message::new(1921, 16, 1, format!("Invalid {what} '{name}' specified."));
+    let known = |name: &&String| ["primary", "default"].iter().any(|known| same_name(known, name));
+    if let Some(scheme) = storage.partition_schemes.first() {
+        return Err(invalid("partition scheme", scheme));
+    }
+    if let Some(filegroup) = storage.filegroups.iter().find(|name| !known(name)) {
+        return Err(invalid("filegroup", filegroup));
+    }
+    storage.outside.as_deref().map_or(Ok(()), |option| Err(errors::outside(&format!("the option {option}"))))
+}
+
 fn no_index_column(name: &str) -> Message {
     Message::new(1911, 16, 1, format!("Column name '{name}' does not exist in the target table or view."))
 }
@@ -578,7 +599,7 @@ fn next_index(table: &mut Table, clustered: bool) -> i32 {
 }
 
 /// A column of the SQLite table: no type, so that values stay as they were made, and the collation of its texts.
-fn storage(column: &TableColumn) -> String {
+fn declaration(column: &TableColumn) -> String {
     let collate = if types::is_text(column.column_type.sql_type) {
         format!(" COLLATE {}", column.collation.as_deref().map_or("CI_AS", super::query::collation))
     } else {

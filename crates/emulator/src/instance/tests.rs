@@ -240,6 +240,35 @@ fn statements_are_refused_with_the_servers_numbers() {
 }
 
 #[test]
+fn what_a_table_cannot_be_is_refused() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (text, number) in [
+        ("CREATE TABLE t (a int(5))", 2716),
+        ("DECLARE @x datetime(3)", 2716),
+        ("SELECT CAST(1 AS bit(1))", 2716),
+        ("CREATE TABLE t (a nvarchar(5, 2))", 2716),
+        ("CREATE TABLE t (a float(54))", 2750),
+        ("CREATE TABLE t (a int) ON secondary", 1921),
+        ("CREATE TABLE t (a int) ON ranges (a)", 1921),
+        ("CREATE TABLE t (a int PRIMARY KEY WITH (IGNORE_DUP_KEY = ON))", 50900),
+        ("CREATE TABLE t (a int UNIQUE WITH FILLFACTOR = 80)", 50900),
+        ("CREATE TABLE t (a int PRIMARY KEY ON secondary)", 1921),
+        ("CREATE INDEX i ON Orders (Customer) WITH (FILLFACTOR = 80)", 50900),
+        ("CREATE INDEX i ON Orders (Customer) ON secondary", 1921),
+        ("SET TRANSACTION ISOLATION LEVEL SNAPSHOT", 50900),
+        ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", 0),
+        (
+            "CREATE TABLE t (a int NOT NULL, CONSTRAINT p PRIMARY KEY CLUSTERED (a) WITH (PAD_INDEX = OFF, IGNORE_DUP_KEY = OFF, ALLOW_ROW_LOCKS = ON) ON [PRIMARY]) ON [PRIMARY] TEXTIMAGE_ON [PRIMARY]",
+            0,
+        ),
+        ("CREATE INDEX i ON t (a) WITH (ONLINE = ON, DROP_EXISTING = OFF) ON [default]", 0),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+}
+
+#[test]
 fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
     let instance = tutorial();
     let mut fabric =

@@ -158,6 +158,7 @@ pub enum StatementKind {
     CreateTable {
         name: ObjectName,
         elements: Vec<TableElement>,
+        storage: Storage,
     },
     AlterTable {
         name: ObjectName,
@@ -413,6 +414,18 @@ pub struct KeyDefinition {
     pub primary: bool,
     pub clustered: Option<bool>,
     pub columns: Vec<IndexColumn>,
+    pub storage: Storage,
+}
+
+/// Where a table or index lies, and how it is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Storage {
+    /// Names after ON, TEXTIMAGE_ON and FILESTREAM_ON: filegroups.
+    pub filegroups: Vec<String>,
+    /// `ON scheme (column)`
+    pub partition_schemes: Vec<String>,
+    /// The first option that is not at its default: its name.
+    pub outside: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -438,6 +451,7 @@ pub struct CreateIndex {
     pub columnstore: bool,
     pub columns: Vec<IndexColumn>,
     pub included: Vec<String>,
+    pub storage: Storage,
 }
 
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! CREATE, ALTER and DROP: which grammar follows, and that of tables, indexes and views.
 
 use super::super::ast::{
-    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, TableChange,
-    TableElement,
+    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, Storage,
+    TableChange, TableElement,
 };
 use super::{Parsed, Parser};
 
@@ -191,16 +191,13 @@ impl Parser<'_> {
             }
             outside = true;
         }
+        let mut storage = Storage::default();
         loop {
             if self.eat("ON") || self.eat("TEXTIMAGE_ON") {
                 if self.sees("PRIMARY") {
                     return Err(self.unexpected());
                 }
-                self.name_or_string()?;
-                if self.sees("(") {
-                    self.balanced()?;
-                    outside = true;
-                }
+                self.data_space(&mut storage)?;
             } else if self.sees("FILESTREAM_ON") || self.sees("WITH") {
                 outside = true;
                 self.advance();
@@ -217,7 +214,7 @@ impl Parser<'_> {
             return self.outside();
         }
         check_columns(self, &elements)?;
-        Ok(StatementKind::CreateTable { name, elements })
+        Ok(StatementKind::CreateTable { name, elements, storage })
     }
 
     pub(super) fn table_element(&mut self) -> Parsed<TableElement> {
@@ -294,11 +291,11 @@ impl Parser<'_> {
         } else {
             Vec::new()
         };
-        if self.sees("WITH") {
-            self.advance();
+        let mut storage = Storage::default();
+        if self.eat("WITH") {
             if self.sees("(") {
                 let start = self.at;
-                self.unique_options()?;
+                self.index_options(&mut storage)?;
                 let low = |t: &super::Token| t.text(self.source).eq_ignore_ascii_case("WAIT_AT_LOW_PRIORITY");
                 if self.tokens[start..self.at].iter().any(low) {
                     return Err(self.unexpected_at(start));
@@ -309,18 +306,66 @@ impl Parser<'_> {
                 if !(1..=100).contains(&value) {
                     return Err(self.unexpected_at(self.at - 1));
                 }
+                storage.outside = Some("FILLFACTOR".to_owned());
             }
         }
         if self.eat("ON") {
-            self.name_or_string()?;
-            if self.sees("(") {
-                self.balanced()?;
-            }
+            self.data_space(&mut storage)?;
         }
         if self.eat("NOT ENFORCED") || self.sees("ENFORCED") {
             return Err(self.unexpected_at(self.at.saturating_sub(1)));
         }
-        Ok(Some(KeyDefinition { name, primary, clustered, columns }))
+        Ok(Some(KeyDefinition { name, primary, clustered, columns, storage }))
+    }
+
+    /// After ON: a filegroup, or a partition scheme and its column.
+    fn data_space(&mut self, storage: &mut Storage) -> Parsed<()> {
+        let name = self.name_or_string()?;
+        if self.sees("(") {
+            self.balanced()?;
+            storage.partition_schemes.push(name);
+        } else {
+            storage.filegroups.push(name);
+        }
+        Ok(())
+    }
+
+    /// `(PAD_INDEX = OFF, …)` of an index or key. Remembers the first option that asks for more than the default.
+    fn index_options(&mut self, storage: &mut Storage) -> Parsed<()> {
+        /// Values with which nothing in the catalog or in behaviour differs from an index without options.
+        const WITHOUT_EFFECT: &[(&str, &[&str])] = &[
+            ("PAD_INDEX", &["OFF"]),
+            ("STATISTICS_NORECOMPUTE", &["OFF"]),
+            ("STATISTICS_INCREMENTAL", &["OFF"]),
+            ("IGNORE_DUP_KEY", &["OFF"]),
+            ("ALLOW_ROW_LOCKS", &["ON"]),
+            ("ALLOW_PAGE_LOCKS", &["ON"]),
+            ("OPTIMIZE_FOR_SEQUENTIAL_KEY", &["OFF"]),
+            ("DROP_EXISTING", &["OFF"]),
+            ("SORT_IN_TEMPDB", &["OFF", "ON"]),
+            ("ONLINE", &["OFF", "ON"]),
+            ("DATA_COMPRESSION", &["NONE"]),
+            ("XML_COMPRESSION", &["OFF"]),
+        ];
+        let start = self.at + 1;
+        self.unique_options()?;
+        let text = |at: usize| self.tokens.get(at).map_or("", |t| t.text(self.source));
+        let mut at = start;
+        while at + 1 < self.at {
+            let known = WITHOUT_EFFECT.iter().any(|(name, values)| {
+                text(at).eq_ignore_ascii_case(name)
+                    && text(at + 1) == "="
+                    && values.iter().any(|value| text(at + 2).eq_ignore_ascii_case(value))
+                    && matches!(text(at + 3), "," | ")")
+            });
+            if !known {
+                let option = text(at).to_ascii_uppercase();
+                storage.outside.get_or_insert(option);
+                break;
+            }
+            at += 4;
+        }
+        Ok(())
     }
 
     fn index_column(&mut self) -> Parsed<IndexColumn> {
@@ -614,8 +659,16 @@ impl Parser<'_> {
         let name = self.name()?;
         self.expect("ON")?;
         let table = self.object_name()?;
-        let mut index =
-            CreateIndex { name, table, unique, clustered, columnstore, columns: Vec::new(), included: Vec::new() };
+        let mut index = CreateIndex {
+            name,
+            table,
+            unique,
+            clustered,
+            columnstore,
+            columns: vec![],
+            included: vec![],
+            storage: Storage::default(),
+        };
         if !(clustered && columnstore) {
             index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;
         } else if self.sees("(") {
@@ -635,18 +688,18 @@ impl Parser<'_> {
             self.balanced()?;
             return self.outside().map(Some);
         }
-        if self.sees("WITH") {
-            self.advance();
-            if self.sees("(") {
-                self.unique_options()?;
+        if self.eat("WITH") {
+            if !self.sees("(") {
+                // WITH FILLFACTOR = 80, the form of old.
+                return self.outside().map(Some);
             }
-            return self.outside().map(Some);
+            self.index_options(&mut index.storage)?;
         }
         if self.eat("ON") {
-            self.name_or_string()?;
-            if self.sees("(") {
-                self.balanced()?;
-            }
+            self.data_space(&mut index.storage)?;
+        }
+        if self.sees("FILESTREAM_ON") {
+            return self.outside().map(Some);
         }
         Ok(Some(StatementKind::CreateIndex(index)))
     }
