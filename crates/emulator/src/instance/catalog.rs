@@ -1019,7 +1019,7 @@ fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
         std::iter::once(own).chain(keys.collect::<Vec<_>>())
     });
     let views = c.database.views.values().filter(|v| c.state.sees_object(&c.token, c.database, v.id));
-    tables.chain(views.map(|v| object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.created))).collect()
+    tables.chain(views.map(|v| object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified))).collect()
 }
 
 fn collates(type_name: &str) -> bool {

@@ -11,7 +11,7 @@ use super::rows::Variables;
 use super::session::{InstanceSession, cancelled};
 use super::types;
 use crate::engine::{Cancel, Isolation, Message, Outcome, Parameter, Request, Statement as Kind};
-use crate::tsql::ast::{Argument, Expr, ObjectName, SetOption, Statement, StatementKind};
+use crate::tsql::ast::{Argument, Declaration, Expr, ObjectName, SetOption, Statement, StatementKind};
 use crate::tsql::parse_batch;
 use crate::value::{SqlType, Value};
 
@@ -83,20 +83,17 @@ impl Run<'_> {
             Request::Begin { isolation: Some(Isolation::Snapshot), .. } => {
                 self.fail(errors::outside("SNAPSHOT isolation"), Kind::Begin);
             }
-            Request::Begin { .. } => {
-                if let Some(id) = self.session.begin() {
+            Request::Begin { name, .. } => {
+                if let Some(id) = self.session.begin(&name) {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(Kind::Begin, None);
             }
             Request::Commit { then_begin } => self.transaction_request(true, then_begin),
-            Request::Rollback { name, then_begin } => match name.is_empty() {
-                true => self.transaction_request(false, then_begin),
-                false => match self.session.rollback_to(&name) {
-                    Ok(true) => self.done(Kind::Rollback, None),
-                    Ok(false) => self.transaction_request(false, then_begin),
-                    Err(message) => self.fail(message, Kind::Rollback),
-                },
+            Request::Rollback { name, then_begin } => match self.rolls_back_all(&name) {
+                Ok(true) => self.transaction_request(false, then_begin),
+                Ok(false) => self.done(Kind::Rollback, None),
+                Err(message) => self.fail(message, Kind::Rollback),
             },
             Request::Save { name } => match self.session.save(&name) {
                 Ok(()) => self.done(Kind::Other, None),
@@ -116,7 +113,7 @@ impl Run<'_> {
                         Outcome::TransactionRolledBack(id)
                     });
                 }
-                if then_begin && let Some(id) = self.session.begin() {
+                if then_begin && let Some(id) = self.session.begin("") {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(kind, None);
@@ -126,7 +123,6 @@ impl Run<'_> {
     }
 
     fn batch(&mut self, text: &str) {
-        let (database, identities) = (self.session.database, self.session.identities.len());
         let statements = match parse_batch(text, self.session.settings.quoted_identifiers) {
             Ok(statements) => statements,
             Err(error) => return self.fail(errors::syntax(error), Kind::Other),
@@ -134,9 +130,15 @@ impl Run<'_> {
         if statements.is_empty() {
             return self.done(Kind::Other, None);
         }
-        let _ = (database, identities);
         if let Err(message) = self.block(&statements) {
             self.fail(message, Kind::Other);
+        }
+        if self.session.is_doomed() {
+            if let Err(message) = self.roll_back_all() {
+                self.fail(message, Kind::Other);
+            }
+            let text = "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.";
+            self.fail(Message::new(3998, 16, 1, text), Kind::Other);
         }
     }
 
@@ -169,13 +171,19 @@ impl Run<'_> {
                     if message.line <= 1 {
                         message.line = statement.line;
                     }
-                    if self.session.settings.xact_abort && self.session.transactions > 0 && self.tries == 0 {
-                        self.roll_back_all()?;
-                    }
+                    // RAISERROR does not heed XACT_ABORT.
+                    let aborts =
+                        self.session.settings.xact_abort && !matches!(statement.kind, StatementKind::RaisError { .. });
                     if self.tries > 0 && message.number != 0 {
+                        if let Some(transaction) = self.session.transaction.as_mut().filter(|_| aborts) {
+                            transaction.doomed = true;
+                        }
                         return Err(message);
                     }
-                    let ends = ends_batch(&message) || self.session.settings.xact_abort;
+                    if aborts && self.session.transactions > 0 {
+                        self.roll_back_all()?;
+                    }
+                    let ends = ends_batch(&message) || aborts;
                     self.fail(message, kind_of(&statement.kind));
                     if ends {
                         return Ok(Flow::Abort);
@@ -184,6 +192,21 @@ impl Run<'_> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Rolls back to the savepoint of that name. True when the whole transaction is meant; 6401 for any other name.
+    fn rolls_back_all(&mut self, name: &str) -> Result<bool, Message> {
+        if name.is_empty() || self.session.transactions == 0 {
+            return Ok(true);
+        }
+        if self.session.rollback_to(name)? {
+            return Ok(false);
+        }
+        if self.session.is_outermost(name) {
+            return Ok(true);
+        }
+        let text = format!("Cannot roll back {name}. No transaction or savepoint of that name was found.");
+        Err(Message::new(6401, 16, 1, text))
     }
 
     fn roll_back_all(&mut self) -> Result<(), Message> {
@@ -198,7 +221,7 @@ impl Run<'_> {
         if self.session.settings.implicit_transactions
             && self.session.transactions == 0
             && begins_transaction(kind)
-            && let Some(id) = self.session.begin()
+            && let Some(id) = self.session.begin("")
         {
             (self.out)(Outcome::TransactionBegan(id));
         }
@@ -284,8 +307,9 @@ impl Run<'_> {
             S::RaisError { arguments, log } => self.raise(arguments, *log)?,
             S::Throw(arguments) => return Err(self.thrown(arguments.as_ref())?),
             S::WaitForDelay(delay) => self.wait(delay)?,
-            S::Begin { .. } => {
-                if let Some(id) = self.session.begin() {
+            S::Begin { name } => {
+                let name = name.as_ref().map(|name| self.text_of(name)).transpose()?.unwrap_or_default();
+                if let Some(id) = self.session.begin(&name) {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(Kind::Begin, None);
@@ -297,14 +321,8 @@ impl Run<'_> {
                 self.done(Kind::Commit, None);
             }
             S::Rollback { name } => {
-                let saved = match name {
-                    Some(name) => {
-                        let name = self.text_of(name)?;
-                        self.session.rollback_to(&name)?
-                    }
-                    None => false,
-                };
-                if !saved {
+                let name = name.as_ref().map(|name| self.text_of(name)).transpose()?.unwrap_or_default();
+                if self.rolls_back_all(&name)? {
                     self.roll_back_all()?;
                 }
                 self.done(Kind::Rollback, None);
@@ -508,8 +526,14 @@ impl Run<'_> {
         if !system || !procedures::is_known(&short) {
             return Err(Message::new(2812, 16, 62, format!("Could not find stored procedure '{}'.", name.written())));
         }
-        let count = arguments.len();
-        let answer = self.session.write(self.cancel, |work| work.procedure(&short, count))?;
+        let mut given = Vec::new();
+        for argument in arguments {
+            let value =
+                argument.value.as_ref().map(|value| self.value(value)).transpose()?.map_or(Value::Null, |v| v.1);
+            given.push((argument.name.clone(), value));
+        }
+        let given = procedures::bind(&short, &given)?;
+        let answer = self.session.write(self.cancel, |work| work.procedure(&short, &given))?;
         if let Some(mut message) = answer.message {
             message.procedure = name.name.clone();
             (self.out)(Outcome::Message(message));
@@ -550,6 +574,7 @@ impl Run<'_> {
             let [Statement { kind: StatementKind::Declare(declared), .. }] = &parsed[..] else {
                 return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{declarations}'.")));
             };
+            self.check_arguments(arguments, declared)?;
             for (i, declaration) in declared.iter().enumerate() {
                 let sql_type = types::declared(&declaration.sql_type)?.sql_type;
                 let by_name = arguments
@@ -559,7 +584,13 @@ impl Run<'_> {
                 let given = by_name.or_else(|| arguments.get(i + 2).filter(|a| a.name.is_none()));
                 let value = match given.and_then(|a| a.value.as_ref()) {
                     Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
-                    None => Value::Null,
+                    None => {
+                        let text = format!(
+                            "The parameterized query '({declarations}){text}' expects the parameter '{}', which was not supplied.",
+                            declaration.name
+                        );
+                        return Err(Message::new(8178, 16, 1, text));
+                    }
                 };
                 if let Some(Argument { value: Some(Expr::Variable(outer)), output: true, .. }) = given {
                     back.push((declaration.name.to_lowercase(), outer.clone()));
@@ -574,6 +605,22 @@ impl Run<'_> {
             }
         }
         Ok(0)
+    }
+
+    /// Values of sp_executesql beyond those declared: 8144, or 8145 by name.
+    fn check_arguments(&self, arguments: &[Argument], declared: &[Declaration]) -> Result<(), Message> {
+        let values = arguments.get(2..).unwrap_or_default();
+        let own = ["@stmt", "@statement", "@params"];
+        for name in values.iter().filter_map(|a| a.name.as_deref()) {
+            let known = |other: &str| other.eq_ignore_ascii_case(name);
+            if !own.iter().any(|own| known(own)) && !declared.iter().any(|d| known(&d.name)) {
+                return Err(Message::new(8145, 16, 2, format!("{name} is not a parameter for procedure .")));
+            }
+        }
+        if values.len() > declared.len() {
+            return Err(Message::new(8144, 16, 2, "Procedure or function  has too many arguments specified."));
+        }
+        Ok(())
     }
 
     // --- the session ---
@@ -715,6 +762,12 @@ impl Run<'_> {
         if !may {
             return Err(Message::new(6102, 14, 1, "User does not have permission to use the KILL statement."));
         }
+        if !(1..=i64::from(i16::MAX)).contains(&id) {
+            return Err(Message::new(6101, 16, 1, format!("Session ID {id} is not valid.")));
+        }
+        if id < 51 {
+            return Err(Message::new(6107, 14, 1, "Only user processes can be killed."));
+        }
         let target = u16::try_from(id).ok();
         if target == Some(self.session.id) {
             return Err(Message::new(6104, 16, 1, "Cannot use KILL to kill your own process."));
@@ -821,8 +874,7 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropTable { if_exists, names } => names.iter().try_for_each(|name| work.drop_table(name, *if_exists)),
         S::CreateIndex(index) => work.create_index(index),
         S::DropIndex { if_exists, name, table } => work.drop_index(name, table, *if_exists),
-        S::CreateView { or_alter: true, .. } | S::CreateView { alter: true, .. } => Err(errors::outside("ALTER VIEW")),
-        S::CreateView { name, columns, query, .. } => work.create_view(name, columns, query),
+        S::CreateView { name, columns, query, change } => work.create_view(name, columns, query, *change),
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),
@@ -840,21 +892,32 @@ fn kind_of(kind: &StatementKind) -> Kind {
     }
 }
 
-/// What JDBC's and ODBC's implicit transactions begin with.
+/// What an implicit transaction begins with: the list of the documentation of SET IMPLICIT_TRANSACTIONS.
 fn begins_transaction(kind: &StatementKind) -> bool {
     use StatementKind as S;
     match kind {
         S::Select(query) => {
             matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if !select.from.is_empty())
         }
-        S::Insert { .. }
-        | S::Update { .. }
-        | S::Delete { .. }
-        | S::Truncate(_)
-        | S::Permission(_)
+        S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) | S::Permission(_) => true,
+        // BEGIN TRANSACTION counts twice then.
+        S::Begin { .. } => true,
+        S::CreateLogin { .. }
+        | S::DropLogin { .. }
+        | S::CreateServerRole { .. }
+        | S::CreateRole { .. }
+        | S::DropRole { .. }
+        | S::CreateUser { .. }
+        | S::DropUser { .. }
+        | S::CreateSchema { .. }
+        | S::DropSchema { .. }
         | S::CreateTable { .. }
         | S::AlterTable { .. }
-        | S::DropTable { .. } => true,
+        | S::DropTable { .. }
+        | S::CreateIndex(_)
+        | S::DropIndex { .. }
+        | S::CreateView { .. }
+        | S::DropView { .. } => true,
         _ => false,
     }
 }

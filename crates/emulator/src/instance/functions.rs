@@ -37,6 +37,8 @@ pub struct Ambient {
     pub last_identity: Option<i64>,
     pub transactions: i32,
     pub caught: Option<Message>,
+    /// The transaction can only be rolled back.
+    pub doomed: bool,
     pub lock_timeout: i64,
     pub sessions: Arc<Vec<super::SessionInfo>>,
     /// What a function raised; SQLite only passes on that one did.
@@ -128,7 +130,7 @@ pub fn exists_on_server(name: &str) -> bool {
         OBJECT_DEFINITION ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
         SCOPE_IDENTITY SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
         STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
-        TRIGGER_NESTLEVEL TYPEPROPERTY TYPE_ID UNICODE VAR VARP XACT_STATE YEAR";
+        TRIGGER_NESTLEVEL TYPEPROPERTY TYPE_ID UNICODE VAR VARP YEAR";
     OTHERS.split_whitespace().any(|other| other.eq_ignore_ascii_case(name))
 }
 
@@ -283,6 +285,9 @@ pub const ALL: &[Function] = &[
     // the session
     function!("host_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.host.to_string()))),
     function!("app_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.program.to_string()))),
+    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| {
+        Ok(Value::Int(if a.doomed { -1 } else { i64::from(a.transactions > 0) }))
+    }),
     function!("error_number", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.number.into())))),
     function!("error_severity", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.class.into())))),
     function!("error_state", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.state.into())))),
@@ -293,9 +298,6 @@ pub const ALL: &[Function] = &[
     function!("error_procedure", 0, 0, &[], true, NAME, |a, _| Ok(caught(a, |m| {
         if m.procedure.is_empty() { Value::Null } else { Value::Text(m.procedure.clone()) }
     }))),
-    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| Ok(Value::Int(i64::from(
-        a.transactions > 0
-    )))),
     function!("scope_identity", 0, 0, &[], true, |_| SqlType::Decimal { precision: 38, scale: 0 }, |a, _| {
         Ok(a.last_identity.map_or(Value::Null, Value::Int))
     }),

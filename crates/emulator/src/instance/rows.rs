@@ -518,7 +518,7 @@ fn named_columns(table: &Table, columns: &[String], identity_insert: bool) -> Re
 }
 
 /// As the column keeps it: converted, never cut short in silence (2628), never NULL where that is not allowed (515).
-fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Value) -> Result<Value, Message> {
+pub fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Value) -> Result<Value, Message> {
     let shown = format!("{}.{}.{}", database.name, database.schema_name(table.schema), table.name);
     if *value == Value::Null {
         if column.nullable {

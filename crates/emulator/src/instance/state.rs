@@ -292,6 +292,8 @@ pub struct TableColumn {
     pub nullable: bool,
     pub identity: Option<(i64, i64)>,
     pub default: Option<ast::Expr>,
+    /// WITH VALUES, or no NULL: rows that are there when the column is added get the default.
+    pub fill: bool,
     pub computed: Option<ast::Expr>,
     pub rowguidcol: bool,
     pub collation: Option<String>,
@@ -345,6 +347,7 @@ pub struct View {
     pub columns: Vec<String>,
     pub query: ast::Query,
     pub created: Timestamp,
+    pub modified: Timestamp,
 }
 
 impl State {
@@ -416,6 +419,10 @@ impl Database {
     }
     pub fn schema_name(&self, id: i32) -> &str {
         self.schemas.get(&id).map_or("", |s| s.name.as_str())
+    }
+    /// Who owns what is in a schema: objects have no owners of their own.
+    pub fn schema_owner(&self, id: i32) -> i32 {
+        self.schemas.get(&id).map_or(DBO, |s| s.owner)
     }
     pub fn new_object_id(&mut self) -> i32 {
         // Spread as the server spreads them, and never repeated within a database's life.

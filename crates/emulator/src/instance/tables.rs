@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Target;
-use super::errors::{self, invalid_column};
+use super::errors;
 use super::permissions::Class;
 use super::query::Binder;
 use super::rows::Variables;
@@ -12,7 +12,8 @@ use super::types;
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{
-    ColumnDefinition, CreateIndex, IndexColumn, KeyDefinition, ObjectName, Query, Storage, TableChange, TableElement,
+    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, ObjectName, Query, Storage, TableChange,
+    TableElement, ViewChange,
 };
 use crate::value::SqlType;
 
@@ -136,11 +137,7 @@ impl Work<'_> {
             (None, None) => return Err(errors::internal("a column without type")),
         };
         if column.identity.is_some() && !types::is_number(column_type.sql_type) {
-            let text = format!(
-                "Identity column '{}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable.",
-                column.name
-            );
-            return Err(Message::new(2749, 16, 2, text));
+            return Err(not_identity(&column.name));
         }
         if column.identity.is_some() && table.columns.iter().any(|c| c.identity.is_some()) {
             return Err(Message::new(
@@ -166,6 +163,7 @@ impl Work<'_> {
             column_type,
             identity: column.identity,
             default: column.default.clone(),
+            fill: column.fill,
             computed: column.computed.clone(),
             rowguidcol: column.rowguidcol,
             collation: column.collation.clone(),
@@ -174,11 +172,7 @@ impl Work<'_> {
     }
 
     /// The type of a computed column is that of its expression over the columns before it.
-    fn computed_type(
-        &mut self,
-        table: &Table,
-        computed: &crate::tsql::ast::Expr,
-    ) -> Result<super::state::ColumnType, Message> {
+    fn computed_type(&mut self, table: &Table, computed: &Expr) -> Result<super::state::ColumnType, Message> {
         let variables = Variables::default();
         let database = self.database()?;
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
@@ -269,6 +263,13 @@ impl Work<'_> {
         let variables = Variables::default();
         let target = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).target(name);
         let (database, table) = match target {
+            Err(error) if verb == "drop" && self.view_named(name).is_some() => {
+                let _ = error;
+                let written = name.written();
+                let text =
+                    format!("Cannot use DROP TABLE with '{written}' because '{written}' is a view. Use DROP VIEW.");
+                return Err(Message::new(3705, 16, 1, text));
+            }
             Err(error) if error.number == 208 => {
                 let text = format!(
                     "Cannot {verb} the table '{}', because it does not exist or you do not have permission.",
@@ -332,14 +333,10 @@ impl Work<'_> {
                 let (before, indexes) = (table.columns.len(), table.indexes.len());
                 self.add_elements(&mut table, elements)?;
                 for column in &table.columns[before..] {
-                    let may = column.nullable || column.computed.is_some() || table.rows == 0;
-                    if !may
-                        || column.identity.is_some() && table.rows > 0
-                        || (!column.nullable && column.default.is_some() && table.rows > 0)
-                    {
-                        return Err(errors::outside("adding a column without NULL to a table that has rows"));
-                    }
                     self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", declaration(column)))?;
+                }
+                if table.rows > 0 {
+                    self.fill_columns(&database, &mut table, before)?;
                 }
                 let new: Vec<Index> =
                     table.indexes.iter().filter(|i| i.object_id != 0).skip(indexes).cloned().collect();
@@ -392,17 +389,105 @@ impl Work<'_> {
                 }
             }
             TableChange::AlterColumn { name, sql_type, nullable } => {
-                let declared = types::declared(sql_type)?;
-                if table.rows > 0 {
-                    return Err(errors::outside("ALTER COLUMN of a table that has rows"));
-                }
-                let column =
-                    table.columns.iter_mut().find(|c| same_name(&c.name, name)).ok_or_else(|| invalid_column(name))?;
-                column.column_type = declared;
-                column.nullable = nullable.unwrap_or(true);
+                self.alter_column(&database, &mut table, name, types::declared(sql_type)?, nullable.unwrap_or(true))?;
             }
         }
         self.put_table(table)
+    }
+
+    fn alter_column(
+        &mut self,
+        database: &Database,
+        table: &mut Table,
+        name: &str,
+        declared: super::state::ColumnType,
+        nullable: bool,
+    ) -> Result<(), Message> {
+        let Some(old) = table.column(name).cloned() else {
+            let text = format!(
+                "ALTER TABLE ALTER COLUMN failed because column '{name}' does not exist in table '{}'.",
+                table.name
+            );
+            return Err(Message::new(4924, 16, 1, text));
+        };
+        if old.computed.is_some() || old.column_type.sql_type == SqlType::RowVersion {
+            let what = if old.computed.is_some() { "COMPUTED" } else { "timestamp" };
+            return Err(Message::new(4928, 16, 1, format!("Cannot alter column '{name}' because it is '{what}'.")));
+        }
+        if old.identity.is_some() && (!types::is_number(declared.sql_type) || nullable) {
+            return Err(not_identity(name));
+        }
+        let id = old.id;
+        let wider = old.column_type.name == declared.name
+            && matches!(declared.name, "varchar" | "nvarchar" | "varbinary")
+            && (declared.max_length == -1 || declared.max_length >= old.column_type.max_length);
+        let indexes = || table.indexes.iter().filter(|i| i.columns.iter().any(|c| c.column == id));
+        let bound_by_index = indexes().any(|i| i.primary || !wider);
+        let bound_by_default = old.default.is_some() && old.column_type.name != declared.name;
+        let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
+        if bound_by_index || bound_by_default || bound_by_computed {
+            let text =
+                format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
+            return Err(Message::new(4922, 16, 9, text));
+        }
+        let stays = indexes().next().is_some();
+        let new = TableColumn { column_type: declared, nullable, ..old };
+        let physical = format!("u{}_{}", database.id, table.id);
+        let rows = self.store.query(&format!("SELECT rowid, c{id} FROM {physical}"), &[], self.cancelled)?;
+        if !stays {
+            // Its collation is part of SQLite's declaration.
+            self.store.run(&format!("ALTER TABLE {physical} RENAME COLUMN c{id} TO old"))?;
+            self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", declaration(&new)))?;
+        }
+        for row in rows {
+            let mut cells = row.into_iter();
+            let (Some(rowid), Some(value)) = (cells.next(), cells.next()) else { continue };
+            let rowid = super::store::from_lite(rowid, SqlType::BigInt)?;
+            let value = super::store::from_lite(value, old.column_type.sql_type)?;
+            let value = super::rows::stored(table, database, &new, &value)?;
+            self.store
+                .modify(&format!("UPDATE {physical} SET c{id} = ?1 WHERE rowid = ?2"), &[value, rowid])
+                .map_err(super::store::Refusal::into_message)?;
+        }
+        if !stays {
+            self.store.run(&format!("ALTER TABLE {physical} DROP COLUMN old"))?;
+        }
+        if let Some(column) = table.columns.iter_mut().find(|c| c.id == id) {
+            *column = new;
+        }
+        Ok(())
+    }
+
+    /// Values of new columns in the rows that are there: 4901 when there is none for a column without NULL.
+    fn fill_columns(&mut self, database: &Database, table: &mut Table, from: usize) -> Result<(), Message> {
+        let physical = format!("u{}_{}", database.id, table.id);
+        for column in table.columns.get(from..).unwrap_or_default().to_vec() {
+            let c = column.id;
+            if column.computed.is_some() || (column.nullable && column.identity.is_none() && !column.fill) {
+                continue;
+            }
+            if let Some((seed, step)) = column.identity {
+                let set = format!(
+                    "UPDATE {physical} SET c{c} = {seed} + {step} * (SELECT COUNT(*) FROM {physical} AS b WHERE b.rowid < {physical}.rowid)"
+                );
+                self.store.run(&set)?;
+                table.identity = Some(seed + step * (table.rows.cast_signed() - 1));
+            } else if let Some(default) = &column.default {
+                let value = self.evaluate(default, &Variables::default())?.1;
+                let value = super::rows::stored(table, database, &column, &value)?;
+                let set = format!("UPDATE {physical} SET c{c} = ?1");
+                self.store.modify(&set, &[value]).map_err(super::store::Refusal::into_message)?;
+            } else if column.column_type.sql_type == SqlType::RowVersion {
+                return Err(errors::outside("adding a rowversion column to a table that has rows"));
+            } else {
+                let text = format!(
+                    "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table must be empty to allow addition of this column. Column '{}' cannot be added to non-empty table '{}' because it does not satisfy these conditions.",
+                    column.name, table.name
+                );
+                return Err(Message::new(4901, 16, 1, text));
+            }
+        }
+        Ok(())
     }
 
     pub fn drop_table(&mut self, name: &ObjectName, if_exists: bool) -> Result<(), Message> {
@@ -505,8 +590,32 @@ impl Work<'_> {
         self.put_table(table)
     }
 
-    pub fn create_view(&mut self, name: &ObjectName, columns: &[String], query: &Query) -> Result<(), Message> {
-        let (_, schema) = self.home(name, "CREATE VIEW")?;
+    fn view_named(&self, name: &ObjectName) -> Option<Arc<View>> {
+        let database = self.database().ok()?;
+        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id))?;
+        database.view(schema, &name.name).cloned()
+    }
+
+    /// CREATE, CREATE OR ALTER and ALTER VIEW; a view that is altered keeps its id and the permissions on it.
+    pub fn create_view(
+        &mut self,
+        name: &ObjectName,
+        columns: &[String],
+        query: &Query,
+        change: ViewChange,
+    ) -> Result<(), Message> {
+        let old = self.view_named(name).filter(|_| change != ViewChange::Create);
+        let schema = match &old {
+            Some(old) => {
+                let target = Target::in_database(Class::Object, self.ambient.database, old.id);
+                if !self.state.may(&self.token(), target, "ALTER") {
+                    return Err(no_view(name));
+                }
+                old.schema
+            }
+            None if change == ViewChange::Alter => return Err(no_view(name)),
+            None => self.home(name, "CREATE VIEW")?.1,
+        };
         let variables = Variables::default();
         let compiled = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).statement(query)?;
         let names: Vec<String> = if columns.is_empty() {
@@ -527,8 +636,12 @@ impl Work<'_> {
         }
         let now = self.ambient.now;
         let database = self.change_database()?;
-        let id = database.new_object_id();
-        let view = View { id, name: name.name.clone(), schema, columns: names, query: query.clone(), created: now };
+        let (id, created) = match &old {
+            Some(old) => (old.id, old.created),
+            None => (database.new_object_id(), now),
+        };
+        let (name, query) = (name.name.clone(), query.clone());
+        let view = View { id, name, schema, columns: names, query, created, modified: now };
         database.views.insert(id, Arc::new(view));
         Ok(())
     }
@@ -552,6 +665,23 @@ impl Work<'_> {
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == id));
         Ok(())
     }
+}
+
+fn not_identity(column: &str) -> Message {
+    let text = format!(
+        "Identity column '{column}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable."
+    );
+    Message::new(2749, 16, 2, text)
+}
+
+/// Whether a computed column's expression may read the column: whether its name stands in it at all.
+fn mentions(computed: &Expr, column: &str) -> bool {
+    format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
+}
+
+/// 208 state 6, as ALTER VIEW answers.
+fn no_view(name: &ObjectName) -> Message {
+    Message::new(208, 16, 6, format!("Invalid object name '{}'.", name.written()))
 }
 
 /// A database has one filegroup, PRIMARY, and no partition schemes; options that change how an index behaves are outside.

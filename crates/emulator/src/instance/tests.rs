@@ -13,6 +13,8 @@ use crate::source::{
 use crate::value::Value;
 use crate::world::World;
 
+mod requests;
+
 const PASSWORD: &str = "Str0ng!Passw0rd";
 
 struct Entra;

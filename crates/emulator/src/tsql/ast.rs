@@ -179,9 +179,7 @@ pub enum StatementKind {
         name: ObjectName,
         columns: Vec<String>,
         query: Query,
-        text: String,
-        or_alter: bool,
-        alter: bool,
+        change: ViewChange,
     },
     DropView {
         if_exists: bool,
@@ -213,6 +211,13 @@ pub enum StatementKind {
     /// Good T-SQL outside the emulator's subset: what it is, in words.
     Outside(String),
     Empty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewChange {
+    Create,
+    CreateOrAlter,
+    Alter,
 }
 
 #[derive(Debug, Clone)]
@@ -401,7 +406,8 @@ pub struct ColumnDefinition {
     pub identity: Option<(i64, i64)>,
     pub nullable: Option<bool>,
     pub default: Option<Expr>,
-    pub default_text: String,
+    /// WITH VALUES after the default.
+    pub fill: bool,
     pub collation: Option<String>,
     pub rowguidcol: bool,
     pub keys: Vec<KeyDefinition>,

@@ -115,8 +115,8 @@ pub struct Binder<'a> {
     grouped: Option<Vec<String>>,
     in_aggregate: bool,
     saw_aggregate: bool,
-    /// Inside a view the caller needs no right on what the view reads: ownership chaining.
-    in_view: usize,
+    /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
+    views: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
     /// Whether rows of user tables are read.
     pub reads_tables: bool,
@@ -143,7 +143,7 @@ impl<'a> Binder<'a> {
             grouped: None,
             in_aggregate: false,
             saw_aggregate: false,
-            in_view: 0,
+            views: Vec::new(),
             reads: BTreeMap::new(),
             reads_tables: false,
         }

@@ -273,12 +273,14 @@ impl Binder<'_> {
             Object::Table(table) => self.user_table(&database, &table, alias),
             Object::View(view) => {
                 let own = self.alias();
-                self.reads.entry((database.id, view.id)).or_default();
-                self.in_view += 1;
+                if !self.chained(&database, view.schema) {
+                    self.reads.entry((database.id, view.id)).or_default();
+                }
+                self.views.push((database.id, database.schema_owner(view.schema)));
                 let outer = std::mem::take(&mut self.scopes);
                 let compiled = self.query(&view.query);
                 self.scopes = outer;
-                self.in_view -= 1;
+                self.views.pop();
                 let compiled = compiled?;
                 let columns = derived_columns(&own, &compiled, &view.columns, &view.name)?;
                 let sql = format!("({}) AS {own}", compiled.sql);
@@ -322,7 +324,8 @@ impl Binder<'_> {
     fn user_table(&mut self, database: &Database, table: &Arc<Table>, alias: Option<&str>) -> Result<String, Message> {
         let own = self.alias();
         self.reads_tables = true;
-        if self.in_view == 0 {
+        let chained = self.chained(database, table.schema);
+        if !chained {
             self.reads.entry((database.id, table.id)).or_default();
         }
         let columns = table
@@ -335,7 +338,7 @@ impl Binder<'_> {
                 nullable: column.nullable,
                 identity: column.identity.is_some(),
                 collation: column.collation.as_deref().map(super::expressions::collation),
-                of: (self.in_view == 0).then_some((database.id, table.id, column.id)),
+                of: (!chained).then_some((database.id, table.id, column.id)),
                 computed: column.computed.clone(),
             })
             .collect();
@@ -343,6 +346,11 @@ impl Binder<'_> {
         let name = alias.unwrap_or(&table.name).to_owned();
         self.add_source(Source { name, schema, alias: own.clone(), columns })?;
         Ok(format!("u{}_{} AS {own}", database.id, table.id))
+    }
+
+    /// Read through a view of the same owner: an ownership chain, which ends at the database's border.
+    fn chained(&self, database: &Database, schema: i32) -> bool {
+        self.views.last() == Some(&(database.id, database.schema_owner(schema)))
     }
 
     fn catalog_view(

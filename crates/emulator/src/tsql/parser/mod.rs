@@ -55,6 +55,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     quoted_identifiers: bool,
+    /// Within ALTER TABLE … ADD, where a default may be given to the rows that are there.
+    adding: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -86,7 +88,7 @@ impl<'a> Parser<'a> {
                 return Err(SyntaxError { number: 1038, state: 4, text: text.into(), line: token.line });
             }
         }
-        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers })
+        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers, adding: false })
     }
 
     // --- reading tokens ---

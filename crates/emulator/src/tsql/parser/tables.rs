@@ -2,7 +2,7 @@
 
 use super::super::ast::{
     ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, Storage,
-    TableChange, TableElement,
+    TableChange, TableElement, ViewChange,
 };
 use super::{Parsed, Parser};
 
@@ -432,7 +432,7 @@ impl Parser<'_> {
             identity: None,
             nullable: None,
             default: None,
-            default_text: String::new(),
+            fill: false,
             collation: None,
             rowguidcol: false,
             keys: Vec::new(),
@@ -539,10 +539,8 @@ impl Parser<'_> {
             if column.default.is_some() {
                 return Err(self.unexpected_at(self.at - 1));
             }
-            let start = self.token(0).map_or(0, |t| t.start);
             column.default = Some(self.scalar()?);
-            let end = self.tokens.get(self.at - 1).map_or(start, |t| t.end);
-            column.default_text = self.source.get(start..end).unwrap_or("").to_owned();
+            column.fill = self.adding && self.eat("WITH VALUES");
             return Ok(());
         }
         if let Some(key) = self.key_definition(name, false)? {
@@ -575,7 +573,10 @@ impl Parser<'_> {
             self.at += 2;
         }
         if self.eat("ADD") {
-            let elements = self.list(Self::table_element)?;
+            self.adding = true;
+            let elements = self.list(Self::table_element);
+            self.adding = false;
+            let elements = elements?;
             check_columns(self, &elements)?;
             return Ok(StatementKind::AlterTable { name, change: TableChange::Add(elements) });
         }
@@ -705,12 +706,21 @@ impl Parser<'_> {
     }
 
     fn create_view(&mut self, start: usize, alter: bool) -> Parsed<StatementKind> {
-        let or_alter = self.eat("OR ALTER");
+        let change = match (alter, self.eat("OR ALTER")) {
+            (true, _) => ViewChange::Alter,
+            (false, true) => ViewChange::CreateOrAlter,
+            (false, false) => ViewChange::Create,
+        };
         self.expect("VIEW")?;
+        if start != 0 {
+            let verb = if alter { "ALTER" } else { "CREATE" };
+            let text = format!("'{verb} VIEW' must be the first statement in a query batch.");
+            return Err(super::SyntaxError { number: 111, state: 1, text, line: self.line() });
+        }
         let name = self.object_name()?;
         let columns = self.optional_names()?;
-        if self.sees("WITH") {
-            self.advance();
+        let options = self.eat("WITH");
+        if options {
             self.list(|p| p.one_of(&["SCHEMABINDING", "ENCRYPTION", "VIEW_METADATA"]).ok_or_else(|| p.unexpected()))?;
         }
         self.expect("AS")?;
@@ -718,9 +728,9 @@ impl Parser<'_> {
         if self.sees("WITH CHECK OPTION") {
             return self.outside();
         }
-        // A view stands alone in its batch: its text is what is kept.
+        // A view stands alone in its batch.
         while self.eat(";") {}
-        if !self.at_end() || start != 0 {
+        if !self.at_end() {
             return Err(self.unexpected());
         }
         let ordered_without_top = !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body);
@@ -730,7 +740,10 @@ impl Parser<'_> {
         if query.outside.is_some() {
             return Ok(StatementKind::Outside("a view with FOR XML or FOR JSON".to_owned()));
         }
-        Ok(StatementKind::CreateView { name, columns, query, text: self.source.to_owned(), or_alter, alter })
+        if options {
+            return Ok(StatementKind::Outside("options of a view".to_owned()));
+        }
+        Ok(StatementKind::CreateView { name, columns, query, change })
     }
 }
 
