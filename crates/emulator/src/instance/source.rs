@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Instance;
 use super::access::{Identity, Target};
-use super::catalog::state_letter;
+use super::catalog::principals::state_letter;
 use super::errors;
 use super::permissions::{self, Class};
 use super::security_functions::password_matches;

@@ -5,7 +5,9 @@
 //! Everything else that does not fit is a [`SyntaxError`] with the server's numbers 102, 105, 113, 156, 103.
 
 mod batch;
+mod definitions;
 mod expressions;
+mod indexes;
 mod keywords;
 mod outside;
 mod permissions;
@@ -14,6 +16,7 @@ mod queries;
 mod rows;
 mod session;
 mod tables;
+mod views;
 
 use super::ast::{ObjectName, Statement, TypeName};
 use super::lexer::{Kind, Token, tokens};
