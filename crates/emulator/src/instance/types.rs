@@ -192,6 +192,11 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
     })
 }
 
+/// The type of columns the server adds by itself.
+pub fn bigint() -> ColumnType {
+    ColumnType { name: "bigint", sql_type: SqlType::BigInt, max_length: 8, precision: 19, scale: 0 }
+}
+
 /// In CAST and CONVERT, a character or binary type without a length has 30.
 pub fn cast_target(name: &TypeName) -> Result<SqlType, Message> {
     let declared = declared(name)?;

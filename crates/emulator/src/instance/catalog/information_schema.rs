@@ -17,7 +17,7 @@ pub static VIEWS: &[View] = &[
         |c| {
             objects(c)
                 .into_iter()
-                .filter(|row| row[5] != text("PK") && row[5] != text("UQ"))
+                .filter(|row| row[5] == text("U ") || row[5] == text("V "))
                 .map(|row| {
                     let schema = if let Value::Int(id) = row[3] {
                         c.database.schema_name(i32::try_from(id).unwrap_or(0)).to_owned()

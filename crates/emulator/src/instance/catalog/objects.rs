@@ -1,9 +1,12 @@
 //! Schemas, tables, columns, types, indexes.
 
 use super::super::moments;
-use super::super::state::{IndexKind, Table, TableColumn};
+use super::super::state::{Constraint, IndexKind, LedgerKind, Table, TableColumn, Temporal};
 use super::super::types::TYPES;
-use super::{BIT, Context, DESC, INT, NAME, SMALL, TINY, View, ViewColumn, WHEN, bit, column, int, required, text};
+use super::{
+    BIT, Context, DESC, INT, NAME, SMALL, TINY, View, ViewColumn, WHEN, bit, column, int, or_null, required, text,
+};
+use crate::tsql::ast::{Generated, GraphKind};
 use crate::value::{SqlType, Value};
 
 pub static VIEWS: &[View] = &[
@@ -46,20 +49,31 @@ pub static VIEWS: &[View] = &[
             .objects()
             .map(|t| {
                 let mut row = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
+                let (temporal, temporal_desc) = match t.traits.temporal {
+                    Temporal::None => (0, "NON_TEMPORAL_TABLE"),
+                    Temporal::History => (1, "HISTORY_TABLE"),
+                    Temporal::Current => (2, "SYSTEM_VERSIONED_TEMPORAL_TABLE"),
+                };
+                let (ledger, ledger_desc) = match t.traits.ledger {
+                    LedgerKind::None => (0, "NON_LEDGER_TABLE"),
+                    LedgerKind::History => (1, "HISTORY_TABLE"),
+                    LedgerKind::Updatable => (2, "UPDATABLE_LEDGER_TABLE"),
+                    LedgerKind::AppendOnly => (3, "APPEND_ONLY_LEDGER_TABLE"),
+                };
                 row.extend([
                     int(0),
                     int(t.next_column - 1),
                     bit(false),
+                    bit(t.traits.memory_optimized),
+                    int(i32::from(t.traits.schema_only)),
+                    int(temporal),
+                    text(temporal_desc),
+                    or_null(t.traits.history.map(int)),
                     bit(false),
-                    int(0),
-                    int(0),
-                    text("NON_TEMPORAL_TABLE"),
-                    Value::Null,
-                    bit(false),
-                    bit(false),
-                    bit(false),
-                    int(0),
-                    text("NON_LEDGER_TABLE"),
+                    bit(t.traits.graph == Some(GraphKind::Node)),
+                    bit(t.traits.graph == Some(GraphKind::Edge)),
+                    int(ledger),
+                    text(ledger_desc),
                     bit(false),
                     bit(false),
                     int(0),
@@ -241,6 +255,84 @@ pub static VIEWS: &[View] = &[
             }))
             .collect()
     ),
+    View {
+        name: "sys.default_constraints",
+        columns: CONSTRAINT_COLUMNS,
+        rows: |c| constraints(c, "D "),
+        needs: None,
+        volatile: false,
+    },
+    View {
+        name: "sys.check_constraints",
+        columns: CONSTRAINT_COLUMNS,
+        rows: |c| constraints(c, "C "),
+        needs: None,
+        volatile: false,
+    },
+    view!(
+        "sys.masked_columns",
+        [
+            required("object_id", INT),
+            column("name", NAME),
+            required("column_id", INT),
+            required("is_masked", BIT),
+            column("masking_function", SqlType::NVarChar(Some(4000))),
+        ],
+        |c| c
+            .objects()
+            .flat_map(|t| t.columns.iter().map(move |column| (t, column)))
+            .filter_map(|(t, column)| {
+                let mask = column.masked.as_ref()?;
+                Some(vec![int(t.id), text(&column.name), int(column.id), bit(true), text(mask)])
+            })
+            .collect()
+    ),
+    view!(
+        "sys.periods",
+        [
+            column("name", NAME),
+            column("period_type", TINY),
+            column("period_type_desc", DESC),
+            required("object_id", INT),
+            required("start_column_id", INT),
+            required("end_column_id", INT),
+        ],
+        |c| c
+            .objects()
+            .filter_map(|t| {
+                let (start, end) = t.traits.period?;
+                Some(vec![text("SYSTEM_TIME"), int(1), text("SYSTEM_TIME_PERIOD"), int(t.id), int(start), int(end)])
+            })
+            .collect()
+    ),
+    view!("sys.column_master_keys", [required("name", NAME), required("column_master_key_id", INT)], |c| {
+        let seen = c.may("VIEW ANY COLUMN MASTER KEY DEFINITION");
+        let keys = (1i32..).zip(&c.database.column_master_keys).filter(|_| seen);
+        keys.map(|(id, name)| vec![text(name), int(id)]).collect()
+    }),
+    view!("sys.column_encryption_keys", [required("name", NAME), required("column_encryption_key_id", INT)], |c| {
+        let seen = c.may("VIEW ANY COLUMN ENCRYPTION KEY DEFINITION");
+        let keys = (1i32..).zip(&c.database.column_keys).filter(|_| seen);
+        keys.map(|(id, name)| vec![text(name), int(id)]).collect()
+    }),
+];
+
+const CONSTRAINT_COLUMNS: &[ViewColumn] = &[
+    required("name", NAME),
+    required("object_id", INT),
+    column("principal_id", INT),
+    required("schema_id", INT),
+    required("parent_object_id", INT),
+    column("type", SqlType::Char(2)),
+    column("type_desc", DESC),
+    required("create_date", WHEN),
+    required("modify_date", WHEN),
+    required("is_ms_shipped", BIT),
+    required("is_published", BIT),
+    required("is_schema_published", BIT),
+    required("parent_column_id", INT),
+    column("definition", SqlType::NVarChar(None)),
+    required("is_system_named", BIT),
 ];
 
 const OBJECT_COLUMNS: &[ViewColumn] = &[
@@ -292,7 +384,8 @@ pub(super) fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
             let (letter, desc) = if i.primary { ("PK", "PRIMARY_KEY_CONSTRAINT") } else { ("UQ", "UNIQUE_CONSTRAINT") };
             object_row(&i.name, i.object_id, t.schema, t.id, letter, desc, t.created, t.modified)
         });
-        std::iter::once(own).chain(keys.collect::<Vec<_>>())
+        let others = t.constraints().map(|(letter, desc, constraint, _)| constraint_row(t, letter, desc, constraint));
+        std::iter::once(own).chain(keys.collect::<Vec<_>>()).chain(others.collect::<Vec<_>>())
     });
     let views = c.database.views.values().filter(|v| c.state.sees_object(&c.token, c.database, v.id));
     tables.chain(views.map(|v| object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified))).collect()
@@ -326,16 +419,50 @@ fn column_row(table: &Table, column: &TableColumn) -> Vec<Value> {
         bit(column.computed.is_some()),
         bit(false),
         bit(false),
-        int(i32::from(column.default.is_some())),
-        int(0),
-        Value::Null,
-        Value::Null,
-        bit(false),
-        bit(false),
+        int(column.default_constraint.as_ref().map_or(0, |d| d.object_id)),
+        int(generated_type(column.generated)),
+        or_null(column.encryption.map(|deterministic| int(if deterministic { 1 } else { 2 }))),
+        or_null(
+            column.encryption.map(|deterministic| text(if deterministic { "DETERMINISTIC" } else { "RANDOMIZED" })),
+        ),
+        bit(column.hidden),
+        bit(column.masked.is_some()),
         Value::Null,
         bit(false),
         Value::Null,
     ]
+}
+
+/// `generated_always_type`
+fn generated_type(generated: Option<Generated>) -> i32 {
+    match generated {
+        None => 0,
+        Some(Generated::RowStart) => 1,
+        Some(Generated::RowEnd) => 2,
+        Some(Generated::TransactionStart) => 5,
+        Some(Generated::TransactionEnd) => 6,
+        Some(Generated::SequenceStart) => 7,
+        Some(Generated::SequenceEnd) => 8,
+    }
+}
+
+fn constraint_row(t: &Table, letter: &str, desc: &str, constraint: &Constraint) -> Vec<Value> {
+    object_row(&constraint.name, constraint.object_id, t.schema, t.id, letter, desc, t.created, t.modified)
+}
+
+/// `sys.default_constraints` and `sys.check_constraints`.
+fn constraints(c: &Context<'_>, wanted: &str) -> Vec<Vec<Value>> {
+    c.objects()
+        .flat_map(|t| {
+            let of = t.constraints().filter(|(letter, ..)| *letter == wanted);
+            of.map(|(letter, desc, constraint, column)| {
+                let mut row = constraint_row(t, letter, desc, constraint);
+                row.extend([int(column), text(&constraint.definition), bit(constraint.system_named)]);
+                row
+            })
+            .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn index_rows(table: &Table) -> Vec<Vec<Value>> {

@@ -75,6 +75,10 @@ struct SourceColumn {
     collation: Option<&'static str>,
     /// Object and column id, for permissions.
     of: Option<(i32, i32, i32)>,
+    /// Not in `SELECT *`.
+    hidden: bool,
+    /// Masked for those without UNMASK.
+    masked: bool,
     /// A computed column's expression, bound where it is used.
     computed: Option<Expr>,
 }
@@ -475,7 +479,7 @@ impl<'a> Binder<'a> {
                     if qualifier.as_ref().is_some_and(|q| !matches_source(source, &q.name, q.schema.as_deref())) {
                         continue;
                     }
-                    for column in &source.columns {
+                    for column in source.columns.iter().filter(|c| !c.hidden) {
                         let bound = self.use_column(column)?;
                         items.push((bound, None));
                     }
@@ -615,6 +619,8 @@ fn derived_columns(
                 identity: column.identity,
                 collation: None,
                 of: None,
+                hidden: false,
+                masked: false,
                 computed: None,
             })
         })

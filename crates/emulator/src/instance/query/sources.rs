@@ -328,6 +328,11 @@ impl Binder<'_> {
         if !chained {
             self.reads.entry((database.id, table.id)).or_default();
         }
+        let token = self.state.token(self.ambient.identity, database.id);
+        let state = Arc::clone(&self.state);
+        // UNMASK on single columns is not looked at: then reading is refused.
+        let target = Target::in_database(Class::Object, database.id, table.id);
+        let unmasks = state.may(&token, target, "UNMASK");
         let columns = table
             .columns
             .iter()
@@ -339,6 +344,8 @@ impl Binder<'_> {
                 identity: column.identity.is_some(),
                 collation: column.collation.as_deref().map(super::expressions::collation),
                 of: (!chained).then_some((database.id, table.id, column.id)),
+                hidden: column.hidden,
+                masked: column.masked.is_some() && !unmasks,
                 computed: column.computed.clone(),
             })
             .collect();
@@ -391,6 +398,8 @@ impl Binder<'_> {
                 identity: false,
                 collation: None,
                 of: None,
+                hidden: false,
+                masked: false,
                 computed: None,
             })
             .collect();
@@ -446,6 +455,9 @@ impl Binder<'_> {
     pub(super) fn use_column(&mut self, column: &SourceColumn) -> Result<Bound, Message> {
         if let Some((database, object, id)) = column.of {
             self.reads.entry((database, object)).or_default().insert(id);
+        }
+        if column.masked {
+            return Err(errors::outside("reading a masked column without UNMASK"));
         }
         if let Some(computed) = &column.computed {
             let outer = self.grouped.take();

@@ -48,7 +48,17 @@ impl Work<'_> {
         }
         let id = table.next_column;
         table.next_column += 1;
-        table.columns.push(TableColumn {
+        let default_constraint = match &column.default {
+            Some(_) => {
+                let object_id = self.change_database()?.new_object_id();
+                let short = |name: &str| name.chars().take(9).collect::<String>();
+                let of = format!("{}__{}__", short(&table.name), column.name.chars().take(5).collect::<String>());
+                let (name, text) = (column.default_name.as_deref(), column.default_text.as_str());
+                Some(self.constraint(table, name, "DF", &of, object_id, text)?)
+            }
+            None => None,
+        };
+        let new = TableColumn {
             id,
             name: column.name.clone(),
             nullable: column.nullable.unwrap_or(column.identity.is_none() && !column.keys.iter().any(|k| k.primary))
@@ -60,7 +70,14 @@ impl Work<'_> {
             computed: column.computed.clone(),
             rowguidcol: column.rowguidcol,
             collation: column.collation.clone(),
-        });
+            default_constraint,
+            generated: column.generated,
+            hidden: column.hidden,
+            masked: column.masked.clone(),
+            encryption: column.encrypted.as_ref().map(|e| e.deterministic),
+        };
+        self.check_protection(&new, column.encrypted.as_ref().map(|e| e.key.as_str()))?;
+        table.columns.push(new);
         Ok(())
     }
 
@@ -117,8 +134,9 @@ impl Work<'_> {
         let indexes = || table.indexes.iter().filter(|i| i.columns.iter().any(|c| c.column == id));
         let bound_by_index = indexes().any(|i| i.primary || !wider);
         let bound_by_default = old.default.is_some() && old.column_type.name != declared.name;
+        let bound_by_check = table.checks.iter().any(|c| mentions(&c.condition, name));
         let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
-        if bound_by_index || bound_by_default || bound_by_computed {
+        if bound_by_index || bound_by_default || bound_by_computed || bound_by_check {
             let text =
                 format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
             return Err(Message::new(4922, 16, 9, text));
@@ -191,8 +209,8 @@ pub(super) fn not_identity(column: &str) -> Message {
     Message::new(2749, 16, 2, text)
 }
 
-/// Whether a computed column's expression may read the column: whether its name stands in it at all.
-pub(super) fn mentions(computed: &Expr, column: &str) -> bool {
+/// Whether an expression or condition may read the column: whether its name stands in it at all.
+pub(super) fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
     format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
 }
 

@@ -7,16 +7,19 @@ use super::errors;
 use super::permissions::Class;
 use super::query::Binder;
 use super::rows::Variables;
-use super::state::{Database, Index, Table, same_name};
+use super::state::{Database, Index, Table, TableColumn, same_name};
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement};
+use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement, TableOptions};
 
 use columns::declaration;
+pub use traits::generated_value;
 
+mod checks;
 mod columns;
 mod indexes;
+mod traits;
 mod views;
 
 impl Work<'_> {
@@ -64,6 +67,7 @@ impl Work<'_> {
         name: &ObjectName,
         elements: &[TableElement],
         storage: &Storage,
+        options: &TableOptions,
     ) -> Result<(), Message> {
         stored_where(storage)?;
         if name.name.starts_with('#') {
@@ -72,24 +76,16 @@ impl Work<'_> {
         let (database, schema) = self.home(name, "CREATE TABLE")?;
         let now = self.ambient.now;
         let id = self.change_database()?.new_object_id();
-        let mut table = Table {
-            id,
-            name: name.name.clone(),
-            schema,
-            created: now,
-            modified: now,
-            columns: Vec::new(),
-            indexes: Vec::new(),
-            next_column: 1,
-            next_index: 2,
-            identity: None,
-            next_rowversion: 1,
-            rows: 0,
-            changes: 0,
-            bytes: 0,
-        };
+        let mut table = Table::new(id, name.name.clone(), schema, now);
         self.add_elements(&mut table, elements)?;
-        let columns: Vec<String> = table.columns.iter().map(declaration).collect();
+        if table.columns.is_empty() && options.graph.is_none() {
+            return Err(Message::new(1750, 16, 1, "A table needs at least one column."));
+        }
+        self.apply_table_options(&mut table, options)?;
+        let mut columns: Vec<String> = table.columns.iter().map(declaration).collect();
+        if columns.is_empty() {
+            columns.push("none".to_owned());
+        }
         self.store.run(&format!("CREATE TABLE u{}_{id} ({})", database.id, columns.join(", ")))?;
         for index in &table.indexes {
             self.store_index(database.id, &table, index)?;
@@ -100,24 +96,36 @@ impl Work<'_> {
 
     fn add_elements(&mut self, table: &mut Table, elements: &[TableElement]) -> Result<(), Message> {
         let mut keys: Vec<KeyDefinition> = Vec::new();
+        let mut checks = Vec::new();
+        let mut period = None;
         for element in elements {
             match element {
                 TableElement::Outside(what) => return Err(errors::outside(what)),
                 TableElement::Key(key) => keys.push(key.clone()),
+                TableElement::Check(check) => checks.push((check, None)),
+                TableElement::Period { start, end } => period = Some((start, end)),
                 TableElement::Column(column) => {
                     for key in &column.keys {
                         let columns = vec![IndexColumn { name: column.name.clone(), descending: false }];
                         keys.push(KeyDefinition { columns, ..key.clone() });
                     }
+                    checks.extend(column.checks.iter().map(|check| (check, Some(column.name.as_str()))));
                     self.add_column(table, column)?;
                 }
             }
         }
-        if table.columns.is_empty() {
-            return Err(Message::new(1750, 16, 1, "A table needs at least one column."));
-        }
         for key in keys {
             self.add_key(table, &key)?;
+        }
+        for (check, column) in checks {
+            self.add_check(table, check, column)?;
+        }
+        if let Some((start, end)) = period {
+            let id = |name: &str| {
+                let text = format!("Column '{name}' named in PERIOD FOR SYSTEM_TIME does not exist in the table.");
+                table.column(name).map(|c| c.id).ok_or_else(|| Message::new(13502, 16, 1, text))
+            };
+            table.traits.period = Some((id(start)?, id(end)?));
         }
         Ok(())
     }
@@ -191,18 +199,30 @@ impl Work<'_> {
     pub fn alter_table(&mut self, name: &ObjectName, change: &TableChange) -> Result<(), Message> {
         let (database, mut table) = self.altered(name, "alter")?;
         let physical = format!("u{}_{}", database.id, table.id);
+        if !matches!(change, TableChange::SystemVersioning(None)) {
+            self.check_alterable(&table, false)?;
+        }
         match change {
+            TableChange::SystemVersioning(Some(versioning)) => self.begin_versioning(&mut table, versioning)?,
+            TableChange::SystemVersioning(None) => self.end_versioning(&mut table)?,
             TableChange::Add(elements) => {
-                let (before, indexes) = (table.columns.len(), table.indexes.len());
+                let before = table.columns.len();
+                let indexes: Vec<i32> = table.indexes.iter().map(|i| i.id).collect();
+                let checks = table.checks.len();
                 self.add_elements(&mut table, elements)?;
+                if table.columns[before..].iter().any(|c| c.generated.is_some()) || table.traits.period.is_some() {
+                    return Err(errors::outside("adding a period to a table"));
+                }
                 for column in &table.columns[before..] {
                     self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", declaration(column)))?;
                 }
                 if table.rows > 0 {
                     self.fill_columns(&database, &mut table, before)?;
                 }
-                let new: Vec<Index> =
-                    table.indexes.iter().filter(|i| i.object_id != 0).skip(indexes).cloned().collect();
+                for check in &table.checks[checks..] {
+                    self.check_rows(&database, &table, std::slice::from_ref(check), None, "ALTER TABLE")?;
+                }
+                let new: Vec<Index> = table.indexes.iter().filter(|i| !indexes.contains(&i.id)).cloned().collect();
                 for index in &new {
                     self.store_index(database.id, &table, index)?;
                 }
@@ -212,7 +232,13 @@ impl Work<'_> {
                     let id = table.column(column).ok_or_else(|| {
                         Message::new(4924, 16, 1, format!("ALTER TABLE DROP COLUMN failed because column '{column}' does not exist in table '{}'.", table.name))
                     })?.id;
-                    if table.indexes.iter().any(|i| i.columns.iter().any(|c| c.column == id)) {
+                    let constrained = table.column_by_id(id).is_some_and(|c| c.default_constraint.is_some())
+                        || table.checks.iter().any(|c| columns::mentions(&c.condition, column))
+                        || table
+                            .columns
+                            .iter()
+                            .any(|c| c.computed.as_ref().is_some_and(|e| columns::mentions(e, column)));
+                    if constrained || table.indexes.iter().any(|i| i.columns.iter().any(|c| c.column == id)) {
                         return Err(Message::new(
                             4922,
                             16,
@@ -239,6 +265,17 @@ impl Work<'_> {
             }
             TableChange::DropConstraint(names) => {
                 for constraint in names {
+                    if table.checks.iter().any(|c| same_name(&c.constraint.name, constraint)) {
+                        table.checks.retain(|c| !same_name(&c.constraint.name, constraint));
+                        continue;
+                    }
+                    let named = |c: &&mut TableColumn| {
+                        c.default_constraint.as_ref().is_some_and(|d| same_name(&d.name, constraint))
+                    };
+                    if let Some(column) = table.columns.iter_mut().find(named) {
+                        (column.default, column.default_constraint) = (None, None);
+                        continue;
+                    }
                     let index = table
                         .indexes
                         .iter()
@@ -263,6 +300,7 @@ impl Work<'_> {
             Err(error) if error.number == 3701 && if_exists => return Ok(()),
             other => other?,
         };
+        self.check_alterable(&table, true)?;
         self.store.run(&format!("DROP TABLE u{}_{}", database.id, table.id))?;
         let database = self.change_database()?;
         database.tables.remove(&table.id);

@@ -167,6 +167,7 @@ pub enum StatementKind {
         name: ObjectName,
         elements: Vec<TableElement>,
         storage: Storage,
+        options: TableOptions,
     },
     AlterTable {
         name: ObjectName,
@@ -192,6 +193,13 @@ pub enum StatementKind {
     DropView {
         if_exists: bool,
         names: Vec<ObjectName>,
+    },
+    CreateColumnMasterKey {
+        name: String,
+    },
+    CreateColumnEncryptionKey {
+        name: String,
+        master: String,
     },
     CreateDatabase {
         name: String,

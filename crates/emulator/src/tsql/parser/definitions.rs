@@ -32,6 +32,9 @@ impl Parser<'_> {
             self.advance();
             return Ok(StatementKind::CreateDatabase { name: self.name()? });
         }
+        if self.sees("COLUMN MASTER KEY") || self.sees("COLUMN ENCRYPTION KEY") {
+            return self.column_key();
+        }
         if let Some(index) = self.create_index()? {
             return Ok(index);
         }
@@ -106,5 +109,35 @@ impl Parser<'_> {
         }
         self.expect("IF EXISTS")?;
         Ok(true)
+    }
+
+    /// Keys of Always Encrypted, whose values the emulator has no use for.
+    fn column_key(&mut self) -> Parsed<StatementKind> {
+        let master = self.sees("COLUMN MASTER KEY");
+        self.at += 3;
+        let name = self.name()?;
+        self.expect("WITH")?;
+        if !master {
+            self.expect("VALUES")?;
+        }
+        let start = self.at;
+        self.unique_options()?;
+        if master {
+            return Ok(StatementKind::CreateColumnMasterKey { name });
+        }
+        let end = std::mem::replace(&mut self.at, start + 1);
+        let mut of = None;
+        while self.at < end {
+            if self.eat("COLUMN_MASTER_KEY =") {
+                of = Some(self.name()?);
+            } else {
+                self.advance();
+            }
+        }
+        if self.eat(",") {
+            self.balanced()?;
+        }
+        let Some(master) = of else { return Err(self.unexpected_at(start)) };
+        Ok(StatementKind::CreateColumnEncryptionKey { name, master })
     }
 }

@@ -40,7 +40,8 @@ impl Parser<'_> {
             let begins = at > start && matches!(self.tokens[at - 1].text(self.source), "(" | ",") && depth == 1;
             if begins && text != "(" {
                 let option = text.to_ascii_uppercase();
-                if seen.contains(&option) {
+                // Each partition may have its own compression.
+                if seen.contains(&option) && !option.ends_with("_COMPRESSION") {
                     return Err(self.unexpected_at(at));
                 }
                 seen.push(option);

@@ -1,41 +1,34 @@
 //! Tables and their columns.
 
-use super::super::ast::{ColumnDefinition, StatementKind, Storage, TableChange, TableElement};
+use super::super::ast::{
+    CheckDefinition, ColumnDefinition, Encryption, Generated, GraphKind, Ledger, StatementKind, Storage,
+    SystemVersioning, TableChange, TableElement, TableOptions,
+};
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
     pub(super) fn create_table(&mut self) -> Parsed<StatementKind> {
         let name = self.object_name()?;
-        if !self.sees("(") {
-            if self.sees("AS") || self.sees("WITH") {
-                // FILETABLE and CREATE TABLE AS SELECT, which is not this product's.
-                self.eat("AS");
-                if !self.sees("FILETABLE") {
-                    return Err(self.unexpected());
-                }
-                self.advance();
-                if !(self.at_end() || self.sees("ON") || self.sees("WITH") || self.sees("FILESTREAM_ON")) {
-                    return Err(self.unexpected());
-                }
-                return self.outside();
-            }
-            return Err(self.unexpected());
-        }
-        self.expect("(")?;
+        let mut options = TableOptions::default();
         let mut elements = Vec::new();
-        loop {
-            elements.push(self.table_element()?);
-            if !self.eat(",") || self.sees(")") {
-                break;
+        if self.sees("(") {
+            self.advance();
+            loop {
+                elements.push(self.table_element()?);
+                if !self.eat(",") || self.sees(")") {
+                    break;
+                }
             }
+            self.expect(")")?;
+        } else if !(self.sees("AS EDGE")) {
+            return self.table_without_columns();
         }
-        self.expect(")")?;
-        let mut outside = false;
         if self.eat("AS") {
-            if self.one_of(&["NODE", "EDGE"]).is_none() {
-                return Err(self.unexpected());
-            }
-            outside = true;
+            options.graph = match self.one_of(&["NODE", "EDGE"]) {
+                Some("NODE") => Some(GraphKind::Node),
+                Some(_) => Some(GraphKind::Edge),
+                None => return Err(self.unexpected()),
+            };
         }
         let mut storage = Storage::default();
         loop {
@@ -44,23 +37,128 @@ impl Parser<'_> {
                     return Err(self.unexpected());
                 }
                 self.data_space(&mut storage)?;
-            } else if self.sees("FILESTREAM_ON") || self.sees("WITH") {
-                outside = true;
-                self.advance();
-                if self.sees("(") {
-                    self.unique_options()?;
-                } else {
-                    self.name_or_string()?;
-                }
+            } else if self.eat("FILESTREAM_ON") {
+                self.name_or_string()?;
+                options.outside.get_or_insert_with(|| "FILESTREAM_ON".to_owned());
+            } else if self.eat("WITH") {
+                self.table_options(&mut options)?;
             } else {
                 break;
             }
         }
-        if outside {
+        if elements.is_empty() && options.graph.is_none() || self.sees(",") {
+            return Err(self.unexpected());
+        }
+        self.check_generated(&elements)?;
+        Ok(StatementKind::CreateTable { name, elements, storage, options })
+    }
+
+    /// Each GENERATED ALWAYS AS once, and those of rows with a period.
+    fn check_generated(&self, elements: &[TableElement]) -> Parsed<()> {
+        let mut seen = Vec::new();
+        for element in elements {
+            if let TableElement::Column(ColumnDefinition { generated: Some(generated), .. }) = element {
+                if seen.contains(generated) {
+                    return Err(self.unexpected());
+                }
+                seen.push(*generated);
+            }
+        }
+        let of_rows = seen.contains(&Generated::RowStart) || seen.contains(&Generated::RowEnd);
+        if of_rows && !elements.iter().any(|e| matches!(e, TableElement::Period { .. })) {
+            let text = "Cannot create generated always column when SYSTEM_TIME period is not defined.".to_owned();
+            return Err(super::SyntaxError { number: 13509, state: 1, text, line: self.line() });
+        }
+        Ok(())
+    }
+
+    /// FILETABLE, and CREATE TABLE … AS SELECT, which is other products'.
+    fn table_without_columns(&mut self) -> Parsed<StatementKind> {
+        if self.eat("AS") {
+            self.expect("FILETABLE")?;
+            if !(self.at_end() || self.sees("ON") || self.sees("WITH") || self.sees("FILESTREAM_ON")) {
+                return Err(self.unexpected());
+            }
             return self.outside();
         }
-        check_columns(self, &elements)?;
-        Ok(StatementKind::CreateTable { name, elements, storage })
+        self.expect("WITH")?;
+        self.balanced()?;
+        self.expect("AS")?;
+        if !(self.sees("SELECT") || self.sees("WITH") || self.sees("(")) {
+            return Err(self.unexpected());
+        }
+        self.query_or_cte_statement()?;
+        self.outside()
+    }
+
+    /// `(SYSTEM_VERSIONING = ON (…), LEDGER = ON (…), MEMORY_OPTIMIZED = ON, …)`, after WITH.
+    fn table_options(&mut self, options: &mut TableOptions) -> Parsed<()> {
+        let start = self.at;
+        self.unique_options()?;
+        let end = std::mem::replace(&mut self.at, start + 1);
+        while self.at + 1 < end {
+            if !self.table_option(options)? {
+                let option = self.text(0).to_ascii_uppercase();
+                options.outside.get_or_insert(option);
+                break;
+            }
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    /// One option and what parts it from the next; false where it is none that the emulator knows.
+    fn table_option(&mut self, options: &mut TableOptions) -> Parsed<bool> {
+        if self.eat("SYSTEM_VERSIONING =") {
+            let Some(versioning) = self.system_versioning()? else { return Ok(false) };
+            options.system_versioning = versioning;
+        } else if self.eat("LEDGER =") {
+            let on = self.on_or_off()?;
+            let mut ledger = Ledger::default();
+            if self.eat("(") {
+                if !self.eat("APPEND_ONLY =") {
+                    return Ok(false);
+                }
+                ledger.append_only = self.on_or_off()?;
+                if !self.eat(")") {
+                    return Ok(false);
+                }
+            }
+            options.ledger = on.then_some(ledger);
+        } else if self.eat("MEMORY_OPTIMIZED =") {
+            options.memory_optimized = self.on_or_off()?;
+        } else if self.eat("DURABILITY = SCHEMA_ONLY") {
+            options.schema_only = true;
+        } else if self.eat("DURABILITY = SCHEMA_AND_DATA") {
+            options.schema_only = false;
+        } else if !self.eat("DATA_COMPRESSION = NONE") {
+            return Ok(false);
+        }
+        Ok(self.eat(",") || self.sees(")"))
+    }
+
+    /// After `SYSTEM_VERSIONING =`; `None` where options follow that the emulator does not know.
+    fn system_versioning(&mut self) -> Parsed<Option<Option<SystemVersioning>>> {
+        if !self.on_or_off()? {
+            return Ok(Some(None));
+        }
+        let mut versioning = SystemVersioning::default();
+        if self.eat("(") {
+            loop {
+                if self.eat("HISTORY_TABLE =") {
+                    versioning.history = Some(self.object_name()?);
+                } else if self.eat("DATA_CONSISTENCY_CHECK =") {
+                    self.on_or_off()?;
+                } else if !self.eat("HISTORY_RETENTION_PERIOD = INFINITE") {
+                    return Ok(None);
+                }
+                if !self.eat(",") {
+                    break;
+                }
+            }
+            self.expect(")")?;
+        }
+        Ok(Some(Some(versioning)))
     }
 
     pub(super) fn table_element(&mut self) -> Parsed<TableElement> {
@@ -71,8 +169,12 @@ impl Parser<'_> {
         }
         if self.sees("PERIOD FOR SYSTEM_TIME") {
             self.at += 3;
-            self.balanced()?;
-            return Ok(TableElement::Outside("a temporal table"));
+            let (start, end) = self.in_parentheses(|p| {
+                let start = p.name()?;
+                p.expect(",")?;
+                Ok((start, p.name()?))
+            })?;
+            return Ok(TableElement::Period { start, end });
         }
         let mut name = None;
         if self.eat("CONSTRAINT") {
@@ -81,12 +183,8 @@ impl Parser<'_> {
         if let Some(key) = self.key_definition(name.clone(), true)? {
             return Ok(TableElement::Key(key));
         }
-        if self.eat("CHECK") {
-            if self.eat("NOT") {
-                self.expect("FOR REPLICATION")?;
-            }
-            self.in_parentheses(Self::predicate)?;
-            return Ok(TableElement::Outside("a CHECK constraint"));
+        if self.sees("CHECK") {
+            return Ok(TableElement::Check(self.check_definition(name)?));
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
@@ -126,6 +224,13 @@ impl Parser<'_> {
             nullable: None,
             default: None,
             fill: false,
+            default_name: None,
+            default_text: String::new(),
+            checks: Vec::new(),
+            generated: None,
+            hidden: false,
+            masked: None,
+            encrypted: None,
             collation: None,
             rowguidcol: false,
             keys: Vec::new(),
@@ -155,6 +260,25 @@ impl Parser<'_> {
         }
         while self.column_option(&mut column)? {}
         Ok(column)
+    }
+
+    /// `(COLUMN_ENCRYPTION_KEY = …, ENCRYPTION_TYPE = …, ALGORITHM = …)`
+    fn encryption(&mut self) -> Parsed<Encryption> {
+        let start = self.at;
+        self.unique_options()?;
+        let end = std::mem::replace(&mut self.at, start + 1);
+        let mut encryption = Encryption { key: String::new(), deterministic: false };
+        while self.at < end {
+            if self.eat("COLUMN_ENCRYPTION_KEY =") {
+                encryption.key = self.name()?;
+            } else if self.eat("ENCRYPTION_TYPE = DETERMINISTIC") {
+                encryption.deterministic = true;
+            } else {
+                self.advance();
+            }
+        }
+        self.at = end;
+        Ok(encryption)
     }
 
     /// One option of a column; false when none follows.
@@ -195,22 +319,31 @@ impl Parser<'_> {
             column.outside = Some("SPARSE, FILESTREAM and column sets");
         } else if self.sees("MASKED WITH (") {
             self.at += 2;
-            self.in_parentheses(|p| {
+            let function = self.in_parentheses(|p| {
                 p.expect("FUNCTION =")?;
                 p.string()
             })?;
-            column.outside = Some("dynamic data masking");
+            column.masked = Some(function);
         } else if self.sees("ENCRYPTED WITH (") {
             self.at += 2;
-            self.unique_options()?;
-            column.outside = Some("Always Encrypted");
+            column.encrypted = Some(self.encryption()?);
         } else if self.eat("GENERATED ALWAYS AS") {
             let known = ["ROW", "TRANSACTION_ID", "SEQUENCE_NUMBER", "SUSER_SID", "SUSER_SNAME"];
-            if self.one_of(&known).is_none() || self.one_of(&["START", "END"]).is_none() {
-                return Err(self.unexpected());
+            let Some(what) = self.one_of(&known) else { return Err(self.unexpected()) };
+            let Some(when) = self.one_of(&["START", "END"]) else { return Err(self.unexpected()) };
+            column.generated = match (what, when) {
+                ("ROW", "START") => Some(Generated::RowStart),
+                ("ROW", _) => Some(Generated::RowEnd),
+                ("TRANSACTION_ID", "START") => Some(Generated::TransactionStart),
+                ("TRANSACTION_ID", _) => Some(Generated::TransactionEnd),
+                ("SEQUENCE_NUMBER", "START") => Some(Generated::SequenceStart),
+                ("SEQUENCE_NUMBER", _) => Some(Generated::SequenceEnd),
+                _ => None,
+            };
+            if column.generated.is_none() {
+                column.outside = Some("GENERATED ALWAYS AS SUSER_SID and SUSER_SNAME");
             }
-            column.outside = Some("a temporal or ledger table");
-            self.eat("HIDDEN");
+            column.hidden = self.eat("HIDDEN");
         } else if self.sees("INDEX") && self.name_at(1) {
             self.at += 2;
             self.eat("UNIQUE");
@@ -226,30 +359,45 @@ impl Parser<'_> {
         Ok(true)
     }
 
+    fn check_definition(&mut self, name: Option<String>) -> Parsed<CheckDefinition> {
+        self.expect("CHECK")?;
+        if self.eat("NOT") {
+            self.expect("FOR REPLICATION")?;
+        }
+        let start = self.at;
+        let condition = self.in_parentheses(Self::predicate)?;
+        if self.tokens[start..self.at].iter().any(|t| t.text(self.source).eq_ignore_ascii_case("SELECT")) {
+            return Err(self.unexpected_at(start)); // 1046: no subqueries here
+        }
+        Ok(CheckDefinition { name, condition, text: self.written(start + 1, self.at - 1) })
+    }
+
+    /// The text of these tokens.
+    fn written(&self, from: usize, to: usize) -> String {
+        let start = self.tokens.get(from).map_or(0, |t| t.start);
+        let end = to.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(start, |t| t.end);
+        self.source.get(start..end).unwrap_or("").to_owned()
+    }
+
     fn column_constraint(&mut self, column: &mut ColumnDefinition) -> Parsed<()> {
         let name = if self.eat("CONSTRAINT") { Some(self.name()?) } else { None };
         if self.eat("DEFAULT") {
             if column.default.is_some() {
                 return Err(self.unexpected_at(self.at - 1));
             }
+            let start = self.at;
             column.default = Some(self.scalar()?);
+            column.default_text = self.written(start, self.at);
+            column.default_name = name;
             column.fill = self.adding && self.eat("WITH VALUES");
             return Ok(());
         }
-        if let Some(key) = self.key_definition(name, false)? {
+        if let Some(key) = self.key_definition(name.clone(), false)? {
             column.keys.push(key);
             return Ok(());
         }
-        if self.eat("CHECK") {
-            if self.eat("NOT") {
-                self.expect("FOR REPLICATION")?;
-            }
-            let start = self.at;
-            self.in_parentheses(Self::predicate)?;
-            if self.tokens[start..self.at].iter().any(|t| t.text(self.source).eq_ignore_ascii_case("SELECT")) {
-                return Err(self.unexpected_at(start));
-            }
-            column.outside = Some("a CHECK constraint");
+        if self.sees("CHECK") {
+            column.checks.push(self.check_definition(name)?);
             return Ok(());
         }
         if self.eat("FOREIGN") {
@@ -262,7 +410,8 @@ impl Parser<'_> {
 
     pub(super) fn alter_table(&mut self) -> Parsed<StatementKind> {
         let name = self.object_name()?;
-        if self.sees("WITH CHECK ADD") || self.sees("WITH NOCHECK ADD") {
+        let unchecked = self.sees("WITH NOCHECK ADD");
+        if unchecked || self.sees("WITH CHECK ADD") {
             self.at += 2;
         }
         if self.eat("ADD") {
@@ -271,6 +420,9 @@ impl Parser<'_> {
             self.adding = false;
             let elements = elements?;
             check_columns(self, &elements)?;
+            if unchecked {
+                return Ok(StatementKind::Outside("ALTER TABLE WITH NOCHECK".to_owned()));
+            }
             return Ok(StatementKind::AlterTable { name, change: TableChange::Add(elements) });
         }
         if self.sees("DROP COLUMN") || self.sees("DROP CONSTRAINT") {
@@ -318,6 +470,17 @@ impl Parser<'_> {
                 name,
                 change: TableChange::AlterColumn { name: column, sql_type, nullable },
             });
+        }
+        if self.sees("SET ( SYSTEM_VERSIONING =") {
+            let start = self.at;
+            self.at += 4;
+            match self.system_versioning()? {
+                Some(versioning) if self.eat(")") => {
+                    let change = TableChange::SystemVersioning(versioning);
+                    return Ok(StatementKind::AlterTable { name, change });
+                }
+                _ => self.at = start,
+            }
         }
         let known = [
             "SET (",
