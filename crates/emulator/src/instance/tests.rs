@@ -413,6 +413,7 @@ fn queries_answer_as_t_sql() {
             "3|Cid",
         ),
         ("EXEC sp_executesql N'SELECT @p + 1', N'@p int', @p = 4", "5"),
+        ("IF ((SELECT COUNT(*) FROM Orders) = 3) SELECT ((SELECT 2) * 10) ELSE SELECT 0", "20"),
         ("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH", "8134"),
         ("SELECT COUNT(*) FROM master.sys.databases WHERE name IN ('Sales', 'Inventory')", "2"),
         (

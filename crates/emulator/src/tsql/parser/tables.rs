@@ -453,6 +453,16 @@ impl Parser<'_> {
                 return self.outside();
             }
             let sql_type = self.type_name()?;
+            if self.eat("GENERATED ALWAYS AS") {
+                let known = ["ROW", "TRANSACTION_ID", "SEQUENCE_NUMBER", "SUSER_SID", "SUSER_SNAME"];
+                if self.one_of(&known).is_none() || self.one_of(&["START", "END"]).is_none() {
+                    return Err(self.unexpected());
+                }
+                return self.outside();
+            }
+            if self.sees("COLUMN_SET FOR ALL_SPARSE_COLUMNS") {
+                return self.outside();
+            }
             if self.eat("COLLATE") {
                 self.name()?;
                 return self.outside();
