@@ -195,7 +195,10 @@ impl Parser<'_> {
         if self.sees("CONNECTION (") {
             self.advance();
             self.balanced()?;
-            return Ok(TableElement::Outside("a graph table"));
+            if self.eat("ON DELETE") && !(self.eat("NO ACTION") || self.eat("CASCADE")) {
+                return Err(self.unexpected());
+            }
+            return Ok(TableElement::Outside("edge constraints"));
         }
         if self.sees("DEFAULT") && name.is_some() {
             self.advance();
@@ -317,6 +320,8 @@ impl Parser<'_> {
                 self.name()?;
             }
             column.outside = Some("SPARSE, FILESTREAM and column sets");
+        } else if self.eat("HIDDEN") {
+            column.outside = Some("HIDDEN of a column that is not generated");
         } else if self.sees("MASKED WITH (") {
             self.at += 2;
             let function = self.in_parentheses(|p| {
@@ -347,11 +352,19 @@ impl Parser<'_> {
         } else if self.sees("INDEX") && self.name_at(1) {
             self.at += 2;
             self.eat("UNIQUE");
-            _ = self.one_of(&["CLUSTERED", "NONCLUSTERED"]);
+            let clustered = self.one_of(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
             self.eat("HASH");
+            if self.sees("(") {
+                self.in_parentheses(|p| p.list(Self::index_column))?;
+            }
+            if self.sees("WHERE") && !clustered {
+                self.advance();
+                self.predicate()?;
+            }
             if self.eat("WITH") {
                 self.unique_options()?;
             }
+            self.index_places()?;
             column.outside = Some("an index inside CREATE TABLE");
         } else {
             return Ok(false);
@@ -402,6 +415,7 @@ impl Parser<'_> {
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
+            self.optional_names()?;
         }
         self.references()?;
         column.outside = Some("a FOREIGN KEY constraint");
