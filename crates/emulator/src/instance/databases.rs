@@ -111,6 +111,8 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
         schemas: BTreeMap::new(),
         tables: BTreeMap::new(),
         views: BTreeMap::new(),
+        column_master_keys: Vec::new(),
+        column_keys: Vec::new(),
         change_feed: false,
         next_principal: 5,
         next_object: 885_578_193,

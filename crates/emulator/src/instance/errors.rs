@@ -14,7 +14,8 @@ pub fn internal(what: impl std::fmt::Display) -> Message {
     Message::new(50901, 16, 1, format!("The emulator failed: {what}"))
 }
 pub fn syntax(error: SyntaxError) -> Message {
-    Message { line: error.line, ..Message::new(error.number, 15, error.state, error.text) }
+    let class = if error.number == 13509 { 16 } else { 15 };
+    Message { line: error.line, ..Message::new(error.number, class, error.state, error.text) }
 }
 pub fn overflow(to: &str) -> Message {
     Message::new(8115, 16, 2, format!("Arithmetic overflow error converting expression to data type {to}."))

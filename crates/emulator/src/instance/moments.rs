@@ -1,7 +1,6 @@
 //! Dates and times between `jiff`, [`Value`] and text.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::value::Value;
 
@@ -51,13 +50,16 @@ pub fn civil(days: i32) -> (i32, u32, u32) {
 
 /// Day number of a date; `None` when there is no such date.
 pub fn days(year: i32, month: u32, day: u32) -> Option<i32> {
-    let date =
-        jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    // Only for its rules: its moments end a day before the last date.
+    jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
     if year < 1 {
         return None;
     }
-    let unix = date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second().div_euclid(86_400);
-    i32::try_from(unix).ok().map(|unix| unix + UNIX_EPOCH)
+    // Counted from a 1 March, so that the day that leap years add comes last.
+    let (year, month) = if month > 2 { (i64::from(year), month - 3) } else { (i64::from(year) - 1, month + 9) };
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = days + i64::from((153 * month + 2) / 5 + day) - 1 - 306;
+    i32::try_from(days).ok()
 }
 
 /// `hh:mm:ss[.fffffff]` with `scale` digits.
@@ -150,4 +152,21 @@ fn parse_time(text: &str) -> Option<u64> {
     }
     let padded: String = fraction.chars().chain("0000000".chars()).take(7).collect();
     Some(((hours * 60 + minutes) * 60 + whole) * TICKS_PER_SECOND + padded.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn day_numbers_and_dates_are_each_others_inverse() {
+        for (date, number) in [((1, 1, 1), 0), ((1970, 1, 1), UNIX_EPOCH), ((9999, 12, 31), 3_652_058)] {
+            assert_eq!(days(date.0, date.1, date.2), Some(number));
+        }
+        for number in (0..3_652_059).step_by(7) {
+            let (year, month, day) = civil(number);
+            assert_eq!(days(year, month, day), Some(number));
+        }
+        assert_eq!((days(2023, 2, 29), days(0, 1, 1)), (None, None));
+    }
 }

@@ -1,7 +1,12 @@
 //! System procedures: those of the change feed, as far as a database without its own feed tables can answer.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::access::Target;
 use super::errors;
+use super::state::{Database, IndexKind, Table, same_name};
 use super::work::Work;
 use crate::engine::Message;
 use crate::value::Column;
@@ -24,6 +29,37 @@ pub fn is_known(name: &str) -> bool {
             | "sp_help_change_feed_settings"
             | "sp_change_feed_disable_db"
     )
+}
+
+/// A procedure's parameters by position.
+fn parameters(name: &str) -> &'static [&'static str] {
+    match name {
+        "sp_help_change_feed_table" => &["@table_group_id", "@table_id", "@source_schema", "@source_name"],
+        _ => &[],
+    }
+}
+
+/// One value per parameter of the procedure, NULL where none was given.
+///
+/// # Errors
+/// 8144 for too many, 8145 for a name it does not have.
+pub fn bind(procedure: &str, given: &[(Option<String>, Value)]) -> Result<Vec<Value>, Message> {
+    let known = parameters(procedure);
+    let mut values = vec![Value::Null; known.len()];
+    for (i, (name, value)) in given.iter().enumerate() {
+        let at = match name {
+            Some(name) => known.iter().position(|k| k.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                Message::new(8145, 16, 1, format!("{name} is not a parameter for procedure {procedure}."))
+            })?,
+            None => i,
+        };
+        let slot = values.get_mut(at).ok_or_else(|| {
+            let text = format!("Procedure or function {procedure} has too many arguments specified.");
+            Message::new(8144, 16, 2, text)
+        })?;
+        *slot = value.clone();
+    }
+    Ok(values)
 }
 
 const FEED: &[(&str, SqlType)] = &[
@@ -72,8 +108,8 @@ fn columns(of: &[(&str, SqlType)]) -> Vec<Column> {
 }
 
 impl Work<'_> {
-    /// `name` in lower case without its schema.
-    pub fn procedure(&mut self, name: &str, arguments: usize) -> Result<Answer, Message> {
+    /// `name` in lower case without its schema, `arguments` as [`bind`] puts them.
+    pub fn procedure(&mut self, name: &str, arguments: &[Value]) -> Result<Answer, Message> {
         let database = self.database()?;
         if !self.state.may(&self.token(), Target::database(database.id), "CONTROL") {
             return Err(Message::new(
@@ -101,50 +137,17 @@ impl Work<'_> {
                 Ok(Answer { columns: columns(FEED), message: Some(off()), status: 1, ..none })
             }
             "sp_help_change_feed" => {
-                let group = uuid::Uuid::new_v5(&self.instance.ids().identity_object, database.name.as_bytes());
-                let rows = database
-                    .tables
-                    .values()
-                    .filter(|t| !t.indexes.iter().any(|i| i.kind == super::state::IndexKind::ClusteredColumnstore))
-                    .map(|t| {
-                        let id = uuid::Uuid::new_v5(&group, &t.id.to_be_bytes());
-                        vec![
-                            Value::Guid(group),
-                            Value::Text(format!("{}_mirror", database.name)),
-                            Value::Null,
-                            Value::Null,
-                            Value::Int(2),
-                            Value::Null,
-                            Value::Null,
-                            Value::Bit(true),
-                            Value::Null,
-                            Value::Null,
-                            Value::Text(database.schema_name(t.schema).to_owned()),
-                            Value::Text(t.name.clone()),
-                            Value::Guid(id),
-                            Value::Int(t.id.into()),
-                            Value::Int(4),
-                            Value::Bytes(vec![0; 10]),
-                            Value::Bytes(vec![0; 10]),
-                            Value::Null,
-                            Value::Int(6),
-                            Value::Null,
-                            Value::Int(0),
-                            Value::Null,
-                            Value::Null,
-                            Value::Int(t.rows.cast_signed()),
-                        ]
-                    })
-                    .collect();
+                let rows =
+                    database.tables.values().filter(|t| is_fed(t)).map(|t| self.feed_row(&database, t)).collect();
                 Ok(Answer { columns: columns(FEED), rows, ..none })
             }
             _ if !database.change_feed => Err(off()),
-            "sp_help_change_feed_table" if arguments == 0 => {
-                Err(Message::new(22770, 16, 1, "Invalid parameters: both ids or the name of the table are needed."))
+            "sp_help_change_feed_table" => {
+                let table = self.fed_table(&database, arguments)?;
+                Ok(Answer { columns: columns(FEED), rows: vec![self.feed_row(&database, &table)], ..none })
             }
-            "sp_help_change_feed_table" => Err(errors::outside("sp_help_change_feed_table of a mirrored table")),
             "sp_help_change_feed_table_groups" => {
-                let group = uuid::Uuid::new_v5(&self.instance.ids().identity_object, database.name.as_bytes());
+                let group = self.feed_group(&database);
                 let row = vec![
                     Value::Guid(group),
                     Value::Text(format!("{}_mirror", database.name)),
@@ -169,4 +172,74 @@ impl Work<'_> {
             }
         }
     }
+
+    fn feed_group(&self, database: &Database) -> Uuid {
+        Uuid::new_v5(&self.instance.ids().identity_object, database.name.as_bytes())
+    }
+
+    fn feed_row(&self, database: &Database, t: &Table) -> Vec<Value> {
+        let group = self.feed_group(database);
+        let id = feed_id(group, t);
+        vec![
+            Value::Guid(group),
+            Value::Text(format!("{}_mirror", database.name)),
+            Value::Null,
+            Value::Null,
+            Value::Int(2),
+            Value::Null,
+            Value::Null,
+            Value::Bit(true),
+            Value::Null,
+            Value::Null,
+            Value::Text(database.schema_name(t.schema).to_owned()),
+            Value::Text(t.name.clone()),
+            Value::Guid(id),
+            Value::Int(t.id.into()),
+            Value::Int(4),
+            Value::Bytes(vec![0; 10]),
+            Value::Bytes(vec![0; 10]),
+            Value::Null,
+            Value::Int(6),
+            Value::Null,
+            Value::Int(0),
+            Value::Null,
+            Value::Null,
+            Value::Int(t.rows.cast_signed()),
+        ]
+    }
+
+    /// The table both ids, or schema and name, speak of: 22770 without them, 22769 when it is not fed.
+    fn fed_table(&self, database: &Database, arguments: &[Value]) -> Result<Arc<Table>, Message> {
+        let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
+        let guid = |value: &Value| match value {
+            Value::Guid(guid) => Some(*guid),
+            Value::Text(text) => Uuid::try_parse(text).ok(),
+            _ => None,
+        };
+        let [group, table, schema, name] = arguments else { return Err(errors::internal("a procedure's arguments")) };
+        let mut fed = database.tables.values().filter(|t| is_fed(t));
+        let found = match ((guid(group), guid(table)), (text(schema), text(name))) {
+            ((Some(group), Some(table)), _) => {
+                fed.find(|t| group == self.feed_group(database) && table == feed_id(group, t))
+            }
+            (_, (Some(schema), Some(name))) => {
+                fed.find(|t| same_name(&t.name, &name) && same_name(database.schema_name(t.schema), &schema))
+            }
+            _ => {
+                let text = "Invalid parameters: both ids or the name of the table are needed.";
+                return Err(Message::new(22770, 16, 1, text));
+            }
+        };
+        found.cloned().ok_or_else(|| {
+            Message::new(22769, 16, 1, "The table does not exist or is not enabled for the change feed.")
+        })
+    }
+}
+
+fn is_fed(table: &Table) -> bool {
+    !table.indexes.iter().any(|i| i.kind == IndexKind::ClusteredColumnstore)
+}
+
+fn feed_id(group: Uuid, table: &Table) -> Uuid {
+    Uuid::new_v5(&group, &table.id.to_be_bytes())
 }

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::errors::{self, invalid_column};
+use super::moments;
 use super::query::{Binder, Compiled};
-use super::state::{Database, Table, TableColumn};
+use super::state::{Database, LedgerKind, Table, TableColumn, Temporal};
 use super::store::{Refusal, from_lite, to_lite};
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{Assignment, Expr, InsertSource, ObjectName, Predicate, Query, TableSource};
+use crate::tsql::ast::{Assignment, Expr, Generated, InsertSource, ObjectName, Predicate, Query, TableSource};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
@@ -77,12 +78,19 @@ impl Work<'_> {
         let named = named_columns(&table, columns, identity_insert)?;
         let rows = self.source_rows(&table, &named, source, variables)?;
         let mut table = Table::clone(&table);
+        check_takes_rows(&database, &table, "insert")?;
         let mut last = None;
+        let mut new = Vec::new();
         for row in &rows {
             let full = self.full_row(&mut table, &database, &named, row, identity_insert, variables)?;
             last = full.1.or(last);
             self.insert_row(&database, &mut table, None, &full.0)?;
+            if !table.checks.is_empty() {
+                new.push(self.last_row()?);
+            }
         }
+        let checks = table.checks.clone();
+        self.check_rows(&database, &table, &checks, Some(&new), "INSERT")?;
         table.rows += rows.len() as u64;
         self.keep(&database, table)?;
         Ok((rows.len() as u64, last))
@@ -173,6 +181,17 @@ impl Work<'_> {
                 Value::Int(next)
             } else if column.column_type.sql_type == SqlType::RowVersion {
                 rowversion(table)
+            } else if let Some(value) = super::tables::generated_value(&column, table, self.ambient.now) {
+                if given.is_some() {
+                    let text = format!(
+                        "Cannot insert an explicit value into a GENERATED ALWAYS column in table '{}.{}.{}'. Use INSERT with a column list to exclude the GENERATED ALWAYS column, or insert a DEFAULT into GENERATED ALWAYS column.",
+                        database.name,
+                        database.schema_name(table.schema),
+                        table.name
+                    );
+                    return Err(Message::new(13536, 16, 1, text));
+                }
+                value
             } else {
                 match (given, &column.default) {
                     (Some(value), _) => value,
@@ -223,6 +242,48 @@ impl Work<'_> {
         Ok(())
     }
 
+    fn last_row(&self) -> Result<i64, Message> {
+        let found = self.store.query("SELECT last_insert_rowid()", &[], &|| false)?;
+        match found.first().and_then(|row| row.first()) {
+            Some(rusqlite::types::Value::Integer(rowid)) => Ok(*rowid),
+            _ => Err(errors::internal("no row was inserted")),
+        }
+    }
+
+    /// The row as it was goes to the history table of a system-versioned or ledger table.
+    fn keep_history(&mut self, database: &Database, table: &Table, rowid: i64) -> Result<(), Message> {
+        let Some(history) = table.traits.history else { return Ok(()) };
+        let now = self.ambient.now;
+        let mut values = vec![Value::Int(rowid)];
+        let stored: Vec<&TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).collect();
+        let names: Vec<String> = stored.iter().map(|c| format!("c{}", c.id)).collect();
+        let items: Vec<String> = stored
+            .iter()
+            .map(|column| {
+                let ended = match column.generated {
+                    Some(Generated::RowEnd) => types::convert(&moments::utc(now), column.column_type.sql_type, 0)?,
+                    Some(Generated::TransactionEnd) => Value::Int(table.changes.cast_signed() + 1),
+                    Some(Generated::SequenceEnd) => Value::Int(0),
+                    _ => return Ok(format!("c{}", column.id)),
+                };
+                values.push(ended);
+                Ok(format!("?{}", values.len()))
+            })
+            .collect::<Result<_, Message>>()?;
+        let (names, items) = (names.join(", "), items.join(", "));
+        let sql = format!(
+            "INSERT INTO u{0}_{history} ({names}) SELECT {items} FROM u{0}_{1} WHERE rowid = ?1",
+            database.id, table.id
+        );
+        self.store.modify(&sql, &values).map_err(Refusal::into_message)?;
+        let id = database.id;
+        if let Some(history) = self.change().database_mut(id).and_then(|d| d.tables.get_mut(&history)) {
+            let history = Arc::make_mut(history);
+            (history.rows, history.changes) = (history.rows + 1, history.changes + 1);
+        }
+        Ok(())
+    }
+
     /// SQLite lets many NULLs into a unique index, the server one.
     fn unique_with_null(&mut self, database: &Database, table: &Table, values: &[Value]) -> Result<(), Message> {
         let stored: Vec<i32> = table.columns.iter().filter(|c| c.computed.is_none()).map(|c| c.id).collect();
@@ -259,6 +320,7 @@ impl Work<'_> {
     ) -> Result<u64, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "UPDATE")?;
+        check_takes_rows(&database, &table, "update")?;
         let mut seen = BTreeSet::new();
         for assignment in set {
             let column = table.column(&assignment.column).ok_or_else(|| invalid_column(&assignment.column))?;
@@ -272,6 +334,15 @@ impl Work<'_> {
                         column.name
                     ),
                 ));
+            }
+            if column.generated.is_some() {
+                let text = format!(
+                    "Cannot update GENERATED ALWAYS columns in table '{}.{}.{}'.",
+                    database.name,
+                    database.schema_name(table.schema),
+                    table.name
+                );
+                return Err(Message::new(13537, 16, 1, text));
             }
             if column.identity.is_some() {
                 return Err(Message::new(8102, 16, 1, format!("Cannot update identity column '{}'.", column.name)));
@@ -307,6 +378,10 @@ impl Work<'_> {
         for (rowid, values) in rows {
             let mut full = Vec::new();
             for (column, value) in stored_columns.iter().zip(values) {
+                let value = match column.generated {
+                    Some(Generated::RowEnd) | None => value,
+                    Some(_) => super::tables::generated_value(column, &table, self.ambient.now).unwrap_or(value),
+                };
                 let value =
                     if column.column_type.sql_type == SqlType::RowVersion { rowversion(&mut table) } else { value };
                 full.push(stored(&table, &database, column, &value)?);
@@ -315,12 +390,18 @@ impl Work<'_> {
         }
         // All old rows go before the new ones come, so that keys may move within the statement.
         for (rowid, _) in &changed {
+            self.keep_history(&database, &table, *rowid)?;
             self.store
                 .modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)])
                 .map_err(Refusal::into_message)?;
         }
         for (rowid, values) in &changed {
             self.insert_row(&database, &mut table, Some(*rowid), values)?;
+        }
+        if !table.checks.is_empty() {
+            let rows: Vec<i64> = changed.iter().map(|(rowid, _)| *rowid).collect();
+            let checks = table.checks.clone();
+            self.check_rows(&database, &table, &checks, Some(&rows), "UPDATE")?;
         }
         self.keep(&database, table)?;
         Ok(changed.len() as u64)
@@ -336,12 +417,14 @@ impl Work<'_> {
     ) -> Result<u64, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "DELETE")?;
+        check_takes_rows(&database, &table, "delete")?;
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
         let rows = self.matching_rows(&database, &table, name, top, from, filter, variables, |_, alias| {
             Ok(stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type)).collect())
         })?;
         let mut table = Table::clone(&table);
         for (rowid, values) in &rows {
+            self.keep_history(&database, &table, *rowid)?;
             self.store
                 .modify(&format!("DELETE FROM u{}_{} WHERE rowid = ?1", database.id, table.id), &[Value::Int(*rowid)])
                 .map_err(Refusal::into_message)?;
@@ -421,6 +504,23 @@ impl Work<'_> {
             );
             return Err(Message::new(1088, 16, 7, text));
         }
+        if table.traits.temporal != Temporal::None || table.traits.ledger != LedgerKind::None {
+            let text = format!(
+                "Truncate failed on table '{}.{}.{}' because it is not a supported operation on system-versioned tables.",
+                database.name,
+                database.schema_name(table.schema),
+                table.name
+            );
+            return Err(Message::new(13545, 16, 1, text));
+        }
+        if table.traits.memory_optimized {
+            return Err(Message::new(
+                10794,
+                16,
+                92,
+                "The statement 'TRUNCATE TABLE' is not supported with memory optimized tables.",
+            ));
+        }
         self.store.run(&format!("DELETE FROM u{}_{}", database.id, table.id))?;
         let mut table = Table::clone(&table);
         table.changes += table.rows;
@@ -450,6 +550,7 @@ fn named_columns(table: &Table, columns: &[String], identity_insert: bool) -> Re
     if columns.is_empty() {
         let skip = |c: &&TableColumn| {
             c.computed.is_none()
+                && !c.hidden
                 && c.column_type.sql_type != SqlType::RowVersion
                 && (c.identity.is_none() || identity_insert)
         };
@@ -517,8 +618,40 @@ fn named_columns(table: &Table, columns: &[String], identity_insert: bool) -> Re
     Ok(named)
 }
 
+/// History tables are the server's to fill, append-only ledgers keep what they have, graph tables are outside.
+fn check_takes_rows(database: &Database, table: &Table, verb: &str) -> Result<(), Message> {
+    let shown = format!("{}.{}.{}", database.name, database.schema_name(table.schema), table.name);
+    if table.traits.temporal == Temporal::History {
+        let number = match verb {
+            "insert" => 13559,
+            "delete" => 13560,
+            _ => 13561,
+        };
+        let way = if verb == "insert" {
+            "insert rows in"
+        } else if verb == "delete" {
+            "delete rows from"
+        } else {
+            "update rows in"
+        };
+        return Err(Message::new(number, 16, 1, format!("Cannot {way} a temporal history table '{shown}'.")));
+    }
+    match table.traits.ledger {
+        LedgerKind::History => {
+            let text = format!("Modifications are not allowed for the Ledger history table '{shown}'.");
+            Err(Message::new(37355, 16, 1, text))
+        }
+        LedgerKind::AppendOnly if verb != "insert" => {
+            let text = format!("Updates are not allowed for the append only Ledger table '{shown}'.");
+            Err(Message::new(37359, 16, 1, text))
+        }
+        _ if table.traits.graph.is_some() => Err(errors::outside("rows of graph tables")),
+        _ => Ok(()),
+    }
+}
+
 /// As the column keeps it: converted, never cut short in silence (2628), never NULL where that is not allowed (515).
-fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Value) -> Result<Value, Message> {
+pub fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Value) -> Result<Value, Message> {
     let shown = format!("{}.{}.{}", database.name, database.schema_name(table.schema), table.name);
     if *value == Value::Null {
         if column.nullable {
@@ -529,6 +662,9 @@ fn stored(table: &Table, database: &Database, column: &TableColumn, value: &Valu
             column.name
         );
         return Err(Message::new(515, 16, 2, text));
+    }
+    if column.encryption.is_some() {
+        return Err(errors::outside("values of Always Encrypted columns"));
     }
     if matches!(column.column_type.name, "geography" | "geometry" | "hierarchyid") {
         return Err(errors::outside(&format!("values of type {}", column.column_type.name)));

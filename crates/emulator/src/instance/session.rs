@@ -64,6 +64,10 @@ impl Default for Settings {
 
 pub struct Transaction {
     pub id: u64,
+    /// Of the outermost BEGIN TRANSACTION.
+    pub name: String,
+    /// XACT_ABORT met an error inside TRY: it can only be rolled back.
+    pub doomed: bool,
     /// Has changed something: others' changes wait for it.
     pub owner: bool,
     pub saves: Vec<(String, Option<Arc<State>>)>,
@@ -161,6 +165,7 @@ impl InstanceSession {
             last_identity: self.last_identity,
             transactions: self.transactions,
             caught: self.caught.clone(),
+            doomed: self.is_doomed(),
             lock_timeout: self.settings.lock_timeout,
             sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
             error: None,
@@ -205,6 +210,7 @@ impl InstanceSession {
         cancel: &Cancel,
         inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>,
     ) -> Result<T, Message> {
+        self.refuse_doomed()?;
         let instance = Arc::clone(&self.instance);
         let started = Instant::now();
         let stop = || cancel.is_set();
@@ -278,7 +284,7 @@ impl InstanceSession {
 
     // --- transactions ---
 
-    pub fn begin(&mut self) -> Option<u64> {
+    pub fn begin(&mut self, name: &str) -> Option<u64> {
         self.transactions += 1;
         let mut began = None;
         if self.transaction.is_none() {
@@ -286,7 +292,8 @@ impl InstanceSession {
             let id = shared.next_transaction;
             shared.next_transaction += 1;
             drop(shared);
-            self.transaction = Some(Transaction { id, owner: false, saves: Vec::new() });
+            self.transaction =
+                Some(Transaction { id, name: name.to_owned(), doomed: false, owner: false, saves: Vec::new() });
             began = Some(id);
         }
         self.note();
@@ -303,6 +310,7 @@ impl InstanceSession {
                 "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
             ));
         }
+        self.refuse_doomed()?;
         self.transactions -= 1;
         let ended = if self.transactions == 0 { self.end(true)? } else { None };
         self.note();
@@ -361,6 +369,23 @@ impl InstanceSession {
         }
         transaction.saves.push((name.to_owned(), state));
         Ok(())
+    }
+
+    pub fn is_doomed(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|t| t.doomed)
+    }
+
+    fn refuse_doomed(&self) -> Result<(), Message> {
+        if self.is_doomed() {
+            let text = "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.";
+            return Err(Message::new(3930, 16, 1, text));
+        }
+        Ok(())
+    }
+
+    /// Whether ROLLBACK of this name takes everything back: it is that of the outermost BEGIN TRANSACTION.
+    pub fn is_outermost(&self, name: &str) -> bool {
+        self.transaction.as_ref().is_some_and(|t| !t.name.is_empty() && super::state::same_name(&t.name, name))
     }
 
     /// False when there is no savepoint of that name.

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::Instance;
 use super::access::{Identity, Target};
-use super::catalog::state_letter;
+use super::catalog::principals::state_letter;
 use super::errors;
 use super::permissions::{self, Class};
 use super::security_functions::password_matches;
-use super::state::{Database, IndexKind, PermissionState, PrincipalType, SYS, State, Table};
+use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalType, SYS, State, Table, Temporal};
 use super::types::TYPES;
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
 use crate::source::{Rights, Source, SourceColumn, SourceTable};
@@ -240,17 +240,17 @@ fn source_table(database: &Database, table: &Table) -> SourceTable {
                 max_length: c.column_type.max_length,
                 scale: c.column_type.scale,
                 computed: c.computed.is_some(),
-                always_encrypted: false,
+                always_encrypted: c.encryption.is_some(),
                 assembly_type: TYPES.iter().any(|t| t.0 == c.column_type.name && t.6),
             })
             .collect(),
         clustered_columnstore: table.indexes.iter().any(|i| i.kind == IndexKind::ClusteredColumnstore),
         key: key.unwrap_or_default(),
         has_primary_key: table.indexes.iter().any(|i| i.primary),
-        memory_optimized: false,
-        temporal_history: false,
-        ledger_history: false,
-        graph: false,
+        memory_optimized: table.traits.memory_optimized,
+        temporal_history: table.traits.temporal == Temporal::History,
+        ledger_history: table.traits.ledger == LedgerKind::History,
+        graph: table.traits.graph.is_some(),
         external: false,
         rows: table.rows,
         changes: table.changes,

@@ -211,6 +211,9 @@ pub struct Database {
     pub schemas: BTreeMap<i32, Schema>,
     pub tables: BTreeMap<i32, Arc<Table>>,
     pub views: BTreeMap<i32, Arc<View>>,
+    /// Names of Always Encrypted's keys.
+    pub column_master_keys: Vec<String>,
+    pub column_keys: Vec<String>,
     pub change_feed: bool,
     pub next_principal: i32,
     pub next_object: i32,
@@ -282,6 +285,57 @@ pub struct Table {
     pub rows: u64,
     pub changes: u64,
     pub bytes: u64,
+    pub checks: Vec<Check>,
+    pub traits: Traits,
+}
+
+/// What a table is besides rows.
+#[derive(Debug, Clone, Default)]
+pub struct Traits {
+    pub temporal: Temporal,
+    pub ledger: LedgerKind,
+    /// Object id of the history table.
+    pub history: Option<i32>,
+    /// Columns of PERIOD FOR SYSTEM_TIME.
+    pub period: Option<(i32, i32)>,
+    pub graph: Option<ast::GraphKind>,
+    pub memory_optimized: bool,
+    pub schema_only: bool,
+}
+
+/// `sys.tables.temporal_type`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Temporal {
+    #[default]
+    None,
+    History,
+    Current,
+}
+
+/// `sys.tables.ledger_type`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LedgerKind {
+    #[default]
+    None,
+    History,
+    Updatable,
+    AppendOnly,
+}
+
+/// A constraint that is an object of its own: DEFAULT and CHECK.
+#[derive(Debug, Clone)]
+pub struct Constraint {
+    pub name: String,
+    pub object_id: i32,
+    pub system_named: bool,
+    /// As the catalog shows it.
+    pub definition: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub constraint: Constraint,
+    pub condition: ast::Predicate,
 }
 
 #[derive(Debug, Clone)]
@@ -292,9 +346,19 @@ pub struct TableColumn {
     pub nullable: bool,
     pub identity: Option<(i64, i64)>,
     pub default: Option<ast::Expr>,
+    /// WITH VALUES, or no NULL: rows that are there when the column is added get the default.
+    pub fill: bool,
     pub computed: Option<ast::Expr>,
     pub rowguidcol: bool,
     pub collation: Option<String>,
+    pub default_constraint: Option<Constraint>,
+    pub generated: Option<ast::Generated>,
+    /// Not in `SELECT *`.
+    pub hidden: bool,
+    /// The masking function.
+    pub masked: Option<String>,
+    /// Always Encrypted; true when deterministic.
+    pub encryption: Option<bool>,
 }
 
 /// A declared type: what the catalog shows of it, and how its values travel.
@@ -345,6 +409,7 @@ pub struct View {
     pub columns: Vec<String>,
     pub query: ast::Query,
     pub created: Timestamp,
+    pub modified: Timestamp,
 }
 
 impl State {
@@ -417,6 +482,10 @@ impl Database {
     pub fn schema_name(&self, id: i32) -> &str {
         self.schemas.get(&id).map_or("", |s| s.name.as_str())
     }
+    /// Who owns what is in a schema: objects have no owners of their own.
+    pub fn schema_owner(&self, id: i32) -> i32 {
+        self.schemas.get(&id).map_or(DBO, |s| s.owner)
+    }
     pub fn new_object_id(&mut self) -> i32 {
         // Spread as the server spreads them, and never repeated within a database's life.
         self.next_object = self.next_object.wrapping_add(16_000_057);
@@ -427,7 +496,58 @@ impl Database {
     }
 }
 
+impl TableColumn {
+    pub fn plain(id: i32, name: &str, column_type: ColumnType, nullable: bool) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            column_type,
+            nullable,
+            identity: None,
+            default: None,
+            fill: false,
+            computed: None,
+            rowguidcol: false,
+            collation: None,
+            default_constraint: None,
+            generated: None,
+            hidden: false,
+            masked: None,
+            encryption: None,
+        }
+    }
+}
+
 impl Table {
+    pub fn new(id: i32, name: String, schema: i32, now: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            schema,
+            created: now,
+            modified: now,
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            next_column: 1,
+            next_index: 2,
+            identity: None,
+            next_rowversion: 1,
+            rows: 0,
+            changes: 0,
+            bytes: 0,
+            checks: Vec::new(),
+            traits: Traits::default(),
+        }
+    }
+    pub fn generated(&self, as_what: ast::Generated) -> Option<&TableColumn> {
+        self.columns.iter().find(|c| c.generated == Some(as_what))
+    }
+    /// DEFAULT and CHECK constraints: letter, description, constraint, and the column of a default.
+    pub fn constraints(&self) -> impl Iterator<Item = (&'static str, &'static str, &Constraint, i32)> {
+        let defaults = self.columns.iter().filter_map(|c| Some((c.default_constraint.as_ref()?, c.id)));
+        let defaults = defaults.map(|(constraint, column)| ("D ", "DEFAULT_CONSTRAINT", constraint, column));
+        defaults.chain(self.checks.iter().map(|check| ("C ", "CHECK_CONSTRAINT", &check.constraint, 0)))
+    }
     pub fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|c| same_name(&c.name, name))
     }

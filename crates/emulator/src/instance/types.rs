@@ -72,6 +72,16 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
     let sized =
         |sql_type, max_length, precision, scale| ColumnType { name: type_name, sql_type, max_length, precision, scale };
     let fixed = |sql_type| ColumnType { name: type_name, sql_type, max_length, precision, scale };
+    let most = match type_name {
+        "decimal" | "numeric" => 2,
+        "float" | "char" | "varchar" | "nchar" | "nvarchar" | "binary" | "varbinary" | "time" | "datetime2"
+        | "datetimeoffset" => 1,
+        _ => 0,
+    };
+    if name.arguments.len() > most {
+        let text = format!("Column, parameter, or variable #1: Cannot specify a column width on data type {wanted}.");
+        return Err(Message::new(2716, 16, 1, text));
+    }
     let argument = name.arguments.first().copied();
     let too_big = |most: u32, given: u32| {
         Message::new(
@@ -105,6 +115,12 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "bigint" => fixed(SqlType::BigInt),
         "real" => fixed(SqlType::Real),
         "float" => match argument {
+            Some(Some(n @ (0 | 54..))) => {
+                let text = format!(
+                    "Column or parameter #1: Specified column precision {n} is greater than the maximum precision of 53."
+                );
+                return Err(Message::new(2750, 16, 1, text));
+            }
             Some(Some(n)) if n <= 24 => {
                 ColumnType { name: "real", sql_type: SqlType::Real, max_length: 4, precision: 24, scale: 0 }
             }
@@ -174,6 +190,11 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "ntext" | "json" => fixed(SqlType::NVarChar(None)),
         _ => fixed(SqlType::VarBinary(None)),
     })
+}
+
+/// The type of columns the server adds by itself.
+pub fn bigint() -> ColumnType {
+    ColumnType { name: "bigint", sql_type: SqlType::BigInt, max_length: 8, precision: 19, scale: 0 }
 }
 
 /// In CAST and CONVERT, a character or binary type without a length has 30.

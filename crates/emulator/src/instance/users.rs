@@ -4,8 +4,8 @@ use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{Class, find};
 use super::state::{
-    Authentication, DBO, DatabasePrincipal, GUEST, PUBLIC, PermissionRow, PermissionState, PrincipalType, SYS, Schema,
-    same_name,
+    Authentication, DBO, Database, DatabasePrincipal, GUEST, PUBLIC, PermissionRow, PermissionState, PrincipalType,
+    SYS, SYSADMIN, Schema, same_name,
 };
 use super::work::Work;
 use crate::engine::Message;
@@ -267,7 +267,7 @@ impl Work<'_> {
             return Err(exists(name));
         }
         let owner = match owner {
-            Some(owner) => database.principal(owner).ok_or_else(|| cannot("find", "user", owner))?.id,
+            Some(owner) => self.new_owner(&database, owner)?,
             None => self.database_self(),
         };
         let now = self.ambient.now;
@@ -383,7 +383,7 @@ impl Work<'_> {
             ));
         }
         let owner = match owner {
-            Some(owner) => database.principal(owner).ok_or_else(|| cannot("find", "user", owner))?.id,
+            Some(owner) => self.new_owner(&database, owner)?,
             None => self.database_self(),
         };
         let database = self.change_database()?;
@@ -416,6 +416,22 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// A principal something is given to: the giver must be able to act as it, be in it or alter it.
+    fn new_owner(&self, database: &Database, name: &str) -> Result<i32, Message> {
+        let token = self.token();
+        let may = |p: &&DatabasePrincipal| {
+            let of = |class| Target::in_database(class, database.id, p.id);
+            match p.kind {
+                PrincipalType::Role => {
+                    token.principals.contains(&p.id) || self.state.may(&token, of(Class::Role), "ALTER")
+                }
+                _ => token.user == Some(p.id) || self.state.may(&token, of(Class::User), "IMPERSONATE"),
+            }
+        };
+        let found = database.principal(name).filter(may).map(|p| p.id);
+        found.ok_or_else(|| cannot("find", "principal", name))
+    }
+
     pub fn alter_authorization(&mut self, securable: &Securable, owner: Option<&str>) -> Result<(), Message> {
         let Some(owner) = owner else { return Err(errors::outside("ALTER AUTHORIZATION … TO SCHEMA OWNER")) };
         let name = &securable.name.name;
@@ -426,22 +442,28 @@ impl Work<'_> {
                 let (class, id) = if securable.class == "SCHEMA" {
                     (Class::Schema, database.schema(name).map(|s| s.id))
                 } else {
-                    (Class::Role, database.role(name).filter(|r| !r.fixed).map(|r| r.id))
+                    (Class::Role, database.role(name).filter(|r| !r.fixed && r.id != PUBLIC).map(|r| r.id))
                 };
                 let kind = if class == Class::Schema { "schema" } else { "role" };
                 let id = id.filter(|id| {
                     self.state.may(&token, Target::in_database(class, database.id, *id), "TAKE OWNERSHIP")
                 });
                 let Some(id) = id else { return Err(cannot("find", kind, name)) };
-                let Some(owner) = database.principal(owner).map(|p| p.id) else {
-                    return Err(cannot("find", "principal", owner));
-                };
+                let owner = self.new_owner(&database, owner)?;
                 if class == Class::Schema && id <= 4 {
                     return Err(errors::special_principal("alter", "schema", name));
                 }
                 let database = self.change_database()?;
                 match class {
-                    Class::Schema => _ = database.schemas.get_mut(&id).map(|s| s.owner = owner),
+                    Class::Schema => {
+                        // Permissions on what the schema holds go with its owner.
+                        let held: Vec<i32> = (database.tables.values().filter(|t| t.schema == id).map(|t| t.id))
+                            .chain(database.views.values().filter(|v| v.schema == id).map(|v| v.id))
+                            .collect();
+                        let object = |row: &PermissionRow| row.permission.class == Class::Object;
+                        database.permissions.retain(|row| !(object(row) && held.contains(&row.major)));
+                        _ = database.schemas.get_mut(&id).map(|s| s.owner = owner);
+                    }
                     _ => _ = database.principals.get_mut(&id).map(|p| p.owner = Some(owner)),
                 }
                 Ok(())
@@ -454,7 +476,9 @@ impl Work<'_> {
                 if !self.state.may(&owner_token, Target::database(of), "TAKE OWNERSHIP") {
                     return Err(cannot("find", "database", name));
                 }
-                let Some(login) = self.state.login(owner).cloned() else {
+                let may = |id| self.state.may(&owner_token, Target::on_server(Class::Login, id), "IMPERSONATE");
+                let own = |id| owner_token.login == Some(id);
+                let Some(login) = self.state.login(owner).filter(|l| own(l.id) || may(l.id)).cloned() else {
                     return Err(cannot("find", "principal", owner));
                 };
                 if self.state.database(of).is_some_and(|d| d.user_by_sid(&login.sid).is_some_and(|u| u.id != DBO)) {
@@ -467,6 +491,19 @@ impl Work<'_> {
                         dbo.sid = Some(login.sid);
                     }
                 }
+                Ok(())
+            }
+            "SERVER ROLE" => {
+                let role = self.state.server_role(name).filter(|r| !r.fixed && r.id > SYSADMIN).map(|r| r.id);
+                let may =
+                    |id: &i32| self.state.may(&token, Target::on_server(Class::ServerRole, *id), "TAKE OWNERSHIP");
+                let Some(role) = role.filter(may) else { return Err(cannot("find", "server role", name)) };
+                let owner_id = self.state.login(owner).map(|l| l.id).filter(|id| {
+                    token.login == Some(*id)
+                        || self.state.may(&token, Target::on_server(Class::Login, *id), "IMPERSONATE")
+                });
+                let Some(owner_id) = owner_id else { return Err(cannot("find", "principal", owner)) };
+                _ = self.change().server_principals.get_mut(&role).map(|r| r.owner = Some(owner_id));
                 Ok(())
             }
             other => Err(errors::outside(&format!("ALTER AUTHORIZATION ON {other}"))),

@@ -75,6 +75,10 @@ struct SourceColumn {
     collation: Option<&'static str>,
     /// Object and column id, for permissions.
     of: Option<(i32, i32, i32)>,
+    /// Not in `SELECT *`.
+    hidden: bool,
+    /// Masked for those without UNMASK.
+    masked: bool,
     /// A computed column's expression, bound where it is used.
     computed: Option<Expr>,
 }
@@ -115,8 +119,8 @@ pub struct Binder<'a> {
     grouped: Option<Vec<String>>,
     in_aggregate: bool,
     saw_aggregate: bool,
-    /// Inside a view the caller needs no right on what the view reads: ownership chaining.
-    in_view: usize,
+    /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
+    views: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
     /// Whether rows of user tables are read.
     pub reads_tables: bool,
@@ -143,7 +147,7 @@ impl<'a> Binder<'a> {
             grouped: None,
             in_aggregate: false,
             saw_aggregate: false,
-            in_view: 0,
+            views: Vec::new(),
             reads: BTreeMap::new(),
             reads_tables: false,
         }
@@ -475,7 +479,7 @@ impl<'a> Binder<'a> {
                     if qualifier.as_ref().is_some_and(|q| !matches_source(source, &q.name, q.schema.as_deref())) {
                         continue;
                     }
-                    for column in &source.columns {
+                    for column in source.columns.iter().filter(|c| !c.hidden) {
                         let bound = self.use_column(column)?;
                         items.push((bound, None));
                     }
@@ -615,6 +619,8 @@ fn derived_columns(
                 identity: column.identity,
                 collation: None,
                 of: None,
+                hidden: false,
+                masked: false,
                 computed: None,
             })
         })

@@ -273,12 +273,14 @@ impl Binder<'_> {
             Object::Table(table) => self.user_table(&database, &table, alias),
             Object::View(view) => {
                 let own = self.alias();
-                self.reads.entry((database.id, view.id)).or_default();
-                self.in_view += 1;
+                if !self.chained(&database, view.schema) {
+                    self.reads.entry((database.id, view.id)).or_default();
+                }
+                self.views.push((database.id, database.schema_owner(view.schema)));
                 let outer = std::mem::take(&mut self.scopes);
                 let compiled = self.query(&view.query);
                 self.scopes = outer;
-                self.in_view -= 1;
+                self.views.pop();
                 let compiled = compiled?;
                 let columns = derived_columns(&own, &compiled, &view.columns, &view.name)?;
                 let sql = format!("({}) AS {own}", compiled.sql);
@@ -322,9 +324,15 @@ impl Binder<'_> {
     fn user_table(&mut self, database: &Database, table: &Arc<Table>, alias: Option<&str>) -> Result<String, Message> {
         let own = self.alias();
         self.reads_tables = true;
-        if self.in_view == 0 {
+        let chained = self.chained(database, table.schema);
+        if !chained {
             self.reads.entry((database.id, table.id)).or_default();
         }
+        let token = self.state.token(self.ambient.identity, database.id);
+        let state = Arc::clone(&self.state);
+        // UNMASK on single columns is not looked at: then reading is refused.
+        let target = Target::in_database(Class::Object, database.id, table.id);
+        let unmasks = state.may(&token, target, "UNMASK");
         let columns = table
             .columns
             .iter()
@@ -335,7 +343,9 @@ impl Binder<'_> {
                 nullable: column.nullable,
                 identity: column.identity.is_some(),
                 collation: column.collation.as_deref().map(super::expressions::collation),
-                of: (self.in_view == 0).then_some((database.id, table.id, column.id)),
+                of: (!chained).then_some((database.id, table.id, column.id)),
+                hidden: column.hidden,
+                masked: column.masked.is_some() && !unmasks,
                 computed: column.computed.clone(),
             })
             .collect();
@@ -343,6 +353,11 @@ impl Binder<'_> {
         let name = alias.unwrap_or(&table.name).to_owned();
         self.add_source(Source { name, schema, alias: own.clone(), columns })?;
         Ok(format!("u{}_{} AS {own}", database.id, table.id))
+    }
+
+    /// Read through a view of the same owner: an ownership chain, which ends at the database's border.
+    fn chained(&self, database: &Database, schema: i32) -> bool {
+        self.views.last() == Some(&(database.id, database.schema_owner(schema)))
     }
 
     fn catalog_view(
@@ -383,6 +398,8 @@ impl Binder<'_> {
                 identity: false,
                 collation: None,
                 of: None,
+                hidden: false,
+                masked: false,
                 computed: None,
             })
             .collect();
@@ -438,6 +455,9 @@ impl Binder<'_> {
     pub(super) fn use_column(&mut self, column: &SourceColumn) -> Result<Bound, Message> {
         if let Some((database, object, id)) = column.of {
             self.reads.entry((database, object)).or_default().insert(id);
+        }
+        if column.masked {
+            return Err(errors::outside("reading a masked column without UNMASK"));
         }
         if let Some(computed) = &column.computed {
             let outer = self.grouped.take();

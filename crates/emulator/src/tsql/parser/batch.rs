@@ -196,7 +196,7 @@ impl Parser<'_> {
         let named = matches!(word, Some("TRAN" | "TRANSACTION"));
         let name = if named { self.transaction_name()? } else { None };
         if commit {
-            if named && self.eat("WITH") {
+            if (named || self.sees("WITH ( DELAYED_DURABILITY")) && self.eat("WITH") {
                 self.in_parentheses(|p| {
                     p.expect("DELAYED_DURABILITY =")?;
                     p.on_or_off()

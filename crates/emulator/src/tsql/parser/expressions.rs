@@ -308,7 +308,7 @@ impl Parser<'_> {
 
     fn parenthesis(&mut self) -> Parsed<Item> {
         self.expect("(")?;
-        if self.begins_query() {
+        if self.begins_query() && !self.continues_as_expression() {
             let query = self.subquery()?;
             self.expect(")")?;
             return Ok(Item::Value(Expr::Subquery(Box::new(query))));
@@ -327,8 +327,35 @@ impl Parser<'_> {
         self.sees_at(ahead, "SELECT") || (ahead == 0 && self.sees("WITH"))
     }
 
+    /// `(SELECT …) = 2`, `(SELECT …) * 10`: what begins with a query in parentheses and is no query.
+    fn continues_as_expression(&self) -> bool {
+        if !self.sees("(") {
+            return false;
+        }
+        let mut depth = 0usize;
+        for ahead in 0..self.tokens.len() - self.at {
+            if self.sees_at(ahead, "(") {
+                depth += 1;
+            } else if self.sees_at(ahead, ")") {
+                depth -= 1;
+                if depth == 0 {
+                    let of_query = ["UNION", "EXCEPT", "INTERSECT", "ORDER", "FOR", "OPTION", ")"];
+                    return !of_query.iter().any(|word| self.sees_at(ahead + 1, word));
+                }
+            }
+        }
+        false
+    }
+
     fn word_expression(&mut self) -> Parsed<Expr> {
         let reserved = self.reserved(0);
+        if self.eat("NEXT VALUE FOR") {
+            self.object_name()?;
+            if self.eat("OVER") {
+                self.balanced()?;
+            }
+            return Ok(Expr::Outside("sequences"));
+        }
         match reserved.as_deref() {
             Some("NULL") => {
                 self.advance();

@@ -5,7 +5,9 @@
 //! Everything else that does not fit is a [`SyntaxError`] with the server's numbers 102, 105, 113, 156, 103.
 
 mod batch;
+mod definitions;
 mod expressions;
+mod indexes;
 mod keywords;
 mod outside;
 mod permissions;
@@ -14,6 +16,7 @@ mod queries;
 mod rows;
 mod session;
 mod tables;
+mod views;
 
 use super::ast::{ObjectName, Statement, TypeName};
 use super::lexer::{Kind, Token, tokens};
@@ -55,6 +58,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     quoted_identifiers: bool,
+    /// Within ALTER TABLE … ADD, where a default may be given to the rows that are there.
+    adding: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -86,7 +91,7 @@ impl<'a> Parser<'a> {
                 return Err(SyntaxError { number: 1038, state: 4, text: text.into(), line: token.line });
             }
         }
-        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers })
+        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers, adding: false })
     }
 
     // --- reading tokens ---

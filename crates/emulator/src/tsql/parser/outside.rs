@@ -48,6 +48,7 @@ const OBJECTS: &[&str] = &[
     "FUNCTION",
     "INDEX",
     "LOGIN",
+    "MATERIALIZED VIEW",
     "MASTER KEY",
     "MESSAGE TYPE",
     "OR ALTER",

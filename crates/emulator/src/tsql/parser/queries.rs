@@ -74,7 +74,7 @@ impl Parser<'_> {
                 }
             }
         }
-        if self.sees("FOR") && ["XML", "JSON", "BROWSE"].iter().any(|word| self.sees_at(1, word)) {
+        if self.sees("FOR") && ["XML", "JSON", "BROWSE", "READ", "UPDATE"].iter().any(|word| self.sees_at(1, word)) {
             query.outside = Some(self.for_clause()?);
         }
         if self.sees("OPTION (") {
@@ -92,6 +92,15 @@ impl Parser<'_> {
         self.advance();
         if self.eat("BROWSE") {
             return Ok("FOR BROWSE");
+        }
+        if self.eat("READ ONLY") {
+            return Ok("FOR READ ONLY");
+        }
+        if self.eat("UPDATE") {
+            if self.eat("OF") {
+                self.names()?;
+            }
+            return Ok("FOR UPDATE");
         }
         let xml = self.eat("XML");
         if !xml {
@@ -391,6 +400,12 @@ impl Parser<'_> {
         }
         if self.kind() == Some(Kind::Sign) && self.sees("::") {
             self.advance();
+        }
+        let semantic = ["SEMANTICKEYPHRASETABLE", "SEMANTICSIMILARITYDETAILSTABLE", "SEMANTICSIMILARITYTABLE"];
+        if self.one_of(&semantic).is_some() {
+            self.balanced()?;
+            self.optional_alias()?;
+            return Ok(TableSource::Outside("semantic search"));
         }
         if let Some(word) =
             self.one_of(&["OPENROWSET", "OPENQUERY", "OPENDATASOURCE", "OPENXML", "CONTAINSTABLE", "FREETEXTTABLE"])

@@ -98,6 +98,9 @@ impl Parser<'_> {
             if negative {
                 value = Expr::Negate(Box::new(value));
             }
+            if self.sees(",") && VALUES.iter().any(|word| self.sees_at(1, word)) {
+                return self.outside();
+            }
             return Ok(StatementKind::Set(SetOption::Value { name: name.to_owned(), value }));
         }
         let names = self.list(|p| p.one_of(SWITCHES).map(str::to_owned).ok_or_else(|| p.unexpected()))?;
@@ -137,6 +140,10 @@ impl Parser<'_> {
                 });
             }
             let sql_type = p.type_name()?;
+            if p.eat("NOT NULL") || p.eat("NULL") {
+                // Only natively compiled modules heed it.
+                outside = true;
+            }
             let value = if p.eat("=") { Some(p.scalar()?) } else { None };
             Ok(Declaration { name, sql_type, value })
         })?;

@@ -1,223 +1,164 @@
-//! CREATE, ALTER and DROP: which grammar follows, and that of tables, indexes and views.
+//! Tables and their columns.
 
 use super::super::ast::{
-    ColumnDefinition, CreateIndex, Expr, IndexColumn, KeyDefinition, Query, SetExpression, StatementKind, TableChange,
-    TableElement,
+    CheckDefinition, ColumnDefinition, Encryption, Generated, GraphKind, Ledger, StatementKind, Storage,
+    SystemVersioning, TableChange, TableElement, TableOptions,
 };
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
-    pub(super) fn create(&mut self) -> Parsed<StatementKind> {
-        let start = self.at;
-        self.expect("CREATE")?;
-        if self.eat("LOGIN") {
-            return self.create_login();
-        }
-        if self.eat("SERVER ROLE") {
-            return self.create_role(true);
-        }
-        if self.eat("ROLE") {
-            return self.create_role(false);
-        }
-        if self.eat("USER") {
-            return self.create_user();
-        }
-        if self.eat("SCHEMA") {
-            return self.create_schema();
-        }
-        if self.eat("TABLE") {
-            return self.create_table();
-        }
-        if self.sees("VIEW") || self.sees("OR ALTER VIEW") {
-            return self.create_view(start, false);
-        }
-        if self.sees("DATABASE") && self.name_at(1) && self.token(2).is_none_or(|t| t.text(self.source) == ";") {
-            self.advance();
-            return Ok(StatementKind::CreateDatabase { name: self.name()? });
-        }
-        if let Some(index) = self.create_index()? {
-            return Ok(index);
-        }
-        self.outside_object("CREATE")
-    }
-
-    pub(super) fn alter(&mut self) -> Parsed<StatementKind> {
-        let start = self.at;
-        self.expect("ALTER")?;
-        if self.eat("LOGIN") {
-            return self.alter_login();
-        }
-        if self.eat("SERVER ROLE") {
-            return self.alter_role(true);
-        }
-        if self.eat("ROLE") {
-            return self.alter_role(false);
-        }
-        if self.eat("USER") {
-            return self.alter_user();
-        }
-        if self.eat("AUTHORIZATION") {
-            return self.alter_authorization();
-        }
-        if self.eat("TABLE") {
-            return self.alter_table();
-        }
-        if self.sees("VIEW") {
-            return self.create_view(start, true);
-        }
-        self.outside_object("ALTER")
-    }
-
-    pub(super) fn drop_statement(&mut self) -> Parsed<StatementKind> {
-        self.expect("DROP")?;
-        if self.eat("LOGIN") {
-            return Ok(StatementKind::DropLogin { name: self.name()? });
-        }
-        let server = self.sees("SERVER ROLE");
-        if server {
-            self.advance();
-        }
-        if self.eat("ROLE") {
-            let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropRole { server, if_exists, name: self.name()? });
-        }
-        if self.eat("USER") {
-            let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropUser { if_exists, name: self.name()? });
-        }
-        if self.eat("SCHEMA") {
-            let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropSchema { if_exists, name: self.name()? });
-        }
-        if self.eat("TABLE") {
-            let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropTable { if_exists, names: self.list(Self::object_name)? });
-        }
-        if self.eat("VIEW") {
-            let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
-        }
-        if self.eat("INDEX") {
-            return self.drop_index();
-        }
-        self.outside_object("DROP")
-    }
-
-    fn if_exists(&mut self) -> Parsed<bool> {
-        if !self.sees("IF") {
-            return Ok(false);
-        }
-        self.expect("IF EXISTS")?;
-        Ok(true)
-    }
-
-    fn drop_index(&mut self) -> Parsed<StatementKind> {
-        let if_exists = self.if_exists()?;
+    pub(super) fn create_table(&mut self) -> Parsed<StatementKind> {
         let name = self.object_name()?;
-        if name.schema.is_some() {
-            // DROP INDEX table.index, the form of old.
-            return self.outside();
-        }
-        self.expect("ON")?;
-        let table = self.object_name()?;
-        if self.sees("WITH") {
-            self.advance();
-            self.unique_options()?;
-            return self.outside();
-        }
-        if self.sees(",") {
-            return self.outside();
-        }
-        Ok(StatementKind::DropIndex { if_exists, name: name.name, table })
-    }
-
-    /// `(A = …, B = …)`: each option once.
-    fn unique_options(&mut self) -> Parsed<()> {
-        let start = self.at;
-        self.balanced()?;
-        let mut seen = Vec::new();
-        let mut depth = 0usize;
-        for at in start..self.at {
-            let text = self.tokens[at].text(self.source);
-            match text {
-                "(" => depth += 1,
-                ")" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            let begins = at > start && matches!(self.tokens[at - 1].text(self.source), "(" | ",") && depth == 1;
-            if begins && text != "(" {
-                let option = text.to_ascii_uppercase();
-                if seen.contains(&option) {
-                    return Err(self.unexpected_at(at));
-                }
-                seen.push(option);
-            }
-        }
-        Ok(())
-    }
-
-    // --- tables ---
-
-    fn create_table(&mut self) -> Parsed<StatementKind> {
-        let name = self.object_name()?;
-        if !self.sees("(") {
-            if self.sees("AS") || self.sees("WITH") {
-                // FILETABLE and CREATE TABLE AS SELECT, which is not this product's.
-                self.eat("AS");
-                if !self.sees("FILETABLE") {
-                    return Err(self.unexpected());
-                }
-                self.advance();
-                if !(self.at_end() || self.sees("ON") || self.sees("WITH") || self.sees("FILESTREAM_ON")) {
-                    return Err(self.unexpected());
-                }
-                return self.outside();
-            }
-            return Err(self.unexpected());
-        }
-        self.expect("(")?;
+        let mut options = TableOptions::default();
         let mut elements = Vec::new();
-        loop {
-            elements.push(self.table_element()?);
-            if !self.eat(",") || self.sees(")") {
-                break;
+        if self.sees("(") {
+            self.advance();
+            loop {
+                elements.push(self.table_element()?);
+                if !self.eat(",") || self.sees(")") {
+                    break;
+                }
             }
+            self.expect(")")?;
+        } else if !(self.sees("AS EDGE")) {
+            return self.table_without_columns();
         }
-        self.expect(")")?;
-        let mut outside = false;
         if self.eat("AS") {
-            if self.one_of(&["NODE", "EDGE"]).is_none() {
-                return Err(self.unexpected());
-            }
-            outside = true;
+            options.graph = match self.one_of(&["NODE", "EDGE"]) {
+                Some("NODE") => Some(GraphKind::Node),
+                Some(_) => Some(GraphKind::Edge),
+                None => return Err(self.unexpected()),
+            };
         }
+        let mut storage = Storage::default();
         loop {
             if self.eat("ON") || self.eat("TEXTIMAGE_ON") {
                 if self.sees("PRIMARY") {
                     return Err(self.unexpected());
                 }
+                self.data_space(&mut storage)?;
+            } else if self.eat("FILESTREAM_ON") {
                 self.name_or_string()?;
-                if self.sees("(") {
-                    self.balanced()?;
-                    outside = true;
-                }
-            } else if self.sees("FILESTREAM_ON") || self.sees("WITH") {
-                outside = true;
-                self.advance();
-                if self.sees("(") {
-                    self.unique_options()?;
-                } else {
-                    self.name_or_string()?;
-                }
+                options.outside.get_or_insert_with(|| "FILESTREAM_ON".to_owned());
+            } else if self.eat("WITH") {
+                self.table_options(&mut options)?;
             } else {
                 break;
             }
         }
-        if outside {
+        if elements.is_empty() && options.graph.is_none() || self.sees(",") {
+            return Err(self.unexpected());
+        }
+        self.check_generated(&elements)?;
+        Ok(StatementKind::CreateTable { name, elements, storage, options })
+    }
+
+    /// Each GENERATED ALWAYS AS once, and those of rows with a period.
+    fn check_generated(&self, elements: &[TableElement]) -> Parsed<()> {
+        let mut seen = Vec::new();
+        for element in elements {
+            if let TableElement::Column(ColumnDefinition { generated: Some(generated), .. }) = element {
+                if seen.contains(generated) {
+                    return Err(self.unexpected());
+                }
+                seen.push(*generated);
+            }
+        }
+        let of_rows = seen.contains(&Generated::RowStart) || seen.contains(&Generated::RowEnd);
+        if of_rows && !elements.iter().any(|e| matches!(e, TableElement::Period { .. })) {
+            let text = "Cannot create generated always column when SYSTEM_TIME period is not defined.".to_owned();
+            return Err(super::SyntaxError { number: 13509, state: 1, text, line: self.line() });
+        }
+        Ok(())
+    }
+
+    /// FILETABLE, and CREATE TABLE … AS SELECT, which is other products'.
+    fn table_without_columns(&mut self) -> Parsed<StatementKind> {
+        if self.eat("AS") {
+            self.expect("FILETABLE")?;
+            if !(self.at_end() || self.sees("ON") || self.sees("WITH") || self.sees("FILESTREAM_ON")) {
+                return Err(self.unexpected());
+            }
             return self.outside();
         }
-        check_columns(self, &elements)?;
-        Ok(StatementKind::CreateTable { name, elements })
+        self.expect("WITH")?;
+        self.balanced()?;
+        self.expect("AS")?;
+        if !(self.sees("SELECT") || self.sees("WITH") || self.sees("(")) {
+            return Err(self.unexpected());
+        }
+        self.query_or_cte_statement()?;
+        self.outside()
+    }
+
+    /// `(SYSTEM_VERSIONING = ON (…), LEDGER = ON (…), MEMORY_OPTIMIZED = ON, …)`, after WITH.
+    fn table_options(&mut self, options: &mut TableOptions) -> Parsed<()> {
+        let start = self.at;
+        self.unique_options()?;
+        let end = std::mem::replace(&mut self.at, start + 1);
+        while self.at + 1 < end {
+            if !self.table_option(options)? {
+                let option = self.text(0).to_ascii_uppercase();
+                options.outside.get_or_insert(option);
+                break;
+            }
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    /// One option and what parts it from the next; false where it is none that the emulator knows.
+    fn table_option(&mut self, options: &mut TableOptions) -> Parsed<bool> {
+        if self.eat("SYSTEM_VERSIONING =") {
+            let Some(versioning) = self.system_versioning()? else { return Ok(false) };
+            options.system_versioning = versioning;
+        } else if self.eat("LEDGER =") {
+            let on = self.on_or_off()?;
+            let mut ledger = Ledger::default();
+            if self.eat("(") {
+                if !self.eat("APPEND_ONLY =") {
+                    return Ok(false);
+                }
+                ledger.append_only = self.on_or_off()?;
+                if !self.eat(")") {
+                    return Ok(false);
+                }
+            }
+            options.ledger = on.then_some(ledger);
+        } else if self.eat("MEMORY_OPTIMIZED =") {
+            options.memory_optimized = self.on_or_off()?;
+        } else if self.eat("DURABILITY = SCHEMA_ONLY") {
+            options.schema_only = true;
+        } else if self.eat("DURABILITY = SCHEMA_AND_DATA") {
+            options.schema_only = false;
+        } else if !self.eat("DATA_COMPRESSION = NONE") {
+            return Ok(false);
+        }
+        Ok(self.eat(",") || self.sees(")"))
+    }
+
+    /// After `SYSTEM_VERSIONING =`; `None` where options follow that the emulator does not know.
+    fn system_versioning(&mut self) -> Parsed<Option<Option<SystemVersioning>>> {
+        if !self.on_or_off()? {
+            return Ok(Some(None));
+        }
+        let mut versioning = SystemVersioning::default();
+        if self.eat("(") {
+            loop {
+                if self.eat("HISTORY_TABLE =") {
+                    versioning.history = Some(self.object_name()?);
+                } else if self.eat("DATA_CONSISTENCY_CHECK =") {
+                    self.on_or_off()?;
+                } else if !self.eat("HISTORY_RETENTION_PERIOD = INFINITE") {
+                    return Ok(None);
+                }
+                if !self.eat(",") {
+                    break;
+                }
+            }
+            self.expect(")")?;
+        }
+        Ok(Some(Some(versioning)))
     }
 
     pub(super) fn table_element(&mut self) -> Parsed<TableElement> {
@@ -228,8 +169,12 @@ impl Parser<'_> {
         }
         if self.sees("PERIOD FOR SYSTEM_TIME") {
             self.at += 3;
-            self.balanced()?;
-            return Ok(TableElement::Outside("a temporal table"));
+            let (start, end) = self.in_parentheses(|p| {
+                let start = p.name()?;
+                p.expect(",")?;
+                Ok((start, p.name()?))
+            })?;
+            return Ok(TableElement::Period { start, end });
         }
         let mut name = None;
         if self.eat("CONSTRAINT") {
@@ -238,12 +183,8 @@ impl Parser<'_> {
         if let Some(key) = self.key_definition(name.clone(), true)? {
             return Ok(TableElement::Key(key));
         }
-        if self.eat("CHECK") {
-            if self.eat("NOT") {
-                self.expect("FOR REPLICATION")?;
-            }
-            self.in_parentheses(Self::predicate)?;
-            return Ok(TableElement::Outside("a CHECK constraint"));
+        if self.sees("CHECK") {
+            return Ok(TableElement::Check(self.check_definition(name)?));
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
@@ -254,7 +195,10 @@ impl Parser<'_> {
         if self.sees("CONNECTION (") {
             self.advance();
             self.balanced()?;
-            return Ok(TableElement::Outside("a graph table"));
+            if self.eat("ON DELETE") && !(self.eat("NO ACTION") || self.eat("CASCADE")) {
+                return Err(self.unexpected());
+            }
+            return Ok(TableElement::Outside("edge constraints"));
         }
         if self.sees("DEFAULT") && name.is_some() {
             self.advance();
@@ -272,111 +216,6 @@ impl Parser<'_> {
         self.column_definition().map(TableElement::Column)
     }
 
-    /// PRIMARY KEY or UNIQUE, if one begins here.
-    fn key_definition(&mut self, name: Option<String>, of_table: bool) -> Parsed<Option<KeyDefinition>> {
-        let primary = self.sees("PRIMARY KEY");
-        if primary {
-            self.at += 2;
-        } else if !self.eat("UNIQUE") {
-            return Ok(None);
-        }
-        let clustered = self.one_of(&["CLUSTERED", "NONCLUSTERED"]).map(|word| word == "CLUSTERED");
-        if self.sees("COLUMNSTORE") {
-            return Err(self.unexpected());
-        }
-        if self.eat("HASH") && !of_table && !self.sees("WITH") {
-            return Err(self.unexpected());
-        }
-        let columns = if of_table {
-            self.in_parentheses(|p| p.list(Self::index_column))?
-        } else if self.sees("(") {
-            return Err(self.unexpected());
-        } else {
-            Vec::new()
-        };
-        if self.sees("WITH") {
-            self.advance();
-            if self.sees("(") {
-                let start = self.at;
-                self.unique_options()?;
-                let low = |t: &super::Token| t.text(self.source).eq_ignore_ascii_case("WAIT_AT_LOW_PRIORITY");
-                if self.tokens[start..self.at].iter().any(low) {
-                    return Err(self.unexpected_at(start));
-                }
-            } else {
-                self.expect("FILLFACTOR =")?;
-                let value = self.integer()?;
-                if !(1..=100).contains(&value) {
-                    return Err(self.unexpected_at(self.at - 1));
-                }
-            }
-        }
-        if self.eat("ON") {
-            self.name_or_string()?;
-            if self.sees("(") {
-                self.balanced()?;
-            }
-        }
-        if self.eat("NOT ENFORCED") || self.sees("ENFORCED") {
-            return Err(self.unexpected_at(self.at.saturating_sub(1)));
-        }
-        Ok(Some(KeyDefinition { name, primary, clustered, columns }))
-    }
-
-    fn index_column(&mut self) -> Parsed<IndexColumn> {
-        let name = self.name()?;
-        let descending = matches!(self.one_of(&["ASC", "DESC"]), Some("DESC"));
-        Ok(IndexColumn { name, descending })
-    }
-
-    fn references(&mut self) -> Parsed<()> {
-        self.expect("REFERENCES")?;
-        self.object_name()?;
-        self.optional_names()?;
-        while self.sees("ON DELETE") || self.sees("ON UPDATE") {
-            self.at += 2;
-            if !(self.eat("NO ACTION") || self.eat("CASCADE") || self.eat("SET NULL") || self.eat("SET DEFAULT")) {
-                return Err(self.unexpected());
-            }
-        }
-        if self.eat("NOT") {
-            self.expect("FOR REPLICATION")?;
-        }
-        Ok(())
-    }
-
-    /// After INDEX: name, kind, columns.
-    fn inline_index(&mut self) -> Parsed<()> {
-        self.name()?;
-        self.eat("UNIQUE");
-        let clustered = matches!(self.one_of(&["CLUSTERED", "NONCLUSTERED"]), Some("CLUSTERED"));
-        let columnstore = self.eat("COLUMNSTORE");
-        self.eat("HASH");
-        if clustered && columnstore {
-            if self.sees("(") {
-                return Err(self.unexpected());
-            }
-        } else {
-            self.in_parentheses(|p| p.list(Self::index_column))?;
-        }
-        if self.eat("INCLUDE") {
-            self.balanced()?;
-        }
-        if self.eat("WHERE") {
-            if clustered {
-                return Err(self.unexpected());
-            }
-            self.predicate()?;
-        }
-        if self.eat("WITH") {
-            self.unique_options()?;
-        }
-        if self.eat("ON") {
-            self.name_or_string()?;
-        }
-        Ok(())
-    }
-
     fn column_definition(&mut self) -> Parsed<ColumnDefinition> {
         let name = self.name()?;
         let mut column = ColumnDefinition {
@@ -387,7 +226,14 @@ impl Parser<'_> {
             identity: None,
             nullable: None,
             default: None,
+            fill: false,
+            default_name: None,
             default_text: String::new(),
+            checks: Vec::new(),
+            generated: None,
+            hidden: false,
+            masked: None,
+            encrypted: None,
             collation: None,
             rowguidcol: false,
             keys: Vec::new(),
@@ -417,6 +263,25 @@ impl Parser<'_> {
         }
         while self.column_option(&mut column)? {}
         Ok(column)
+    }
+
+    /// `(COLUMN_ENCRYPTION_KEY = …, ENCRYPTION_TYPE = …, ALGORITHM = …)`
+    fn encryption(&mut self) -> Parsed<Encryption> {
+        let start = self.at;
+        self.unique_options()?;
+        let end = std::mem::replace(&mut self.at, start + 1);
+        let mut encryption = Encryption { key: String::new(), deterministic: false };
+        while self.at < end {
+            if self.eat("COLUMN_ENCRYPTION_KEY =") {
+                encryption.key = self.name()?;
+            } else if self.eat("ENCRYPTION_TYPE = DETERMINISTIC") {
+                encryption.deterministic = true;
+            } else {
+                self.advance();
+            }
+        }
+        self.at = end;
+        Ok(encryption)
     }
 
     /// One option of a column; false when none follows.
@@ -455,37 +320,76 @@ impl Parser<'_> {
                 self.name()?;
             }
             column.outside = Some("SPARSE, FILESTREAM and column sets");
+        } else if self.eat("HIDDEN") {
+            column.outside = Some("HIDDEN of a column that is not generated");
         } else if self.sees("MASKED WITH (") {
             self.at += 2;
-            self.in_parentheses(|p| {
+            let function = self.in_parentheses(|p| {
                 p.expect("FUNCTION =")?;
                 p.string()
             })?;
-            column.outside = Some("dynamic data masking");
+            column.masked = Some(function);
         } else if self.sees("ENCRYPTED WITH (") {
             self.at += 2;
-            self.unique_options()?;
-            column.outside = Some("Always Encrypted");
+            column.encrypted = Some(self.encryption()?);
         } else if self.eat("GENERATED ALWAYS AS") {
             let known = ["ROW", "TRANSACTION_ID", "SEQUENCE_NUMBER", "SUSER_SID", "SUSER_SNAME"];
-            if self.one_of(&known).is_none() || self.one_of(&["START", "END"]).is_none() {
-                return Err(self.unexpected());
+            let Some(what) = self.one_of(&known) else { return Err(self.unexpected()) };
+            let Some(when) = self.one_of(&["START", "END"]) else { return Err(self.unexpected()) };
+            column.generated = match (what, when) {
+                ("ROW", "START") => Some(Generated::RowStart),
+                ("ROW", _) => Some(Generated::RowEnd),
+                ("TRANSACTION_ID", "START") => Some(Generated::TransactionStart),
+                ("TRANSACTION_ID", _) => Some(Generated::TransactionEnd),
+                ("SEQUENCE_NUMBER", "START") => Some(Generated::SequenceStart),
+                ("SEQUENCE_NUMBER", _) => Some(Generated::SequenceEnd),
+                _ => None,
+            };
+            if column.generated.is_none() {
+                column.outside = Some("GENERATED ALWAYS AS SUSER_SID and SUSER_SNAME");
             }
-            column.outside = Some("a temporal or ledger table");
-            self.eat("HIDDEN");
+            column.hidden = self.eat("HIDDEN");
         } else if self.sees("INDEX") && self.name_at(1) {
             self.at += 2;
             self.eat("UNIQUE");
-            _ = self.one_of(&["CLUSTERED", "NONCLUSTERED"]);
+            let clustered = self.one_of(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
             self.eat("HASH");
+            if self.sees("(") {
+                self.in_parentheses(|p| p.list(Self::index_column))?;
+            }
+            if self.sees("WHERE") && !clustered {
+                self.advance();
+                self.predicate()?;
+            }
             if self.eat("WITH") {
                 self.unique_options()?;
             }
+            self.index_places()?;
             column.outside = Some("an index inside CREATE TABLE");
         } else {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    fn check_definition(&mut self, name: Option<String>) -> Parsed<CheckDefinition> {
+        self.expect("CHECK")?;
+        if self.eat("NOT") {
+            self.expect("FOR REPLICATION")?;
+        }
+        let start = self.at;
+        let condition = self.in_parentheses(Self::predicate)?;
+        if self.tokens[start..self.at].iter().any(|t| t.text(self.source).eq_ignore_ascii_case("SELECT")) {
+            return Err(self.unexpected_at(start)); // 1046: no subqueries here
+        }
+        Ok(CheckDefinition { name, condition, text: self.written(start + 1, self.at - 1) })
+    }
+
+    /// The text of these tokens.
+    fn written(&self, from: usize, to: usize) -> String {
+        let start = self.tokens.get(from).map_or(0, |t| t.start);
+        let end = to.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(start, |t| t.end);
+        self.source.get(start..end).unwrap_or("").to_owned()
     }
 
     fn column_constraint(&mut self, column: &mut ColumnDefinition) -> Parsed<()> {
@@ -494,44 +398,45 @@ impl Parser<'_> {
             if column.default.is_some() {
                 return Err(self.unexpected_at(self.at - 1));
             }
-            let start = self.token(0).map_or(0, |t| t.start);
+            let start = self.at;
             column.default = Some(self.scalar()?);
-            let end = self.tokens.get(self.at - 1).map_or(start, |t| t.end);
-            column.default_text = self.source.get(start..end).unwrap_or("").to_owned();
+            column.default_text = self.written(start, self.at);
+            column.default_name = name;
+            column.fill = self.adding && self.eat("WITH VALUES");
             return Ok(());
         }
-        if let Some(key) = self.key_definition(name, false)? {
+        if let Some(key) = self.key_definition(name.clone(), false)? {
             column.keys.push(key);
             return Ok(());
         }
-        if self.eat("CHECK") {
-            if self.eat("NOT") {
-                self.expect("FOR REPLICATION")?;
-            }
-            let start = self.at;
-            self.in_parentheses(Self::predicate)?;
-            if self.tokens[start..self.at].iter().any(|t| t.text(self.source).eq_ignore_ascii_case("SELECT")) {
-                return Err(self.unexpected_at(start));
-            }
-            column.outside = Some("a CHECK constraint");
+        if self.sees("CHECK") {
+            column.checks.push(self.check_definition(name)?);
             return Ok(());
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
+            self.optional_names()?;
         }
         self.references()?;
         column.outside = Some("a FOREIGN KEY constraint");
         Ok(())
     }
 
-    fn alter_table(&mut self) -> Parsed<StatementKind> {
+    pub(super) fn alter_table(&mut self) -> Parsed<StatementKind> {
         let name = self.object_name()?;
-        if self.sees("WITH CHECK ADD") || self.sees("WITH NOCHECK ADD") {
+        let unchecked = self.sees("WITH NOCHECK ADD");
+        if unchecked || self.sees("WITH CHECK ADD") {
             self.at += 2;
         }
         if self.eat("ADD") {
-            let elements = self.list(Self::table_element)?;
+            self.adding = true;
+            let elements = self.list(Self::table_element);
+            self.adding = false;
+            let elements = elements?;
             check_columns(self, &elements)?;
+            if unchecked {
+                return Ok(StatementKind::Outside("ALTER TABLE WITH NOCHECK".to_owned()));
+            }
             return Ok(StatementKind::AlterTable { name, change: TableChange::Add(elements) });
         }
         if self.sees("DROP COLUMN") || self.sees("DROP CONSTRAINT") {
@@ -562,6 +467,16 @@ impl Parser<'_> {
                 return self.outside();
             }
             let sql_type = self.type_name()?;
+            if self.eat("GENERATED ALWAYS AS") {
+                let known = ["ROW", "TRANSACTION_ID", "SEQUENCE_NUMBER", "SUSER_SID", "SUSER_SNAME"];
+                if self.one_of(&known).is_none() || self.one_of(&["START", "END"]).is_none() {
+                    return Err(self.unexpected());
+                }
+                return self.outside();
+            }
+            if self.sees("COLUMN_SET FOR ALL_SPARSE_COLUMNS") {
+                return self.outside();
+            }
             if self.eat("COLLATE") {
                 self.name()?;
                 return self.outside();
@@ -580,6 +495,17 @@ impl Parser<'_> {
                 change: TableChange::AlterColumn { name: column, sql_type, nullable },
             });
         }
+        if self.sees("SET ( SYSTEM_VERSIONING =") {
+            let start = self.at;
+            self.at += 4;
+            match self.system_versioning()? {
+                Some(versioning) if self.eat(")") => {
+                    let change = TableChange::SystemVersioning(versioning);
+                    return Ok(StatementKind::AlterTable { name, change });
+                }
+                _ => self.at = start,
+            }
+        }
         let known = [
             "SET (",
             "REBUILD",
@@ -597,104 +523,6 @@ impl Parser<'_> {
         ];
         if known.iter().any(|words| self.sees(words)) { self.outside() } else { Err(self.unexpected()) }
     }
-
-    // --- indexes and views ---
-
-    /// CREATE [UNIQUE] [CLUSTERED|NONCLUSTERED] [COLUMNSTORE] INDEX, if one begins here.
-    fn create_index(&mut self) -> Parsed<Option<StatementKind>> {
-        let start = self.at;
-        let unique = self.eat("UNIQUE");
-        let clustered = self.one_of(&["CLUSTERED", "NONCLUSTERED"]);
-        let columnstore = self.eat("COLUMNSTORE");
-        if !self.eat("INDEX") {
-            self.at = start;
-            return Ok(None);
-        }
-        let clustered = clustered == Some("CLUSTERED");
-        let name = self.name()?;
-        self.expect("ON")?;
-        let table = self.object_name()?;
-        let mut index =
-            CreateIndex { name, table, unique, clustered, columnstore, columns: Vec::new(), included: Vec::new() };
-        if !(clustered && columnstore) {
-            index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;
-        } else if self.sees("(") {
-            return Err(self.unexpected());
-        }
-        if self.eat("INCLUDE") {
-            index.included = self.in_parentheses(Self::names)?;
-        }
-        if self.eat("WHERE") {
-            if clustered {
-                return Err(self.unexpected());
-            }
-            self.predicate()?;
-            return self.outside().map(Some);
-        }
-        if self.eat("ORDER") {
-            self.balanced()?;
-            return self.outside().map(Some);
-        }
-        if self.sees("WITH") {
-            self.advance();
-            if self.sees("(") {
-                self.unique_options()?;
-            }
-            return self.outside().map(Some);
-        }
-        if self.eat("ON") {
-            self.name_or_string()?;
-            if self.sees("(") {
-                self.balanced()?;
-            }
-        }
-        Ok(Some(StatementKind::CreateIndex(index)))
-    }
-
-    fn create_view(&mut self, start: usize, alter: bool) -> Parsed<StatementKind> {
-        let or_alter = self.eat("OR ALTER");
-        self.expect("VIEW")?;
-        let name = self.object_name()?;
-        let columns = self.optional_names()?;
-        if self.sees("WITH") {
-            self.advance();
-            self.list(|p| p.one_of(&["SCHEMABINDING", "ENCRYPTION", "VIEW_METADATA"]).ok_or_else(|| p.unexpected()))?;
-        }
-        self.expect("AS")?;
-        let StatementKind::Select(query) = self.query_or_cte_statement()? else { return Err(self.unexpected()) };
-        if self.sees("WITH CHECK OPTION") {
-            return self.outside();
-        }
-        // A view stands alone in its batch: its text is what is kept.
-        while self.eat(";") {}
-        if !self.at_end() || start != 0 {
-            return Err(self.unexpected());
-        }
-        let ordered_without_top = !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body);
-        if ordered_without_top || name.name.starts_with('#') || ties_without_order(&query) {
-            return Err(self.unexpected_at(start)); // 1033, 4103, 1062
-        }
-        if query.outside.is_some() {
-            return Ok(StatementKind::Outside("a view with FOR XML or FOR JSON".to_owned()));
-        }
-        Ok(StatementKind::CreateView { name, columns, query, text: self.source.to_owned(), or_alter, alter })
-    }
-}
-
-fn has_top(body: &SetExpression) -> bool {
-    matches!(body, SetExpression::Select(select) if select.top.is_some())
-}
-
-/// TOP … WITH TIES without ORDER BY, and a share beyond 0 to 100 per cent.
-fn ties_without_order(query: &Query) -> bool {
-    let SetExpression::Select(select) = &query.body else { return false };
-    let Some(top) = &select.top else { return false };
-    let share_ok = match &top.count {
-        Expr::Integer(share) => (0..=100).contains(share),
-        Expr::Negate(_) => false,
-        _ => true,
-    };
-    (top.with_ties && query.order_by.is_empty()) || (top.percent && !share_ok)
 }
 
 /// A table has elements, separated by single commas.

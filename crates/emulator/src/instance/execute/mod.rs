@@ -1,22 +1,17 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
-use std::time::Duration;
-
-use super::access::{Identity, Target};
-use super::databases;
 use super::errors;
-use super::permissions::Class;
-use super::procedures;
 use super::rows::Variables;
 use super::session::{InstanceSession, cancelled};
 use super::types;
-use crate::engine::{Cancel, Message, Outcome, Parameter, Request, Statement as Kind};
-use crate::tsql::ast::{Argument, Expr, ObjectName, SetOption, Statement, StatementKind};
+use crate::engine::{Cancel, Isolation, Message, Outcome, Parameter, Request, Statement as Kind};
+use crate::tsql::ast::{Argument, Expr, ObjectName, Statement, StatementKind};
 use crate::tsql::parse_batch;
 use crate::value::{SqlType, Value};
 
-/// Deepest EXEC within EXEC; the server's limit is 32 as well.
-const DEEPEST: usize = 32;
+mod messages;
+mod procedures;
+mod session;
 
 pub struct Run<'a> {
     pub session: &'a mut InstanceSession,
@@ -80,20 +75,20 @@ impl Run<'_> {
                 };
                 (self.out)(Outcome::ReturnStatus(status));
             }
-            Request::Begin { .. } => {
-                if let Some(id) = self.session.begin() {
+            Request::Begin { isolation: Some(Isolation::Snapshot), .. } => {
+                self.fail(errors::outside("SNAPSHOT isolation"), Kind::Begin);
+            }
+            Request::Begin { name, .. } => {
+                if let Some(id) = self.session.begin(&name) {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(Kind::Begin, None);
             }
             Request::Commit { then_begin } => self.transaction_request(true, then_begin),
-            Request::Rollback { name, then_begin } => match name.is_empty() {
-                true => self.transaction_request(false, then_begin),
-                false => match self.session.rollback_to(&name) {
-                    Ok(true) => self.done(Kind::Rollback, None),
-                    Ok(false) => self.transaction_request(false, then_begin),
-                    Err(message) => self.fail(message, Kind::Rollback),
-                },
+            Request::Rollback { name, then_begin } => match self.rolls_back_all(&name) {
+                Ok(true) => self.transaction_request(false, then_begin),
+                Ok(false) => self.done(Kind::Rollback, None),
+                Err(message) => self.fail(message, Kind::Rollback),
             },
             Request::Save { name } => match self.session.save(&name) {
                 Ok(()) => self.done(Kind::Other, None),
@@ -113,7 +108,7 @@ impl Run<'_> {
                         Outcome::TransactionRolledBack(id)
                     });
                 }
-                if then_begin && let Some(id) = self.session.begin() {
+                if then_begin && let Some(id) = self.session.begin("") {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(kind, None);
@@ -123,7 +118,6 @@ impl Run<'_> {
     }
 
     fn batch(&mut self, text: &str) {
-        let (database, identities) = (self.session.database, self.session.identities.len());
         let statements = match parse_batch(text, self.session.settings.quoted_identifiers) {
             Ok(statements) => statements,
             Err(error) => return self.fail(errors::syntax(error), Kind::Other),
@@ -131,9 +125,15 @@ impl Run<'_> {
         if statements.is_empty() {
             return self.done(Kind::Other, None);
         }
-        let _ = (database, identities);
         if let Err(message) = self.block(&statements) {
             self.fail(message, Kind::Other);
+        }
+        if self.session.is_doomed() {
+            if let Err(message) = self.roll_back_all() {
+                self.fail(message, Kind::Other);
+            }
+            let text = "Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.";
+            self.fail(Message::new(3998, 16, 1, text), Kind::Other);
         }
     }
 
@@ -166,13 +166,19 @@ impl Run<'_> {
                     if message.line <= 1 {
                         message.line = statement.line;
                     }
-                    if self.session.settings.xact_abort && self.session.transactions > 0 && self.tries == 0 {
-                        self.roll_back_all()?;
-                    }
+                    // RAISERROR does not heed XACT_ABORT.
+                    let aborts =
+                        self.session.settings.xact_abort && !matches!(statement.kind, StatementKind::RaisError { .. });
                     if self.tries > 0 && message.number != 0 {
+                        if let Some(transaction) = self.session.transaction.as_mut().filter(|_| aborts) {
+                            transaction.doomed = true;
+                        }
                         return Err(message);
                     }
-                    let ends = ends_batch(&message) || self.session.settings.xact_abort;
+                    if aborts && self.session.transactions > 0 {
+                        self.roll_back_all()?;
+                    }
+                    let ends = ends_batch(&message) || aborts;
                     self.fail(message, kind_of(&statement.kind));
                     if ends {
                         return Ok(Flow::Abort);
@@ -181,6 +187,21 @@ impl Run<'_> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Rolls back to the savepoint of that name. True when the whole transaction is meant; 6401 for any other name.
+    fn rolls_back_all(&mut self, name: &str) -> Result<bool, Message> {
+        if name.is_empty() || self.session.transactions == 0 {
+            return Ok(true);
+        }
+        if self.session.rollback_to(name)? {
+            return Ok(false);
+        }
+        if self.session.is_outermost(name) {
+            return Ok(true);
+        }
+        let text = format!("Cannot roll back {name}. No transaction or savepoint of that name was found.");
+        Err(Message::new(6401, 16, 1, text))
     }
 
     fn roll_back_all(&mut self) -> Result<(), Message> {
@@ -195,7 +216,7 @@ impl Run<'_> {
         if self.session.settings.implicit_transactions
             && self.session.transactions == 0
             && begins_transaction(kind)
-            && let Some(id) = self.session.begin()
+            && let Some(id) = self.session.begin("")
         {
             (self.out)(Outcome::TransactionBegan(id));
         }
@@ -281,8 +302,9 @@ impl Run<'_> {
             S::RaisError { arguments, log } => self.raise(arguments, *log)?,
             S::Throw(arguments) => return Err(self.thrown(arguments.as_ref())?),
             S::WaitForDelay(delay) => self.wait(delay)?,
-            S::Begin { .. } => {
-                if let Some(id) = self.session.begin() {
+            S::Begin { name } => {
+                let name = name.as_ref().map(|name| self.text_of(name)).transpose()?.unwrap_or_default();
+                if let Some(id) = self.session.begin(&name) {
                     (self.out)(Outcome::TransactionBegan(id));
                 }
                 self.done(Kind::Begin, None);
@@ -294,14 +316,8 @@ impl Run<'_> {
                 self.done(Kind::Commit, None);
             }
             S::Rollback { name } => {
-                let saved = match name {
-                    Some(name) => {
-                        let name = self.text_of(name)?;
-                        self.session.rollback_to(&name)?
-                    }
-                    None => false,
-                };
-                if !saved {
+                let name = name.as_ref().map(|name| self.text_of(name)).transpose()?.unwrap_or_default();
+                if self.rolls_back_all(&name)? {
                     self.roll_back_all()?;
                 }
                 self.done(Kind::Rollback, None);
@@ -465,329 +481,6 @@ impl Run<'_> {
         self.done(statement, Some(count));
         Ok(())
     }
-
-    // --- EXEC ---
-
-    /// A batch of its own: variables are its own, USE and SET end with it.
-    fn nested(&mut self, text: &str, variables: Variables) -> Result<Variables, Message> {
-        if self.depth >= DEEPEST {
-            return Err(Message::new(
-                217,
-                16,
-                1,
-                "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
-            ));
-        }
-        let statements = parse_batch(text, self.session.settings.quoted_identifiers).map_err(errors::syntax)?;
-        let (database, identities, settings) =
-            (self.session.database, self.session.identities.len(), self.session.settings.clone());
-        let outer = std::mem::replace(&mut self.variables, variables);
-        self.depth += 1;
-        let result = self.block(&statements);
-        self.depth -= 1;
-        let inner = std::mem::replace(&mut self.variables, outer);
-        self.session.settings = settings;
-        self.session.identities.truncate(identities.max(1));
-        if self.session.database != database {
-            self.session.database = database;
-            self.session.note();
-        }
-        result.map(|_| inner)
-    }
-
-    fn procedure(&mut self, name: &ObjectName, arguments: &[Argument]) -> Result<i32, Message> {
-        let system =
-            name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
-        let short = name.name.to_ascii_lowercase();
-        if system && short == "sp_executesql" {
-            return self.execute_sql(arguments);
-        }
-        if !system || !procedures::is_known(&short) {
-            return Err(Message::new(2812, 16, 62, format!("Could not find stored procedure '{}'.", name.written())));
-        }
-        let count = arguments.len();
-        let answer = self.session.write(self.cancel, |work| work.procedure(&short, count))?;
-        if let Some(mut message) = answer.message {
-            message.procedure = name.name.clone();
-            (self.out)(Outcome::Message(message));
-        }
-        if !answer.columns.is_empty() {
-            let rows = answer.rows.len() as u64;
-            (self.out)(Outcome::Rows { columns: answer.columns, rows: answer.rows });
-            self.done(Kind::Select, Some(rows));
-        }
-        self.done(Kind::Execute, None);
-        Ok(answer.status)
-    }
-
-    /// sp_executesql @statement, @declarations, values by position or name.
-    fn execute_sql(&mut self, arguments: &[Argument]) -> Result<i32, Message> {
-        let argument = |run: &mut Self, i: usize, name: &str| -> Result<Option<String>, Message> {
-            let of = arguments.iter().find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)));
-            match of.or_else(|| arguments.get(i).filter(|a| a.name.is_none())).and_then(|a| a.value.as_ref()) {
-                Some(value) => run.text_of(value).map(Some),
-                None => Ok(None),
-            }
-        };
-        let Some(text) = argument(self, 0, "@stmt")? else {
-            return Err(Message::new(
-                201,
-                16,
-                10,
-                "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
-            ));
-        };
-        let declarations = argument(self, 1, "@params")?.unwrap_or_default();
-        let mut variables = Variables::new();
-        let mut back: Vec<(String, String)> = Vec::new();
-        if !declarations.trim().is_empty() {
-            // OUTPUT stands after a parameter's type; without it a list of parameters reads as DECLARE does.
-            let plain = without_output(&declarations);
-            let parsed = parse_batch(&format!("DECLARE {plain}"), true).map_err(errors::syntax)?;
-            let [Statement { kind: StatementKind::Declare(declared), .. }] = &parsed[..] else {
-                return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{declarations}'.")));
-            };
-            for (i, declaration) in declared.iter().enumerate() {
-                let sql_type = types::declared(&declaration.sql_type)?.sql_type;
-                let by_name = arguments
-                    .iter()
-                    .skip(2)
-                    .find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(&declaration.name)));
-                let given = by_name.or_else(|| arguments.get(i + 2).filter(|a| a.name.is_none()));
-                let value = match given.and_then(|a| a.value.as_ref()) {
-                    Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
-                    None => Value::Null,
-                };
-                if let Some(Argument { value: Some(Expr::Variable(outer)), output: true, .. }) = given {
-                    back.push((declaration.name.to_lowercase(), outer.clone()));
-                }
-                variables.insert(declaration.name.to_lowercase(), (sql_type, value));
-            }
-        }
-        let inner = self.nested(&text, variables)?;
-        for (from, to) in back {
-            if let Some((_, value)) = inner.get(&from) {
-                self.assign(&to, value)?;
-            }
-        }
-        Ok(0)
-    }
-
-    // --- the session ---
-
-    fn use_database(&mut self, name: &str) -> Result<(), Message> {
-        let state = self.session.state();
-        let Some(database) = state.database_named(name) else {
-            return Err(Message::new(
-                911,
-                16,
-                1,
-                format!("Database '{name}' does not exist. Make sure that the name is entered correctly."),
-            ));
-        };
-        if state.token(self.session.identity(), database.id).user.is_none() {
-            let login = match self.session.identity() {
-                Identity::Login(id) => state.server_principals.get(&id).map_or("", |l| l.name.as_str()),
-                Identity::User { .. } => "",
-            };
-            return Err(databases::no_access(login, &database.name));
-        }
-        let old = state.database(self.session.database).map_or_else(String::new, |d| d.name.clone());
-        self.session.database = database.id;
-        self.session.note();
-        (self.out)(Outcome::DatabaseChanged { new: database.name.clone(), old });
-        (self.out)(Outcome::Message(Message::new(
-            5701,
-            0,
-            2,
-            format!("Changed database context to '{}'.", database.name),
-        )));
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn set(&mut self, option: &SetOption) -> Result<(), Message> {
-        match option {
-            SetOption::Switch { names, on } => {
-                for name in names {
-                    match name.as_str() {
-                        "QUOTED_IDENTIFIER" => self.session.settings.quoted_identifiers = *on,
-                        "ANSI_DEFAULTS" if *on => self.session.settings.quoted_identifiers = true,
-                        "NOCOUNT" => self.session.settings.no_count = *on,
-                        "XACT_ABORT" => self.session.settings.xact_abort = *on,
-                        "IMPLICIT_TRANSACTIONS" => self.session.settings.implicit_transactions = *on,
-                        "ANSI_NULLS" | "ANSI_PADDING" | "CONCAT_NULL_YIELDS_NULL" if !*on => {
-                            return Err(errors::outside(&format!("SET {name} OFF")));
-                        }
-                        "FMTONLY" | "NOEXEC" | "PARSEONLY" | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML"
-                            if *on =>
-                        {
-                            return Err(errors::outside(&format!("SET {name} ON")));
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            SetOption::Value { name, value } => {
-                let (_, value) = self.value(value)?;
-                let number = if let Value::Int(n) = value { n } else { 0 };
-                match name.as_str() {
-                    "LOCK_TIMEOUT" => self.session.settings.lock_timeout = number,
-                    "ROWCOUNT" => self.session.settings.row_limit = number,
-                    "LANGUAGE" => {
-                        let language = if let Value::Text(text) = value { text } else { String::new() };
-                        if !matches!(language.to_ascii_lowercase().as_str(), "us_english" | "english") {
-                            return Err(errors::outside("languages other than us_english"));
-                        }
-                        (self.out)(Outcome::LanguageChanged { new: "us_english".into(), old: "us_english".into() });
-                        (self.out)(Outcome::Message(Message::new(
-                            5703,
-                            0,
-                            1,
-                            "Changed language setting to us_english.",
-                        )));
-                    }
-                    "DATEFIRST" if number != 7 => return Err(errors::outside("SET DATEFIRST other than 7")),
-                    "DATEFORMAT" if value != Value::Text("mdy".into()) => {
-                        return Err(errors::outside("SET DATEFORMAT other than mdy"));
-                    }
-                    _ => {}
-                }
-            }
-            SetOption::IsolationLevel(_) => {}
-            SetOption::IdentityInsert { table, on } => {
-                let found = self.session.read(self.cancel, |work| {
-                    let database = work.database()?;
-                    let schema = table.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-                    let found = schema.and_then(|schema| database.table(schema, &table.name).cloned());
-                    let may = found.as_ref().is_some_and(|t| work.state.may(&work.token(), Target::in_database(Class::Object, database.id, t.id), "ALTER"));
-                    found.filter(|_| may).map(|t| (database.id, t.id)).ok_or_else(|| {
-                        Message::new(1088, 16, 11, format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", table.written()))
-                    })
-                })?;
-                self.session.settings.identity_insert = on.then_some(found);
-            }
-        }
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn execute_as(&mut self, login: bool, name: &Expr, no_revert: bool) -> Result<(), Message> {
-        let name = self.text_of(name)?;
-        let state = self.session.state();
-        let database = self.session.database;
-        let token = state.token(self.session.identity(), database);
-        let refused = || {
-            let text = format!(
-                "Cannot execute as the {} principal because the principal \"{name}\" does not exist, this type of principal cannot be impersonated, or you do not have permission.",
-                if login { "server" } else { "database" }
-            );
-            Message::new(if login { 15406 } else { 15517 }, 16, 1, text)
-        };
-        let identity = if login {
-            let found =
-                state.login(&name).filter(|l| state.may(&token, Target::on_server(Class::Login, l.id), "IMPERSONATE"));
-            Identity::Login(found.ok_or_else(refused)?.id)
-        } else {
-            let here = state.database(database).ok_or_else(refused)?;
-            let user = here
-                .user(&name)
-                .filter(|u| state.may(&token, Target::in_database(Class::User, database, u.id), "IMPERSONATE"));
-            Identity::User { database, user: user.ok_or_else(refused)?.id }
-        };
-        if no_revert {
-            self.session.identities = vec![identity];
-        } else {
-            self.session.identities.push(identity);
-        }
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn kill(&mut self, id: i64) -> Result<(), Message> {
-        let may = self.session.read(self.cancel, |work| Ok(work.may_server("ALTER ANY CONNECTION")))?;
-        if !may {
-            return Err(Message::new(6102, 14, 1, "User does not have permission to use the KILL statement."));
-        }
-        let target = u16::try_from(id).ok();
-        if target == Some(self.session.id) {
-            return Err(Message::new(6104, 16, 1, "Cannot use KILL to kill your own process."));
-        }
-        if !target.is_some_and(|id| self.session.kill(id)) {
-            return Err(Message::new(6106, 16, 2, format!("Process ID {id} is not an active process ID.")));
-        }
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn wait(&mut self, delay: &Expr) -> Result<(), Message> {
-        let text = self.text_of(delay)?;
-        let bad =
-            || Message::new(148, 15, 1, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
-        let (_, ticks, _) = super::moments::parse(&text).filter(|_| text.contains(':')).ok_or_else(bad)?;
-        let end = self.session.instance.clock.elapsed() + Duration::from_nanos(ticks * 100);
-        while self.session.instance.clock.elapsed() < end {
-            if self.cancel.is_set() || self.session.is_killed() {
-                return Err(cancelled());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn raise(&mut self, arguments: &[Expr], _log: bool) -> Result<(), Message> {
-        let mut values = Vec::new();
-        for argument in arguments {
-            values.push(self.value(argument)?.1);
-        }
-        let number = |i: usize| if let Some(Value::Int(n)) = values.get(i) { *n } else { 0 };
-        let (severity, state) = (number(1).clamp(0, 25), number(2).clamp(0, 255));
-        let (number, text) = match values.first() {
-            Some(Value::Text(text)) => (50000, formatted(text, values.get(3..).unwrap_or(&[]))),
-            _ => return Err(errors::outside("RAISERROR of a message number")),
-        };
-        if severity >= 19 {
-            return Err(Message::new(
-                2754,
-                16,
-                1,
-                "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.",
-            ));
-        }
-        let message =
-            Message::new(number, u8::try_from(severity).unwrap_or(16), u8::try_from(state).unwrap_or(1), text);
-        if message.class > 10 {
-            return Err(message);
-        }
-        (self.out)(Outcome::Message(message));
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
-    fn thrown(&mut self, arguments: Option<&[Expr; 3]>) -> Result<Message, Message> {
-        let Some([number, text, state]) = arguments else {
-            return Ok(self.session.caught.clone().unwrap_or_else(|| {
-                Message::new(10704, 15, 1, "To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.")
-            }));
-        };
-        let (number, state) = (self.value(number)?.1, self.value(state)?.1);
-        let small = |value: &Value| if let Value::Int(n) = value { *n } else { 0 };
-        if small(&number) < 50000 {
-            let text = format!(
-                "Error number {} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.",
-                small(&number)
-            );
-            return Ok(Message::new(35100, 16, 10, text));
-        }
-        let text = self.text_of(text)?;
-        Ok(Message::new(
-            i32::try_from(small(&number)).unwrap_or(50000),
-            16,
-            u8::try_from(small(&state)).unwrap_or(1),
-            text,
-        ))
-    }
 }
 
 /// The statements that change principals, permissions and objects.
@@ -810,14 +503,15 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropSchema { if_exists, name } => work.drop_schema(name, *if_exists),
         S::AlterAuthorization { securable, owner } => work.alter_authorization(securable, owner.as_deref()),
         S::Permission(statement) => work.permission_statement(statement),
-        S::CreateTable { name, elements } => work.create_table(name, elements),
+        S::CreateTable { name, elements, storage, options } => work.create_table(name, elements, storage, options),
         S::AlterTable { name, change } => work.alter_table(name, change),
         S::DropTable { if_exists, names } => names.iter().try_for_each(|name| work.drop_table(name, *if_exists)),
         S::CreateIndex(index) => work.create_index(index),
         S::DropIndex { if_exists, name, table } => work.drop_index(name, table, *if_exists),
-        S::CreateView { or_alter: true, .. } | S::CreateView { alter: true, .. } => Err(errors::outside("ALTER VIEW")),
-        S::CreateView { name, columns, query, .. } => work.create_view(name, columns, query),
+        S::CreateView { name, columns, query, change } => work.create_view(name, columns, query, *change),
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
+        S::CreateColumnMasterKey { name } => work.create_column_master_key(name),
+        S::CreateColumnEncryptionKey { name, master } => work.create_column_encryption_key(name, master),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),
     }
@@ -834,21 +528,32 @@ fn kind_of(kind: &StatementKind) -> Kind {
     }
 }
 
-/// What JDBC's and ODBC's implicit transactions begin with.
+/// What an implicit transaction begins with: the list of the documentation of SET IMPLICIT_TRANSACTIONS.
 fn begins_transaction(kind: &StatementKind) -> bool {
     use StatementKind as S;
     match kind {
         S::Select(query) => {
             matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if !select.from.is_empty())
         }
-        S::Insert { .. }
-        | S::Update { .. }
-        | S::Delete { .. }
-        | S::Truncate(_)
-        | S::Permission(_)
+        S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) | S::Permission(_) => true,
+        // BEGIN TRANSACTION counts twice then.
+        S::Begin { .. } => true,
+        S::CreateLogin { .. }
+        | S::DropLogin { .. }
+        | S::CreateServerRole { .. }
+        | S::CreateRole { .. }
+        | S::DropRole { .. }
+        | S::CreateUser { .. }
+        | S::DropUser { .. }
+        | S::CreateSchema { .. }
+        | S::DropSchema { .. }
         | S::CreateTable { .. }
         | S::AlterTable { .. }
-        | S::DropTable { .. } => true,
+        | S::DropTable { .. }
+        | S::CreateIndex(_)
+        | S::DropIndex { .. }
+        | S::CreateView { .. }
+        | S::DropView { .. } => true,
         _ => false,
     }
 }
@@ -866,43 +571,4 @@ fn ends_batch(message: &Message) -> bool {
 
 fn has_into(query: &crate::tsql::ast::Query) -> bool {
     matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if select.into.is_some())
-}
-
-/// `@a int OUTPUT, @b …` as DECLARE would have it.
-fn without_output(declarations: &str) -> String {
-    let tokens = crate::tsql::lexer::tokens(declarations);
-    tokens
-        .iter()
-        .map(|t| t.text(declarations))
-        .filter(|text| {
-            !text.eq_ignore_ascii_case("OUTPUT")
-                && !text.eq_ignore_ascii_case("OUT")
-                && !text.eq_ignore_ascii_case("READONLY")
-        })
-        .collect()
-}
-
-/// `%s`, `%d`, `%i`, `%u` and `%%` of RAISERROR.
-fn formatted(text: &str, arguments: &[Value]) -> String {
-    let mut result = String::new();
-    let mut arguments = arguments.iter();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            result.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('%') => result.push('%'),
-            Some('s' | 'd' | 'i' | 'u') => {
-                match arguments.next().map(|v| types::convert(v, SqlType::NVarChar(None), 0)) {
-                    Some(Ok(Value::Text(text))) => result.push_str(&text),
-                    _ => result.push_str("(null)"),
-                }
-            }
-            Some(other) => result.extend(['%', other]),
-            None => result.push('%'),
-        }
-    }
-    result
 }

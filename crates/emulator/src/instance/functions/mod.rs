@@ -18,6 +18,11 @@ use crate::engine::Message;
 use crate::value::{SqlType, Value};
 use crate::world;
 
+mod dates;
+mod text;
+
+pub use dates::date_part;
+
 /// What functions and catalog views know besides the rows: for whom, where and when.
 #[derive(Clone)]
 pub struct Ambient {
@@ -37,6 +42,8 @@ pub struct Ambient {
     pub last_identity: Option<i64>,
     pub transactions: i32,
     pub caught: Option<Message>,
+    /// The transaction can only be rolled back.
+    pub doomed: bool,
     pub lock_timeout: i64,
     pub sessions: Arc<Vec<super::SessionInfo>>,
     /// What a function raised; SQLite only passes on that one did.
@@ -128,7 +135,7 @@ pub fn exists_on_server(name: &str) -> bool {
         OBJECT_DEFINITION ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
         SCOPE_IDENTITY SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
         STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
-        TRIGGER_NESTLEVEL TYPEPROPERTY TYPE_ID UNICODE VAR VARP XACT_STATE YEAR";
+        TRIGGER_NESTLEVEL TYPEPROPERTY TYPE_ID UNICODE VAR VARP YEAR";
     OTHERS.split_whitespace().any(|other| other.eq_ignore_ascii_case(name))
 }
 
@@ -188,25 +195,6 @@ fn decode(text: &str) -> Option<SqlType> {
     })
 }
 
-pub fn date_part(word: &str) -> Option<&'static str> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "year" | "yy" | "yyyy" => "year",
-        "quarter" | "qq" | "q" => "quarter",
-        "month" | "mm" | "m" => "month",
-        "dayofyear" | "dy" | "y" => "dayofyear",
-        "day" | "dd" | "d" => "day",
-        "week" | "wk" | "ww" => "week",
-        "weekday" | "dw" | "w" => "weekday",
-        "hour" | "hh" => "hour",
-        "minute" | "mi" | "n" => "minute",
-        "second" | "ss" | "s" => "second",
-        "millisecond" | "ms" => "millisecond",
-        "microsecond" | "mcs" => "microsecond",
-        "nanosecond" | "ns" => "nanosecond",
-        _ => return None,
-    })
-}
-
 macro_rules! function {
     ($name:literal, $least:expr, $most:expr, $text:expr, $nullable:expr, $returns:expr, $call:expr) => {
         Function {
@@ -247,29 +235,31 @@ pub const ALL: &[Function] = &[
     function!("divide", 3, HIDDEN, &[], true, FIRST, divide),
     function!("modulo", 2, HIDDEN, &[], true, FIRST, modulo),
     function!("single", 2, HIDDEN, &[], true, FIRST, single),
-    function!("like", 4, HIDDEN, &[], true, INT, like),
-    function!("len", 2, HIDDEN, &[], true, INT, len),
-    function!("datalength", 2, HIDDEN, &[], true, INT, datalength),
+    function!("like", 4, HIDDEN, &[], true, INT, text::like),
+    function!("len", 2, HIDDEN, &[], true, INT, text::len),
+    function!("datalength", 2, HIDDEN, &[], true, INT, text::datalength),
     function!("join", 2, HIDDEN, &[], true, SID, join_bytes),
-    function!("dateadd", 3, HIDDEN, &[], true, FIRST, dateadd),
-    function!("datediff", 3, HIDDEN, &[], true, INT, datediff),
-    function!("datepart", 2, HIDDEN, &[], true, INT, datepart),
-    function!("datename", 2, HIDDEN, &[], true, NAME, |a, v| Ok(match datepart(a, v)? {
+    function!("dateadd", 3, HIDDEN, &[], true, FIRST, dates::dateadd),
+    function!("datediff", 3, HIDDEN, &[], true, INT, dates::datediff),
+    function!("datepart", 2, HIDDEN, &[], true, INT, dates::datepart),
+    function!("datename", 2, HIDDEN, &[], true, NAME, |a, v| Ok(match dates::datepart(a, v)? {
         Value::Int(n) => Value::Text(n.to_string()),
         other => other,
     })),
     // text
-    function!("upper", 1, 1, &[0], false, FIRST_TEXT, |_, v| map_text(v, |t| t.to_uppercase())),
-    function!("lower", 1, 1, &[0], false, FIRST_TEXT, |_, v| map_text(v, |t| t.to_lowercase())),
-    function!("ltrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| map_text(v, |t| t.trim_start_matches(' ').to_owned())),
-    function!("rtrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| map_text(v, |t| t.trim_end_matches(' ').to_owned())),
-    function!("trim", 1, 1, &[0], false, FIRST_TEXT, |_, v| map_text(v, |t| t.trim_matches(' ').to_owned())),
-    function!("replace", 3, 3, &[0, 1, 2], false, LONG_TEXT, replace),
-    function!("substring", 3, 3, &[0], false, FIRST_TEXT, substring),
-    function!("left", 2, 2, &[0], false, FIRST_TEXT, left),
-    function!("right", 2, 2, &[0], false, FIRST_TEXT, right),
-    function!("charindex", 2, 3, &[0, 1], false, INT, charindex),
-    function!("quotename", 1, 2, &[0, 1], true, |_| SqlType::NVarChar(Some(258)), quotename),
+    function!("upper", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_uppercase())),
+    function!("lower", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_lowercase())),
+    function!("ltrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t
+        .trim_start_matches(' ')
+        .to_owned())),
+    function!("rtrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.trim_end_matches(' ').to_owned())),
+    function!("trim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.trim_matches(' ').to_owned())),
+    function!("replace", 3, 3, &[0, 1, 2], false, LONG_TEXT, text::replace),
+    function!("substring", 3, 3, &[0], false, FIRST_TEXT, text::substring),
+    function!("left", 2, 2, &[0], false, FIRST_TEXT, text::left),
+    function!("right", 2, 2, &[0], false, FIRST_TEXT, text::right),
+    function!("charindex", 2, 3, &[0, 1], false, INT, text::charindex),
+    function!("quotename", 1, 2, &[0, 1], true, |_| SqlType::NVarChar(Some(258)), text::quotename),
     // numbers
     function!("abs", 1, 1, &[], false, FIRST, absolute),
     function!("round", 2, 3, &[], false, FIRST, round),
@@ -283,6 +273,9 @@ pub const ALL: &[Function] = &[
     // the session
     function!("host_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.host.to_string()))),
     function!("app_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.program.to_string()))),
+    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| {
+        Ok(Value::Int(if a.doomed { -1 } else { i64::from(a.transactions > 0) }))
+    }),
     function!("error_number", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.number.into())))),
     function!("error_severity", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.class.into())))),
     function!("error_state", 0, 0, &[], true, INT, |a, _| Ok(caught(a, |m| Value::Int(m.state.into())))),
@@ -293,9 +286,6 @@ pub const ALL: &[Function] = &[
     function!("error_procedure", 0, 0, &[], true, NAME, |a, _| Ok(caught(a, |m| {
         if m.procedure.is_empty() { Value::Null } else { Value::Text(m.procedure.clone()) }
     }))),
-    function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| Ok(Value::Int(i64::from(
-        a.transactions > 0
-    )))),
     function!("scope_identity", 0, 0, &[], true, |_| SqlType::Decimal { precision: 38, scale: 0 }, |a, _| {
         Ok(a.last_identity.map_or(Value::Null, Value::Int))
     }),
@@ -354,10 +344,6 @@ pub fn int(value: Option<&Value>) -> Option<i64> {
 
 fn caught(ambient: &Ambient, show: impl FnOnce(&Message) -> Value) -> Value {
     ambient.caught.as_ref().map_or(Value::Null, show)
-}
-
-fn map_text(values: &[Value], map: impl FnOnce(&str) -> String) -> Result<Value, Message> {
-    Ok(text(values.first()).map_or(Value::Null, |t| Value::Text(map(&t))))
 }
 
 fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
@@ -423,203 +409,11 @@ fn single(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     }
 }
 
-/// LIKE with `%`, `_`, `[a-z]`, `[^a]` and ESCAPE.
-fn like(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let [Value::Text(value), Value::Text(pattern), escape, ignore] = values else { return Ok(Value::Null) };
-    let ignore = int(Some(ignore)) == Some(1);
-    let fold = |text: &str| {
-        if ignore { text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>() } else { text.chars().collect() }
-    };
-    let escape = text(Some(escape)).and_then(|e| fold(&e).first().copied());
-    Ok(Value::Int(i64::from(matches_like(&fold(value), &fold(pattern), escape))))
-}
-
-/// Iterative, with one place to come back to: a pattern of many `%` costs no more than length times length.
-fn matches_like(value: &[char], pattern: &[char], escape: Option<char>) -> bool {
-    let (mut v, mut p) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    loop {
-        if pattern.get(p) == Some(&'%') && escape != Some('%') {
-            retry = Some((p + 1, v));
-            p += 1;
-            continue;
-        }
-        let step = one_matches(value.get(v).copied(), pattern, p, escape);
-        match (v < value.len(), p < pattern.len(), step) {
-            (false, false, _) => return true,
-            (true, true, Some(next)) => {
-                v += 1;
-                p = next;
-            }
-            _ => match retry {
-                // Trailing blanks of the value do not count.
-                _ if p >= pattern.len() && value[v..].iter().all(|c| *c == ' ') => return true,
-                Some((after, from)) if from < value.len() => {
-                    retry = Some((after, from + 1));
-                    v = from + 1;
-                    p = after;
-                }
-                _ => return false,
-            },
-        }
-    }
-}
-
-/// Whether the pattern's element at `p` takes the character; where the next element begins.
-fn one_matches(c: Option<char>, pattern: &[char], p: usize, escape: Option<char>) -> Option<usize> {
-    let (c, element) = (c?, *pattern.get(p)?);
-    if Some(element) == escape {
-        return (pattern.get(p + 1) == Some(&c)).then_some(p + 2);
-    }
-    match element {
-        '_' => Some(p + 1),
-        '[' => {
-            let negated = pattern.get(p + 1) == Some(&'^');
-            let start = p + 1 + usize::from(negated);
-            let end = start + pattern.get(start..)?.iter().position(|c| *c == ']')?;
-            let set = &pattern[start..end];
-            let mut found = false;
-            let mut at = 0;
-            while at < set.len() {
-                if at + 2 < set.len() && set[at + 1] == '-' {
-                    found |= (set[at]..=set[at + 2]).contains(&c);
-                    at += 3;
-                } else {
-                    found |= set[at] == c;
-                    at += 1;
-                }
-            }
-            (found != negated).then_some(end + 1)
-        }
-        other => (other == c).then_some(p + 1),
-    }
-}
-
-fn len(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    Ok(match values.first() {
-        Some(Value::Text(text)) => {
-            Value::Int(i64::try_from(text.trim_end_matches(' ').encode_utf16().count()).unwrap_or(0))
-        }
-        Some(Value::Bytes(bytes)) => Value::Int(i64::try_from(bytes.len()).unwrap_or(0)),
-        Some(Value::Int(n)) => Value::Int(i64::try_from(n.to_string().len()).unwrap_or(0)),
-        _ => Value::Null,
-    })
-}
-
-fn datalength(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let sql_type = text(values.get(1)).and_then(|t| decode(&t));
-    let size = match (values.first(), sql_type) {
-        (Some(Value::Null) | None, _) => return Ok(Value::Null),
-        (Some(Value::Text(text)), Some(SqlType::VarChar(_) | SqlType::Char(_))) => text.chars().count(),
-        (Some(Value::Text(_)), Some(SqlType::UniqueIdentifier)) => 16,
-        (Some(Value::Text(text)), _) => text.encode_utf16().count() * 2,
-        (Some(Value::Bytes(bytes)), _) => bytes.len(),
-        (_, Some(SqlType::Bit | SqlType::TinyInt)) => 1,
-        (_, Some(SqlType::SmallInt)) => 2,
-        (_, Some(SqlType::BigInt | SqlType::Float | SqlType::Money)) => 8,
-        (_, Some(SqlType::Decimal { precision, .. })) => {
-            if precision <= 9 {
-                5
-            } else {
-                9
-            }
-        }
-        _ => 4,
-    };
-    Ok(Value::Int(i64::try_from(size).unwrap_or(0)))
-}
-
 fn join_bytes(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     match values {
         [Value::Bytes(a), Value::Bytes(b)] => Ok(Value::Bytes([a.as_slice(), b].concat())),
         _ => Ok(Value::Null),
     }
-}
-
-fn replace(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(value), Some(from), Some(to)) = (text(values.first()), text(values.get(1)), text(values.get(2))) else {
-        return Ok(Value::Null);
-    };
-    if from.is_empty() {
-        return Ok(Value::Text(value));
-    }
-    // Case-insensitively where lower-casing changes no lengths, which is nearly always.
-    let (lower, wanted) = (value.to_lowercase(), from.to_lowercase());
-    if lower.len() != value.len() || wanted.len() != from.len() {
-        return Ok(Value::Text(value.replace(&from, &to)));
-    }
-    let mut result = String::new();
-    let mut at = 0;
-    while let Some(found) = lower.get(at..).and_then(|rest| rest.find(&wanted)) {
-        result.push_str(value.get(at..at + found).unwrap_or(""));
-        result.push_str(&to);
-        at += found + wanted.len();
-    }
-    result.push_str(value.get(at..).unwrap_or(""));
-    Ok(Value::Text(result))
-}
-
-fn units(text: &str, from: i64, count: i64) -> String {
-    let all: Vec<u16> = text.encode_utf16().collect();
-    let clamp = |n: i64| usize::try_from(n).unwrap_or(0).min(all.len());
-    let (start, end) = (clamp(from), clamp(from.saturating_add(count)));
-    String::from_utf16_lossy(&all[start.min(end)..end])
-}
-
-fn negative_length(function: &str) -> Message {
-    Message::new(537, 16, 3, format!("Invalid length parameter passed to the {function} function."))
-}
-
-fn substring(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(start), Some(count)) = (int(values.get(1)), int(values.get(2))) else { return Ok(Value::Null) };
-    if count < 0 {
-        return Err(negative_length("substring"));
-    }
-    match values.first() {
-        Some(Value::Bytes(bytes)) => {
-            let clamp = |n: i64| usize::try_from(n).unwrap_or(0).min(bytes.len());
-            Ok(Value::Bytes(bytes[clamp(start - 1)..clamp(start - 1 + count)].to_vec()))
-        }
-        other => Ok(text(other).map_or(Value::Null, |t| Value::Text(units(&t, start - 1, count)))),
-    }
-}
-
-fn left(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(value), Some(count)) = (text(values.first()), int(values.get(1))) else { return Ok(Value::Null) };
-    if count < 0 { Err(negative_length("left")) } else { Ok(Value::Text(units(&value, 0, count))) }
-}
-
-fn right(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(value), Some(count)) = (text(values.first()), int(values.get(1))) else { return Ok(Value::Null) };
-    if count < 0 {
-        return Err(negative_length("right"));
-    }
-    let length = i64::try_from(value.encode_utf16().count()).unwrap_or(0);
-    Ok(Value::Text(units(&value, (length - count).max(0), count)))
-}
-
-fn charindex(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(wanted), Some(value)) = (text(values.first()), text(values.get(1))) else { return Ok(Value::Null) };
-    let start = usize::try_from(int(values.get(2)).unwrap_or(1).max(1) - 1).unwrap_or(0);
-    let fold_units = |text: &str| -> Vec<u16> { text.to_lowercase().encode_utf16().collect() };
-    let (wanted, value) = (fold_units(&wanted), fold_units(&value));
-    if wanted.is_empty() || start >= value.len() {
-        return Ok(Value::Int(0));
-    }
-    let found = value[start..].windows(wanted.len()).position(|w| w == wanted);
-    Ok(Value::Int(found.map_or(0, |i| i64::try_from(start + i + 1).unwrap_or(0))))
-}
-
-/// NULL for a name of more than 128 units or an unknown quote: a documented trap.
-fn quotename(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let Some(name) = text(values.first()).filter(|n| n.encode_utf16().count() <= 128) else { return Ok(Value::Null) };
-    let quote = if values.len() > 1 { text(values.get(1)).unwrap_or_default() } else { "[".to_owned() };
-    Ok(match quote.chars().next() {
-        Some('[' | ']') => Value::Text(format!("[{}]", name.replace(']', "]]"))),
-        Some('\'') => Value::Text(format!("'{}'", name.replace('\'', "''"))),
-        Some('"') => Value::Text(format!("\"{}\"", name.replace('"', "\"\""))),
-        _ => Value::Null,
-    })
 }
 
 fn absolute(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
@@ -645,117 +439,3 @@ fn round(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
 }
 
 // --- dates ---
-
-fn moment(value: Option<&Value>) -> Result<Option<(i32, u64)>, Message> {
-    let Some(value) = value.filter(|v| **v != Value::Null) else { return Ok(None) };
-    match types::convert(
-        value,
-        if matches!(value, Value::Int(_)) { SqlType::DateTime } else { SqlType::DateTime2 { scale: 7 } },
-        0,
-    )? {
-        Value::DateTime { days, ticks } => Ok(Some((days, ticks))),
-        _ => Ok(None),
-    }
-}
-
-/// Length of a part in ticks; `None` for months and what is made of them.
-fn part_ticks(part: &str) -> Option<i128> {
-    let second = i128::from(moments::TICKS_PER_SECOND);
-    Some(match part {
-        "day" | "dayofyear" | "weekday" => 86_400 * second,
-        "week" => 7 * 86_400 * second,
-        "hour" => 3600 * second,
-        "minute" => 60 * second,
-        "second" => second,
-        "millisecond" => second / 1000,
-        "microsecond" => 10,
-        _ => return None,
-    })
-}
-
-fn dateadd(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some(count), Some((days, ticks))) =
-        (text(values.first()), int(values.get(1)), moment(values.get(2))?)
-    else {
-        return Ok(Value::Null);
-    };
-    let overflow = || Message::new(517, 16, 1, "Adding a value to a 'datetime' column caused an overflow.");
-    if part == "nanosecond" {
-        return Err(errors::outside("DATEADD of nanoseconds"));
-    }
-    if let Some(unit) = part_ticks(&part) {
-        let per_day = i128::from(moments::TICKS_PER_DAY);
-        let total = i128::from(days) * per_day + i128::from(ticks) + unit * i128::from(count);
-        let days = i32::try_from(total.div_euclid(per_day))
-            .ok()
-            .filter(|d| (0..=3_652_058).contains(d))
-            .ok_or_else(overflow)?;
-        return Ok(Value::DateTime { days, ticks: u64::try_from(total.rem_euclid(per_day)).unwrap_or(0) });
-    }
-    let months = count
-        .checked_mul(match part.as_str() {
-            "year" => 12,
-            "quarter" => 3,
-            _ => 1,
-        })
-        .ok_or_else(overflow)?;
-    let (year, month, day) = moments::civil(days);
-    let total = i64::from(year) * 12 + i64::from(month) - 1 + months;
-    let (year, month) = (total.div_euclid(12), u32::try_from(total.rem_euclid(12) + 1).unwrap_or(1));
-    let year = i32::try_from(year).ok().filter(|y| (1..=9999).contains(y)).ok_or_else(overflow)?;
-    let days = (1..=day).rev().find_map(|day| moments::days(year, month, day)).ok_or_else(overflow)?;
-    Ok(Value::DateTime { days, ticks })
-}
-
-/// Boundaries crossed, not time passed.
-fn datediff(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some(from), Some(to)) = (text(values.first()), moment(values.get(1))?, moment(values.get(2))?)
-    else {
-        return Ok(Value::Null);
-    };
-    let months = |days: i32| {
-        let (year, month, _) = moments::civil(days);
-        i64::from(year) * 12 + i64::from(month) - 1
-    };
-    let count = match part.as_str() {
-        "year" => months(to.0).div_euclid(12) - months(from.0).div_euclid(12),
-        "quarter" => months(to.0).div_euclid(3) - months(from.0).div_euclid(3),
-        "month" => months(to.0) - months(from.0),
-        // Weeks begin on Sunday; day 0 was a Monday.
-        "week" => i64::from((to.0 + 1).div_euclid(7)) - i64::from((from.0 + 1).div_euclid(7)),
-        "nanosecond" => return Err(errors::outside("DATEDIFF of nanoseconds")),
-        part => {
-            let unit = part_ticks(part).unwrap_or(1);
-            let total = |(days, ticks): (i32, u64)| {
-                (i128::from(days) * i128::from(moments::TICKS_PER_DAY) + i128::from(ticks)).div_euclid(unit)
-            };
-            i64::try_from(total(to) - total(from)).map_err(|_| errors::overflow("int"))?
-        }
-    };
-    Ok(Value::Int(count))
-}
-
-fn datepart(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
-    let (Some(part), Some((days, ticks))) = (text(values.first()), moment(values.get(1))?) else {
-        return Ok(Value::Null);
-    };
-    let (year, month, day) = moments::civil(days);
-    let first = moments::days(year, 1, 1).unwrap_or(days);
-    let second = ticks / moments::TICKS_PER_SECOND;
-    let small = |n: u64| i64::try_from(n).unwrap_or(0);
-    Ok(Value::Int(match part.as_str() {
-        "year" => i64::from(year),
-        "quarter" => i64::from((month - 1) / 3 + 1),
-        "month" => i64::from(month),
-        "day" => i64::from(day),
-        "dayofyear" => i64::from(days - first + 1),
-        "weekday" => i64::from((days + 1).rem_euclid(7) + 1),
-        "week" => i64::from((days + 1).div_euclid(7) - (first + 1).div_euclid(7) + 1),
-        "hour" => small(second / 3600),
-        "minute" => small(second / 60 % 60),
-        "second" => small(second % 60),
-        "millisecond" => small(ticks % moments::TICKS_PER_SECOND / 10_000),
-        "microsecond" => small(ticks % moments::TICKS_PER_SECOND / 10),
-        _ => small(ticks % moments::TICKS_PER_SECOND * 100),
-    }))
-}

@@ -1,0 +1,258 @@
+//! Databases, sessions, the instance and the change feed.
+
+use super::super::{errors, moments};
+use super::{
+    BIT, Context, DESC, GUID, INT, NAME, SID, SMALL, TINY, View, WHEN, bit, column, int, or_null, required, text,
+};
+use crate::engine::Message;
+use crate::value::{SqlType, Value};
+use crate::world::PrimaryIdentity;
+
+pub static VIEWS: &[View] = &[
+    view!(
+        "sys.databases",
+        [
+            required("name", NAME),
+            required("database_id", INT),
+            column("source_database_id", INT),
+            column("owner_sid", SID),
+            required("create_date", WHEN),
+            required("compatibility_level", TINY),
+            column("collation_name", NAME),
+            column("user_access", TINY),
+            column("user_access_desc", DESC),
+            column("is_read_only", BIT),
+            column("state", TINY),
+            column("state_desc", DESC),
+            column("snapshot_isolation_state", TINY),
+            column("snapshot_isolation_state_desc", DESC),
+            column("is_read_committed_snapshot_on", BIT),
+            column("recovery_model", TINY),
+            column("recovery_model_desc", DESC),
+            required("is_published", BIT),
+            required("is_subscribed", BIT),
+            required("is_merge_published", BIT),
+            required("is_distributor", BIT),
+            column("log_reuse_wait", TINY),
+            column("log_reuse_wait_desc", DESC),
+            required("is_cdc_enabled", BIT),
+            column("is_encrypted", BIT),
+            column("containment", TINY),
+            column("containment_desc", DESC),
+            column("delayed_durability", INT),
+            column("delayed_durability_desc", DESC),
+            column("is_change_feed_enabled", BIT),
+            column("is_data_lake_replication_enabled", BIT),
+            column("is_event_stream_enabled", BIT),
+            column("data_lake_log_publishing", TINY),
+            column("data_lake_log_publishing_desc", DESC),
+        ],
+        |c| c
+            .state
+            .databases
+            .values()
+            .filter(|d| c.state.sees_database(&c.token, c.ambient.database, d.id))
+            .map(|d| {
+                let collation = "SQL_Latin1_General_CP1_CI_AS";
+                vec![
+                    text(&d.name),
+                    int(d.id),
+                    Value::Null,
+                    Value::Bytes(d.owner_sid.clone()),
+                    moments::datetime(d.created),
+                    int(160),
+                    text(collation),
+                    int(0),
+                    text("MULTI_USER"),
+                    bit(false),
+                    int(0),
+                    text("ONLINE"),
+                    int(u8::from(d.id > 4)),
+                    text(if d.id > 4 { "ON" } else { "OFF" }),
+                    bit(d.id > 4),
+                    int(1),
+                    text("FULL"),
+                    bit(false),
+                    bit(false),
+                    bit(false),
+                    bit(false),
+                    int(if d.change_feed { 6 } else { 0 }),
+                    text(if d.change_feed { "REPLICATION" } else { "NOTHING" }),
+                    bit(false),
+                    bit(d.id > 4),
+                    int(0),
+                    text("NONE"),
+                    int(0),
+                    text("DISABLED"),
+                    bit(d.change_feed),
+                    bit(d.change_feed),
+                    bit(false),
+                    int(0),
+                    text("UNSUPPORTED"),
+                ]
+            })
+            .collect()
+    ),
+    view!(
+        "sys.configurations",
+        [
+            required("configuration_id", INT),
+            required("name", SqlType::NVarChar(Some(35))),
+            column("value", SqlType::SqlVariant),
+            column("minimum", SqlType::SqlVariant),
+            column("maximum", SqlType::SqlVariant),
+            column("value_in_use", SqlType::SqlVariant),
+            required("description", SqlType::NVarChar(Some(255))),
+            required("is_dynamic", BIT),
+            required("is_advanced", BIT),
+        ],
+        |_| vec![vec![
+            int(1536),
+            text("max text repl size (B)"),
+            int(65536),
+            int(-1),
+            int(i32::MAX),
+            int(65536),
+            text("Maximum size of a text field in replication."),
+            bit(true),
+            bit(false)
+        ]]
+    ),
+    view!(
+        "sys.dm_server_managed_identities",
+        [
+            column("client_id", GUID),
+            column("tenant_id", GUID),
+            column("identity_type", NAME),
+            column("is_primary", BIT),
+            column("object_id", GUID),
+        ],
+        managed_identities,
+        |c| if c.may_server("VIEW SERVER SECURITY STATE") || c.may_server("VIEW SERVER STATE") {
+            Ok(())
+        } else {
+            Err(errors::server_denied("VIEW SERVER SECURITY STATE", "master"))
+        }
+    ),
+    view!(
+        "sys.dm_exec_sessions",
+        [
+            required("session_id", SMALL),
+            required("login_time", WHEN),
+            column("host_name", NAME),
+            column("program_name", NAME),
+            column("client_interface_name", SqlType::NVarChar(Some(32))),
+            required("security_id", SID),
+            required("login_name", NAME),
+            required("status", SqlType::NVarChar(Some(30))),
+            required("is_user_process", BIT),
+            required("original_security_id", SID),
+            required("original_login_name", NAME),
+            required("database_id", SMALL),
+            required("open_transaction_count", INT),
+        ],
+        sessions,
+        |_| Ok(())
+    ),
+    view!(
+        "sys.dm_change_feed_errors",
+        [
+            column("session_id", INT),
+            column("source_task", TINY),
+            column("table_id", INT),
+            column("table_group_id", GUID),
+            column("capture_phase_number", INT),
+            column("entry_time", WHEN),
+            column("error_number", INT),
+            column("error_severity", INT),
+            column("error_state", INT),
+            column("error_message", SqlType::NVarChar(Some(1024))),
+            column("batch_start_lsn", SqlType::NVarChar(Some(23))),
+            column("batch_end_lsn", SqlType::NVarChar(Some(23))),
+            column("tran_begin_lsn", SqlType::NVarChar(Some(23))),
+            column("tran_commit_lsn", SqlType::NVarChar(Some(23))),
+            column("sequence_value", SqlType::NVarChar(Some(23))),
+            column("command_id", INT),
+        ],
+        |_| Vec::new(),
+        database_state
+    ),
+    view!(
+        "sys.dm_change_feed_log_scan_sessions",
+        [
+            required("session_id", INT),
+            column("start_time", WHEN),
+            column("end_time", WHEN),
+            column("duration", INT),
+            column("batch_processing_phase", SqlType::NVarChar(Some(200))),
+            column("error_count", INT),
+            column("batch_start_lsn", SqlType::NVarChar(Some(23))),
+            column("currently_processed_lsn", SqlType::NVarChar(Some(23))),
+            column("batch_end_lsn", SqlType::NVarChar(Some(23))),
+            column("tran_count", SqlType::BigInt),
+            column("currently_processed_commit_lsn", SqlType::NVarChar(Some(23))),
+            column("currently_processed_commit_time", WHEN),
+            column("log_record_count", INT),
+            column("schema_change_count", INT),
+            column("command_count", INT),
+            column("latency", INT),
+            column("empty_scan_count", INT),
+            column("failed_sessions_count", INT),
+        ],
+        |_| Vec::new(),
+        database_state
+    ),
+];
+
+/// A user-assigned identity takes the place of the primary one: that is what breaks mirroring on a Managed Instance.
+fn managed_identities(c: &Context<'_>) -> Vec<Vec<Value>> {
+    let ids = &c.ambient.instance;
+    let row = |client, object, kind: &str, primary| {
+        vec![Value::Guid(client), Value::Guid(ids.tenant), text(kind), bit(primary), Value::Guid(object)]
+    };
+    let system = |primary| row(ids.identity_client, ids.identity_object, "System-assigned", primary);
+    match c.ambient.facts.primary_identity {
+        PrimaryIdentity::SystemAssigned => vec![system(true)],
+        PrimaryIdentity::UserAssigned => {
+            let of = |what: &str| uuid::Uuid::new_v5(&ids.identity_object, what.as_bytes());
+            vec![system(false), row(of("client"), of("object"), "User-assigned", true)]
+        }
+        PrimaryIdentity::None => Vec::new(),
+    }
+}
+
+fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
+    let all = c.may_server("VIEW SERVER PERFORMANCE STATE");
+    c.ambient
+        .sessions
+        .iter()
+        .filter(|s| all || s.id == c.ambient.session)
+        .map(|s| {
+            let login = c.state.server_principals.get(&s.login);
+            let (sid, name) =
+                (or_null(login.map(|l| Value::Bytes(l.sid.clone()))), or_null(login.map(|l| text(&l.name))));
+            vec![
+                int(i64::from(s.id)),
+                moments::datetime(s.since),
+                text(&s.host),
+                text(&s.program),
+                text(&s.library),
+                sid.clone(),
+                name.clone(),
+                text(if s.id == c.ambient.session { "running" } else { "sleeping" }),
+                bit(true),
+                sid,
+                name,
+                int(s.database),
+                int(s.transactions),
+            ]
+        })
+        .collect()
+}
+
+fn database_state(c: &Context<'_>) -> Result<(), Message> {
+    if c.may("VIEW DATABASE PERFORMANCE STATE") {
+        return Ok(());
+    }
+    Err(errors::database_denied("VIEW DATABASE PERFORMANCE STATE", &c.database.name))
+}

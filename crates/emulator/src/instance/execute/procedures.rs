@@ -1,0 +1,164 @@
+//! EXEC of texts and system procedures.
+
+use super::super::errors;
+use super::super::procedures;
+use super::super::rows::Variables;
+use super::super::types;
+use super::{Kind, Run};
+use crate::engine::{Message, Outcome};
+use crate::tsql::ast::{Argument, Declaration, Expr, ObjectName, Statement, StatementKind};
+use crate::tsql::parse_batch;
+use crate::value::Value;
+
+/// Deepest EXEC within EXEC; the server's limit is 32 as well.
+const DEEPEST: usize = 32;
+
+impl Run<'_> {
+    /// A batch of its own: variables are its own, USE and SET end with it.
+    pub(super) fn nested(&mut self, text: &str, variables: Variables) -> Result<Variables, Message> {
+        if self.depth >= DEEPEST {
+            return Err(Message::new(
+                217,
+                16,
+                1,
+                "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
+            ));
+        }
+        let statements = parse_batch(text, self.session.settings.quoted_identifiers).map_err(errors::syntax)?;
+        let (database, identities, settings) =
+            (self.session.database, self.session.identities.len(), self.session.settings.clone());
+        let outer = std::mem::replace(&mut self.variables, variables);
+        self.depth += 1;
+        let result = self.block(&statements);
+        self.depth -= 1;
+        let inner = std::mem::replace(&mut self.variables, outer);
+        self.session.settings = settings;
+        self.session.identities.truncate(identities.max(1));
+        if self.session.database != database {
+            self.session.database = database;
+            self.session.note();
+        }
+        result.map(|_| inner)
+    }
+
+    pub(super) fn procedure(&mut self, name: &ObjectName, arguments: &[Argument]) -> Result<i32, Message> {
+        let system =
+            name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
+        let short = name.name.to_ascii_lowercase();
+        if system && short == "sp_executesql" {
+            return self.execute_sql(arguments);
+        }
+        if !system || !procedures::is_known(&short) {
+            return Err(Message::new(2812, 16, 62, format!("Could not find stored procedure '{}'.", name.written())));
+        }
+        let mut given = Vec::new();
+        for argument in arguments {
+            let value =
+                argument.value.as_ref().map(|value| self.value(value)).transpose()?.map_or(Value::Null, |v| v.1);
+            given.push((argument.name.clone(), value));
+        }
+        let given = procedures::bind(&short, &given)?;
+        let answer = self.session.write(self.cancel, |work| work.procedure(&short, &given))?;
+        if let Some(mut message) = answer.message {
+            message.procedure = name.name.clone();
+            (self.out)(Outcome::Message(message));
+        }
+        if !answer.columns.is_empty() {
+            let rows = answer.rows.len() as u64;
+            (self.out)(Outcome::Rows { columns: answer.columns, rows: answer.rows });
+            self.done(Kind::Select, Some(rows));
+        }
+        self.done(Kind::Execute, None);
+        Ok(answer.status)
+    }
+
+    /// sp_executesql @statement, @declarations, values by position or name.
+    fn execute_sql(&mut self, arguments: &[Argument]) -> Result<i32, Message> {
+        let argument = |run: &mut Self, i: usize, name: &str| -> Result<Option<String>, Message> {
+            let of = arguments.iter().find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)));
+            match of.or_else(|| arguments.get(i).filter(|a| a.name.is_none())).and_then(|a| a.value.as_ref()) {
+                Some(value) => run.text_of(value).map(Some),
+                None => Ok(None),
+            }
+        };
+        let Some(text) = argument(self, 0, "@stmt")? else {
+            return Err(Message::new(
+                201,
+                16,
+                10,
+                "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
+            ));
+        };
+        let declarations = argument(self, 1, "@params")?.unwrap_or_default();
+        let mut variables = Variables::new();
+        let mut back: Vec<(String, String)> = Vec::new();
+        if !declarations.trim().is_empty() {
+            // OUTPUT stands after a parameter's type; without it a list of parameters reads as DECLARE does.
+            let plain = without_output(&declarations);
+            let parsed = parse_batch(&format!("DECLARE {plain}"), true).map_err(errors::syntax)?;
+            let [Statement { kind: StatementKind::Declare(declared), .. }] = &parsed[..] else {
+                return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{declarations}'.")));
+            };
+            self.check_arguments(arguments, declared)?;
+            for (i, declaration) in declared.iter().enumerate() {
+                let sql_type = types::declared(&declaration.sql_type)?.sql_type;
+                let by_name = arguments
+                    .iter()
+                    .skip(2)
+                    .find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(&declaration.name)));
+                let given = by_name.or_else(|| arguments.get(i + 2).filter(|a| a.name.is_none()));
+                let value = match given.and_then(|a| a.value.as_ref()) {
+                    Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
+                    None => {
+                        let text = format!(
+                            "The parameterized query '({declarations}){text}' expects the parameter '{}', which was not supplied.",
+                            declaration.name
+                        );
+                        return Err(Message::new(8178, 16, 1, text));
+                    }
+                };
+                if let Some(Argument { value: Some(Expr::Variable(outer)), output: true, .. }) = given {
+                    back.push((declaration.name.to_lowercase(), outer.clone()));
+                }
+                variables.insert(declaration.name.to_lowercase(), (sql_type, value));
+            }
+        }
+        let inner = self.nested(&text, variables)?;
+        for (from, to) in back {
+            if let Some((_, value)) = inner.get(&from) {
+                self.assign(&to, value)?;
+            }
+        }
+        Ok(0)
+    }
+
+    /// Values of sp_executesql beyond those declared: 8144, or 8145 by name.
+    fn check_arguments(&self, arguments: &[Argument], declared: &[Declaration]) -> Result<(), Message> {
+        let values = arguments.get(2..).unwrap_or_default();
+        let own = ["@stmt", "@statement", "@params"];
+        for name in values.iter().filter_map(|a| a.name.as_deref()) {
+            let known = |other: &str| other.eq_ignore_ascii_case(name);
+            if !own.iter().any(|own| known(own)) && !declared.iter().any(|d| known(&d.name)) {
+                return Err(Message::new(8145, 16, 2, format!("{name} is not a parameter for procedure .")));
+            }
+        }
+        if values.len() > declared.len() {
+            return Err(Message::new(8144, 16, 2, "Procedure or function  has too many arguments specified."));
+        }
+        Ok(())
+    }
+}
+
+/// `@a int OUTPUT, @b …` as DECLARE would have it.
+fn without_output(declarations: &str) -> String {
+    let tokens = crate::tsql::lexer::tokens(declarations);
+    tokens
+        .iter()
+        .map(|t| t.text(declarations))
+        .filter(|text| {
+            !text.eq_ignore_ascii_case("OUTPUT")
+                && !text.eq_ignore_ascii_case("OUT")
+                && !text.eq_ignore_ascii_case("READONLY")
+        })
+        .collect()
+}

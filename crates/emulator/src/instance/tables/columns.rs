@@ -1,0 +1,225 @@
+//! Columns: declared, added to rows that are there, changed.
+
+use std::sync::Arc;
+
+use super::super::errors;
+use super::super::query::Binder;
+use super::super::rows::Variables;
+use super::super::state::{Database, Table, TableColumn};
+use super::super::types;
+use super::super::work::Work;
+use crate::engine::Message;
+use crate::tsql::ast::{ColumnDefinition, Expr};
+use crate::value::SqlType;
+
+impl Work<'_> {
+    pub(super) fn add_column(&mut self, table: &mut Table, column: &ColumnDefinition) -> Result<(), Message> {
+        if let Some(what) = column.outside {
+            return Err(errors::outside(what));
+        }
+        if table.column(&column.name).is_some() {
+            let text = format!(
+                "Column names in each table must be unique. Column name '{}' in table '{}' is specified more than once.",
+                column.name, table.name
+            );
+            return Err(Message::new(2705, 16, 3, text));
+        }
+        let column_type = match (&column.sql_type, &column.computed) {
+            (Some(sql_type), _) => types::declared(sql_type)?,
+            (None, Some(computed)) => self.computed_type(table, computed)?,
+            (None, None) => return Err(errors::internal("a column without type")),
+        };
+        if column.identity.is_some() && !types::is_number(column_type.sql_type) {
+            return Err(not_identity(&column.name));
+        }
+        if column.identity.is_some() && table.columns.iter().any(|c| c.identity.is_some()) {
+            return Err(Message::new(
+                2744,
+                16,
+                2,
+                format!(
+                    "Multiple identity columns specified for table '{}'. Only one identity column per table is allowed.",
+                    table.name
+                ),
+            ));
+        }
+        if let Some(collation) = column.collation.as_deref().filter(|c| !super::super::query::known_collation(c)) {
+            return Err(Message::new(448, 16, 1, format!("Invalid collation '{collation}'.")));
+        }
+        let id = table.next_column;
+        table.next_column += 1;
+        let default_constraint = match &column.default {
+            Some(_) => {
+                let object_id = self.change_database()?.new_object_id();
+                let short = |name: &str| name.chars().take(9).collect::<String>();
+                let of = format!("{}__{}__", short(&table.name), column.name.chars().take(5).collect::<String>());
+                let (name, text) = (column.default_name.as_deref(), column.default_text.as_str());
+                Some(self.constraint(table, name, "DF", &of, object_id, text)?)
+            }
+            None => None,
+        };
+        let new = TableColumn {
+            id,
+            name: column.name.clone(),
+            nullable: column.nullable.unwrap_or(column.identity.is_none() && !column.keys.iter().any(|k| k.primary))
+                && column_type.sql_type != SqlType::RowVersion,
+            column_type,
+            identity: column.identity,
+            default: column.default.clone(),
+            fill: column.fill,
+            computed: column.computed.clone(),
+            rowguidcol: column.rowguidcol,
+            collation: column.collation.clone(),
+            default_constraint,
+            generated: column.generated,
+            hidden: column.hidden,
+            masked: column.masked.clone(),
+            encryption: column.encrypted.as_ref().map(|e| e.deterministic),
+        };
+        self.check_protection(&new, column.encrypted.as_ref().map(|e| e.key.as_str()))?;
+        table.columns.push(new);
+        Ok(())
+    }
+
+    /// The type of a computed column is that of its expression over the columns before it.
+    pub(super) fn computed_type(
+        &mut self,
+        table: &Table,
+        computed: &Expr,
+    ) -> Result<super::super::state::ColumnType, Message> {
+        let variables = Variables::default();
+        let database = self.database()?;
+        let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
+        binder.open_table(&database, &Arc::new(table.clone()), None)?;
+        let bound = binder.expression(computed)?;
+        let name = types::name_of(bound.sql_type);
+        let known = types::TYPES.iter().find(|t| t.0 == name);
+        let max_length = match bound.sql_type {
+            SqlType::NVarChar(n) => n.map_or(-1, |n| (n * 2).cast_signed()),
+            SqlType::VarChar(n) | SqlType::VarBinary(n) => n.map_or(-1, u16::cast_signed),
+            _ => known.map_or(0, |t| t.3),
+        };
+        let (precision, scale) = match bound.sql_type {
+            SqlType::Decimal { precision, scale } => (precision, scale),
+            _ => known.map_or((0, 0), |t| (t.4, t.5)),
+        };
+        Ok(super::super::state::ColumnType { name, sql_type: bound.sql_type, max_length, precision, scale })
+    }
+    pub(super) fn alter_column(
+        &mut self,
+        database: &Database,
+        table: &mut Table,
+        name: &str,
+        declared: super::super::state::ColumnType,
+        nullable: bool,
+    ) -> Result<(), Message> {
+        let Some(old) = table.column(name).cloned() else {
+            let text = format!(
+                "ALTER TABLE ALTER COLUMN failed because column '{name}' does not exist in table '{}'.",
+                table.name
+            );
+            return Err(Message::new(4924, 16, 1, text));
+        };
+        if old.computed.is_some() || old.column_type.sql_type == SqlType::RowVersion {
+            let what = if old.computed.is_some() { "COMPUTED" } else { "timestamp" };
+            return Err(Message::new(4928, 16, 1, format!("Cannot alter column '{name}' because it is '{what}'.")));
+        }
+        if old.identity.is_some() && (!types::is_number(declared.sql_type) || nullable) {
+            return Err(not_identity(name));
+        }
+        let id = old.id;
+        let wider = old.column_type.name == declared.name
+            && matches!(declared.name, "varchar" | "nvarchar" | "varbinary")
+            && (declared.max_length == -1 || declared.max_length >= old.column_type.max_length);
+        let indexes = || table.indexes.iter().filter(|i| i.columns.iter().any(|c| c.column == id));
+        let bound_by_index = indexes().any(|i| i.primary || !wider);
+        let bound_by_default = old.default.is_some() && old.column_type.name != declared.name;
+        let bound_by_check = table.checks.iter().any(|c| mentions(&c.condition, name));
+        let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
+        if bound_by_index || bound_by_default || bound_by_computed || bound_by_check {
+            let text =
+                format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
+            return Err(Message::new(4922, 16, 9, text));
+        }
+        let stays = indexes().next().is_some();
+        let new = TableColumn { column_type: declared, nullable, ..old };
+        let physical = format!("u{}_{}", database.id, table.id);
+        let rows = self.store.query(&format!("SELECT rowid, c{id} FROM {physical}"), &[], self.cancelled)?;
+        if !stays {
+            // Its collation is part of SQLite's declaration.
+            self.store.run(&format!("ALTER TABLE {physical} RENAME COLUMN c{id} TO old"))?;
+            self.store.run(&format!("ALTER TABLE {physical} ADD COLUMN {}", declaration(&new)))?;
+        }
+        for row in rows {
+            let mut cells = row.into_iter();
+            let (Some(rowid), Some(value)) = (cells.next(), cells.next()) else { continue };
+            let rowid = super::super::store::from_lite(rowid, SqlType::BigInt)?;
+            let value = super::super::store::from_lite(value, old.column_type.sql_type)?;
+            let value = super::super::rows::stored(table, database, &new, &value)?;
+            self.store
+                .modify(&format!("UPDATE {physical} SET c{id} = ?1 WHERE rowid = ?2"), &[value, rowid])
+                .map_err(super::super::store::Refusal::into_message)?;
+        }
+        if !stays {
+            self.store.run(&format!("ALTER TABLE {physical} DROP COLUMN old"))?;
+        }
+        if let Some(column) = table.columns.iter_mut().find(|c| c.id == id) {
+            *column = new;
+        }
+        Ok(())
+    }
+
+    /// Values of new columns in the rows that are there: 4901 when there is none for a column without NULL.
+    pub(super) fn fill_columns(&mut self, database: &Database, table: &mut Table, from: usize) -> Result<(), Message> {
+        let physical = format!("u{}_{}", database.id, table.id);
+        for column in table.columns.get(from..).unwrap_or_default().to_vec() {
+            let c = column.id;
+            if column.computed.is_some() || (column.nullable && column.identity.is_none() && !column.fill) {
+                continue;
+            }
+            if let Some((seed, step)) = column.identity {
+                let set = format!(
+                    "UPDATE {physical} SET c{c} = {seed} + {step} * (SELECT COUNT(*) FROM {physical} AS b WHERE b.rowid < {physical}.rowid)"
+                );
+                self.store.run(&set)?;
+                table.identity = Some(seed + step * (table.rows.cast_signed() - 1));
+            } else if let Some(default) = &column.default {
+                let value = self.evaluate(default, &Variables::default())?.1;
+                let value = super::super::rows::stored(table, database, &column, &value)?;
+                let set = format!("UPDATE {physical} SET c{c} = ?1");
+                self.store.modify(&set, &[value]).map_err(super::super::store::Refusal::into_message)?;
+            } else if column.column_type.sql_type == SqlType::RowVersion {
+                return Err(errors::outside("adding a rowversion column to a table that has rows"));
+            } else {
+                let text = format!(
+                    "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table must be empty to allow addition of this column. Column '{}' cannot be added to non-empty table '{}' because it does not satisfy these conditions.",
+                    column.name, table.name
+                );
+                return Err(Message::new(4901, 16, 1, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn not_identity(column: &str) -> Message {
+    let text = format!(
+        "Identity column '{column}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable."
+    );
+    Message::new(2749, 16, 2, text)
+}
+
+/// Whether an expression or condition may read the column: whether its name stands in it at all.
+pub(super) fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
+    format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
+}
+
+/// A column of the SQLite table: no type, so that values stay as they were made, and the collation of its texts.
+pub(super) fn declaration(column: &TableColumn) -> String {
+    let collate = if types::is_text(column.column_type.sql_type) {
+        format!(" COLLATE {}", column.collation.as_deref().map_or("CI_AS", super::super::query::collation))
+    } else {
+        String::new()
+    };
+    format!("c{}{collate}", column.id)
+}

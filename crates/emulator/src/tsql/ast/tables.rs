@@ -1,0 +1,159 @@
+//! Tables, columns, indexes.
+
+use super::{Expr, ObjectName, Predicate, TypeName};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewChange {
+    Create,
+    CreateOrAlter,
+    Alter,
+}
+
+#[derive(Debug, Clone)]
+pub enum TableElement {
+    Column(ColumnDefinition),
+    Key(KeyDefinition),
+    Check(CheckDefinition),
+    /// `PERIOD FOR SYSTEM_TIME (start, end)`
+    Period {
+        start: String,
+        end: String,
+    },
+    /// FOREIGN KEY and others which the emulator does not enforce: what it is.
+    Outside(&'static str),
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnDefinition {
+    pub name: String,
+    /// `None` for a computed column.
+    pub sql_type: Option<TypeName>,
+    pub computed: Option<Expr>,
+    pub persisted: bool,
+    pub identity: Option<(i64, i64)>,
+    pub nullable: Option<bool>,
+    pub default: Option<Expr>,
+    /// WITH VALUES after the default.
+    pub fill: bool,
+    /// Of its DEFAULT constraint, where one is given; and what was written.
+    pub default_name: Option<String>,
+    pub default_text: String,
+    pub checks: Vec<CheckDefinition>,
+    pub generated: Option<Generated>,
+    pub hidden: bool,
+    /// The function of MASKED WITH.
+    pub masked: Option<String>,
+    pub encrypted: Option<Encryption>,
+    pub collation: Option<String>,
+    pub rowguidcol: bool,
+    pub keys: Vec<KeyDefinition>,
+    pub outside: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CheckDefinition {
+    pub name: Option<String>,
+    pub condition: Predicate,
+    /// As written, without the parentheses.
+    pub text: String,
+}
+
+/// GENERATED ALWAYS AS … of temporal and ledger tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generated {
+    RowStart,
+    RowEnd,
+    TransactionStart,
+    TransactionEnd,
+    SequenceStart,
+    SequenceEnd,
+}
+
+/// ENCRYPTED WITH of Always Encrypted.
+#[derive(Debug, Clone)]
+pub struct Encryption {
+    pub key: String,
+    pub deterministic: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphKind {
+    Node,
+    Edge,
+}
+
+/// AS NODE, AS EDGE and WITH (…) after a table's columns.
+#[derive(Debug, Clone, Default)]
+pub struct TableOptions {
+    pub graph: Option<GraphKind>,
+    pub system_versioning: Option<SystemVersioning>,
+    pub ledger: Option<Ledger>,
+    pub memory_optimized: bool,
+    pub schema_only: bool,
+    /// The first option the emulator has no use for: its name.
+    pub outside: Option<String>,
+}
+
+/// SYSTEM_VERSIONING = ON.
+#[derive(Debug, Clone, Default)]
+pub struct SystemVersioning {
+    pub history: Option<ObjectName>,
+}
+
+/// LEDGER = ON.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub append_only: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct KeyDefinition {
+    pub name: Option<String>,
+    pub primary: bool,
+    pub clustered: Option<bool>,
+    pub columns: Vec<IndexColumn>,
+    pub storage: Storage,
+}
+
+/// Where a table or index lies, and how it is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Storage {
+    /// Names after ON, TEXTIMAGE_ON and FILESTREAM_ON: filegroups.
+    pub filegroups: Vec<String>,
+    /// `ON scheme (column)`
+    pub partition_schemes: Vec<String>,
+    /// The first option that is not at its default: its name.
+    pub outside: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexColumn {
+    pub name: String,
+    pub descending: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum TableChange {
+    Add(Vec<TableElement>),
+    DropColumn(Vec<String>),
+    DropConstraint(Vec<String>),
+    /// SET (SYSTEM_VERSIONING = …); `None` is OFF.
+    SystemVersioning(Option<SystemVersioning>),
+    AlterColumn {
+        name: String,
+        sql_type: TypeName,
+        nullable: Option<bool>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateIndex {
+    pub name: String,
+    pub table: ObjectName,
+    pub unique: bool,
+    pub clustered: bool,
+    pub columnstore: bool,
+    pub columns: Vec<IndexColumn>,
+    pub included: Vec<String>,
+    pub storage: Storage,
+}

@@ -1,0 +1,143 @@
+//! CREATE, ALTER and DROP: which grammar follows.
+
+use super::super::ast::StatementKind;
+use super::{Parsed, Parser};
+
+impl Parser<'_> {
+    pub(super) fn create(&mut self) -> Parsed<StatementKind> {
+        let start = self.at;
+        self.expect("CREATE")?;
+        if self.eat("LOGIN") {
+            return self.create_login();
+        }
+        if self.eat("SERVER ROLE") {
+            return self.create_role(true);
+        }
+        if self.eat("ROLE") {
+            return self.create_role(false);
+        }
+        if self.eat("USER") {
+            return self.create_user();
+        }
+        if self.eat("SCHEMA") {
+            return self.create_schema();
+        }
+        if self.eat("TABLE") {
+            return self.create_table();
+        }
+        if self.sees("VIEW") || self.sees("OR ALTER VIEW") {
+            return self.create_view(start, false);
+        }
+        if self.sees("DATABASE") && self.name_at(1) && self.token(2).is_none_or(|t| t.text(self.source) == ";") {
+            self.advance();
+            return Ok(StatementKind::CreateDatabase { name: self.name()? });
+        }
+        if self.sees("COLUMN MASTER KEY") || self.sees("COLUMN ENCRYPTION KEY") {
+            return self.column_key();
+        }
+        if let Some(index) = self.create_index()? {
+            return Ok(index);
+        }
+        self.outside_object("CREATE")
+    }
+
+    pub(super) fn alter(&mut self) -> Parsed<StatementKind> {
+        let start = self.at;
+        self.expect("ALTER")?;
+        if self.eat("LOGIN") {
+            return self.alter_login();
+        }
+        if self.eat("SERVER ROLE") {
+            return self.alter_role(true);
+        }
+        if self.eat("ROLE") {
+            return self.alter_role(false);
+        }
+        if self.eat("USER") {
+            return self.alter_user();
+        }
+        if self.eat("AUTHORIZATION") {
+            return self.alter_authorization();
+        }
+        if self.eat("TABLE") {
+            return self.alter_table();
+        }
+        if self.sees("VIEW") {
+            return self.create_view(start, true);
+        }
+        self.outside_object("ALTER")
+    }
+
+    pub(super) fn drop_statement(&mut self) -> Parsed<StatementKind> {
+        self.expect("DROP")?;
+        if self.eat("LOGIN") {
+            return Ok(StatementKind::DropLogin { name: self.name()? });
+        }
+        let server = self.sees("SERVER ROLE");
+        if server {
+            self.advance();
+        }
+        if self.eat("ROLE") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropRole { server, if_exists, name: self.name()? });
+        }
+        if self.eat("USER") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropUser { if_exists, name: self.name()? });
+        }
+        if self.eat("SCHEMA") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropSchema { if_exists, name: self.name()? });
+        }
+        if self.eat("TABLE") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropTable { if_exists, names: self.list(Self::object_name)? });
+        }
+        if self.eat("VIEW") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
+        }
+        if self.eat("INDEX") {
+            return self.drop_index();
+        }
+        self.outside_object("DROP")
+    }
+
+    pub(super) fn if_exists(&mut self) -> Parsed<bool> {
+        if !self.sees("IF") {
+            return Ok(false);
+        }
+        self.expect("IF EXISTS")?;
+        Ok(true)
+    }
+
+    /// Keys of Always Encrypted, whose values the emulator has no use for.
+    fn column_key(&mut self) -> Parsed<StatementKind> {
+        let master = self.sees("COLUMN MASTER KEY");
+        self.at += 3;
+        let name = self.name()?;
+        self.expect("WITH")?;
+        if !master {
+            self.expect("VALUES")?;
+        }
+        let start = self.at;
+        self.unique_options()?;
+        if master {
+            return Ok(StatementKind::CreateColumnMasterKey { name });
+        }
+        let end = std::mem::replace(&mut self.at, start + 1);
+        let mut of = None;
+        while self.at < end {
+            if self.eat("COLUMN_MASTER_KEY =") {
+                of = Some(self.name()?);
+            } else {
+                self.advance();
+            }
+        }
+        if self.eat(",") {
+            self.balanced()?;
+        }
+        let Some(master) = of else { return Err(self.unexpected_at(start)) };
+        Ok(StatementKind::CreateColumnEncryptionKey { name, master })
+    }
+}

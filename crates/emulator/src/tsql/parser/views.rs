@@ -1,0 +1,63 @@
+//! Views.
+
+use super::super::ast::{Expr, Query, SetExpression, StatementKind, ViewChange};
+use super::{Parsed, Parser};
+
+impl Parser<'_> {
+    pub(super) fn create_view(&mut self, start: usize, alter: bool) -> Parsed<StatementKind> {
+        let change = match (alter, self.eat("OR ALTER")) {
+            (true, _) => ViewChange::Alter,
+            (false, true) => ViewChange::CreateOrAlter,
+            (false, false) => ViewChange::Create,
+        };
+        self.expect("VIEW")?;
+        if start != 0 {
+            let verb = if alter { "ALTER" } else { "CREATE" };
+            let text = format!("'{verb} VIEW' must be the first statement in a query batch.");
+            return Err(super::SyntaxError { number: 111, state: 1, text, line: self.line() });
+        }
+        let name = self.object_name()?;
+        let columns = self.optional_names()?;
+        let options = self.eat("WITH");
+        if options {
+            self.list(|p| p.one_of(&["SCHEMABINDING", "ENCRYPTION", "VIEW_METADATA"]).ok_or_else(|| p.unexpected()))?;
+        }
+        self.expect("AS")?;
+        let StatementKind::Select(query) = self.query_or_cte_statement()? else { return Err(self.unexpected()) };
+        if self.sees("WITH CHECK OPTION") {
+            return self.outside();
+        }
+        // A view stands alone in its batch.
+        while self.eat(";") {}
+        if !self.at_end() {
+            return Err(self.unexpected());
+        }
+        let ordered_without_top = !query.order_by.is_empty() && query.offset.is_none() && !has_top(&query.body);
+        if ordered_without_top || name.name.starts_with('#') || ties_without_order(&query) {
+            return Err(self.unexpected_at(start)); // 1033, 4103, 1062
+        }
+        if query.outside.is_some() {
+            return Ok(StatementKind::Outside("a view with FOR XML or FOR JSON".to_owned()));
+        }
+        if options {
+            return Ok(StatementKind::Outside("options of a view".to_owned()));
+        }
+        Ok(StatementKind::CreateView { name, columns, query, change })
+    }
+}
+
+fn has_top(body: &SetExpression) -> bool {
+    matches!(body, SetExpression::Select(select) if select.top.is_some())
+}
+
+/// TOP … WITH TIES without ORDER BY, and a share beyond 0 to 100 per cent.
+fn ties_without_order(query: &Query) -> bool {
+    let SetExpression::Select(select) = &query.body else { return false };
+    let Some(top) = &select.top else { return false };
+    let share_ok = match &top.count {
+        Expr::Integer(share) => (0..=100).contains(share),
+        Expr::Negate(_) => false,
+        _ => true,
+    };
+    (top.with_ties && query.order_by.is_empty()) || (top.percent && !share_ok)
+}
