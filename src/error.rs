@@ -201,7 +201,8 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         "WorkspaceNotFound" => (
             "The workspace is not there, or not visible",
             &["workspace_id"],
-            "Check the id, and that the provider's identity has a role in the workspace.",
+            "Check the id, and that the provider's identity has a role in the workspace. If the workspace was deleted, take \
+             its objects out of the state with `removed` blocks: nothing is taken for deleted that may only be invisible.",
         ),
         "InsufficientWorkspaceRole" | "InsufficientPrivileges" | "Forbidden" | "MissingMinimalPermissions" => (
             "The provider's identity may not do this",

@@ -117,9 +117,10 @@ impl Error {
     }
 
     /// The service says that the thing is not there. 404 alone does not say so, and an operation that failed because of
-    /// something else that is missing does not either.
+    /// something else that is missing does not either. `WorkspaceNotFound` is also what a caller without a role in the
+    /// workspace gets (UNCONFIRMED): invisible is not deleted.
     pub fn is_gone(&self) -> bool {
-        const GONE: [&str; 4] = ["ItemNotFound", "EntityNotFound", "WorkspaceNotFound", "NotFound"];
+        const GONE: [&str; 3] = ["ItemNotFound", "EntityNotFound", "NotFound"];
         matches!(self, Self::Api { body, .. } if GONE.contains(&body.error_code.as_str()))
     }
 

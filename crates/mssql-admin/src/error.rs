@@ -122,7 +122,7 @@ impl Error {
                 15138 => "The user owns a schema",
                 15284 => "The principal has granted permissions to others",
                 15151 | 15007 => "Not found, or not permitted",
-                229 | 262 | 297 | 300 | 15247 => "The operator lacks a permission",
+                229 | 262 | 297 | 300 | 4613 | 15247 => "The operator lacks a permission",
                 4060 => "The database cannot be opened",
                 18456 => "The server refuses the operator's login",
                 _ => "The server refuses the change",
@@ -161,7 +161,7 @@ impl Error {
                     "The server does not say why. Usual reasons: a wrong password, a disabled login, or SQL logins are \
                      off because the instance takes Entra logins only."
                 }
-                229 | 262 | 297 | 300 | 15247 => "Log in as somebody who has it, or let a DBA grant it.",
+                229 | 262 | 297 | 300 | 4613 | 15247 => "Log in as somebody who has it, or let a DBA grant it.",
                 _ => return None,
             }
             .to_owned(),

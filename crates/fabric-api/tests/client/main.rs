@@ -253,7 +253,7 @@ async fn an_error_is_read_whatever_its_body_is() {
     for (reply, code, text, gone, paused) in [
         (refusal(404, "ItemNotFound"), Some("ItemNotFound"), "ItemNotFound: No. (404)", true, false),
         (refusal(404, "EntityNotFound"), Some("EntityNotFound"), "EntityNotFound: No. (404)", true, false),
-        (refusal(404, "WorkspaceNotFound"), Some("WorkspaceNotFound"), "WorkspaceNotFound: No. (404)", true, false),
+        (refusal(404, "WorkspaceNotFound"), Some("WorkspaceNotFound"), "WorkspaceNotFound: No. (404)", false, false),
         (refusal(404, "CapacityNotActive"), Some("CapacityNotActive"), "CapacityNotActive: No. (404)", false, true),
         (refusal(400, "CapacityNotInActiveState"), Some("CapacityNotInActiveState"), "(400)", false, true),
         (
