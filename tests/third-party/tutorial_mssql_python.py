@@ -1,0 +1,42 @@
+"""Microsoft's mssql-python, which has its ODBC driver with it. Argument: the emulator's ready-file.
+
+It shows the text of a refusal without its number. TLS is the strict one of TDS 8: there, and only there, its driver
+takes a certificate to compare with (otherwise an authority has to be in the system's store).
+"""
+
+import os
+import ssl
+import tempfile
+
+import mssql_python
+import tutorial
+
+mssql_python.pooling(enabled=False)  # a login cannot be dropped while a pool keeps its connection open
+ready = tutorial.ready_file()
+server = ready["sql"]
+# The server's own certificate, checked against the authority's.
+pem = ssl.get_server_certificate((server["host"], server["port"]), ca_certs=ready["ca_certificate_file"])
+
+
+def connect(database, user, password, autocommit, encryption=None):
+    encryption = encryption or f"Encrypt=strict;ServerCertificate={certificate};"
+    return mssql_python.connect(
+        f"Server={server['host']},{server['port']};Database={database};UID={user};PWD={{{password}}};{encryption}",
+        autocommit=autocommit,
+    )
+
+
+with tempfile.TemporaryDirectory() as folder:
+    certificate = os.path.join(folder, "server.pem")
+    with open(certificate, "w", encoding="ascii") as file:
+        file.write(pem)
+    admin = ("master", server["username"], server["password"], True)
+    # TLS inside TDS: refused for an authority nobody knows, and there when the certificate is not to be checked.
+    try:
+        connect(*admin, "Encrypt=yes;")
+        raise SystemExit("a certificate of a strange authority was accepted")
+    except mssql_python.Error as error:
+        assert "certificate verify failed" in str(error), repr(error)
+    connect(*admin, "Encrypt=yes;TrustServerCertificate=yes;").close()
+    # Of 4060 and 18456 it reports the last.
+    tutorial.run(mssql_python, connect, lambda error: None, marker="?", missing_database=18456)
