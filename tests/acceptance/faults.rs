@@ -176,8 +176,8 @@ async fn a_killed_cli_leaves_nothing_behind(run: &mut Run) -> Result<()> {
             fail!("killed at {moment}: the provider still runs: {left:?}");
         }
         let _ = std::fs::remove_file(run.folder.join(".terraform.tfstate.lock.info"));
-        // What the state does not know is imported, as the error says.
-        for _ in 0..4 {
+        // What the state does not know is imported, as the error says: at most every object that was made so far.
+        for _ in 0..8 {
             run.emulator.advance(300).await?;
             let said = run.apply().await?;
             if said.code == 0 {
