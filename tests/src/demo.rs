@@ -28,7 +28,6 @@ fn say(line: &str) {
 }
 
 async fn demonstrate() -> Result<()> {
-    let started = Instant::now();
     let keep = std::env::var("DEMO_KEEP").is_ok_and(|value| !value.is_empty() && value != "0");
     let cli = cli::default()?;
     let base = tempfile::Builder::new().prefix("fabricmirror-demo-").tempdir()?;
@@ -66,7 +65,6 @@ async fn demonstrate() -> Result<()> {
         fail!("something is left:\nbefore: {before}\nafter:  {after}");
     }
     say("destroyed: nothing left");
-    say(&format!("{:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
 }
 
