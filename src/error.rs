@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tfplugin::schema::Attribute;
-use tfplugin::{AttributePath, Diagnostic, Diagnostics, HandlerError};
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, HandlerError, sentence};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -241,21 +241,6 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         let _ = write!(detail, "\n\nRequest id: {request}");
     }
     placed(Diagnostic::error(summary, detail), first_of(attributes, places))
-}
-
-/// The text as a sentence. A name that it begins with, such as a server's, keeps its spelling.
-fn sentence(text: &str) -> String {
-    let text = text.trim_end();
-    let mut letters = text.chars();
-    let is_word = text.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
-    let mut sentence: String = match letters.next() {
-        Some(first) if is_word => first.to_uppercase().chain(letters).collect(),
-        _ => text.to_owned(),
-    };
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
 }
 
 /// A handler was given an object without something that it always has after planning.

@@ -59,7 +59,9 @@ fn run(generate: fn(&std::path::Path) -> Result<Generated>, check: bool) -> Resu
 
 /// The workspace's folder.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    // At run time: what was built in another clone may share the target directory, and would name that clone.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(here).join("..")
 }
 
 #[cfg(test)]

@@ -88,3 +88,18 @@ impl IntoIterator for Diagnostics {
         self.0.into_iter()
     }
 }
+
+/// The text as a sentence. A name that it begins with, such as a server's, keeps its spelling.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    let mut letters = text.chars();
+    let is_word = text.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
+    let mut sentence: String = match letters.next() {
+        Some(first) if is_word => first.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    };
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}

@@ -27,7 +27,7 @@ mod wire;
 
 pub use context::Context;
 pub use data_source::DataSource;
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, sentence};
 pub use dynamic::Dynamic;
 pub use ephemeral::Ephemeral;
 pub use function::{Function, FunctionError};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, sentence};
 use crate::dynamic::Dynamic;
 use crate::path::AttributePath;
 use crate::schema::{Nesting, Type};
@@ -269,7 +269,9 @@ impl<T: FromStr<Err: fmt::Display> + fmt::Display> AttributeType for Text<T> {
     }
     fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
         let text = String::from_dynamic(value)?;
-        let wrong = |why: &dyn fmt::Display| Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(why))]);
+        let wrong = |why: &dyn fmt::Display| {
+            Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(&why.to_string()))])
+        };
         let read: T = text.parse().map_err(|error: T::Err| wrong(&error))?;
         // The CLI takes an answer only as the configuration spells it.
         match read.to_string() {
@@ -280,17 +282,6 @@ impl<T: FromStr<Err: fmt::Display> + fmt::Display> AttributeType for Text<T> {
     fn to_dynamic(&self) -> Dynamic {
         Dynamic::String(self.0.to_string())
     }
-}
-
-fn sentence(error: &dyn fmt::Display) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let mut sentence: String =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
 }
 
 /// Elements of a collection; an unknown one makes the collection not known as a whole.
