@@ -1,6 +1,7 @@
 //! The HTTP side of the emulator, in process, over real TLS on loopback, with a source that is a fake: no SQL here.
-//! Every answer is checked against Microsoft's published description of the API where that is at hand ([`spec`]).
+//! Every answer is checked against Microsoft's published description of the API where that is at hand.
 
+mod conformance;
 mod connections;
 mod control;
 mod entra;
@@ -8,5 +9,4 @@ mod fake;
 mod items;
 mod mirroring;
 mod site;
-mod spec;
 mod workspaces;

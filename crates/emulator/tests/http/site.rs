@@ -1,18 +1,19 @@
 //! An emulator of one's own, and a client that checks every answer against the specification.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready};
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::Scenario;
+use fabricmirror_tests::openapi::{self, Deviation, deviations};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::{Fake, LOGIN, PASSWORD, State};
-use crate::spec;
 
 pub const SQL_PORT: u16 = 50_123;
 /// The slowest clock there is: time passes by [`Site::pass`], however busy the machine.
@@ -24,6 +25,8 @@ pub struct Site {
     pub ready: Ready,
     pub http: reqwest::Client,
     pub token: String,
+    /// What the published description does not say of the answers so far.
+    pub deviations: Mutex<BTreeSet<Deviation>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Site {
                 .unwrap();
         let ready = emulator.ready(std::path::Path::new("ca.pem"));
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
-        let mut site = Self { emulator, source, ready, http, token: String::new() };
+        let mut site = Self { emulator, source, ready, http, token: String::new(), deviations: Mutex::default() };
         let answer = site.ask_token("https://api.fabric.microsoft.com/.default").await;
         site.token = answer.body["access_token"].as_str().unwrap().to_owned();
         site
@@ -96,7 +99,10 @@ impl Site {
         }
         let answer = Answer::read(request.send().await.unwrap()).await;
         assert!(answer.headers.contains_key("requestid"), "{method} {path} has no RequestId");
-        spec::check(method.as_str(), path, answer.status, &answer.body);
+        let found = answer.deviations(&method, path);
+        let unlisted = deviations::unlisted(&found);
+        assert!(unlisted.is_empty(), "{unlisted:#?}\n{}", answer.text);
+        self.deviations.lock().unwrap().extend(found);
         if answer.status >= 400 {
             assert_eq!(answer.body["requestId"], answer.headers["requestid"].to_str().unwrap());
             assert_eq!(answer.body["errorCode"], answer.headers["x-ms-public-api-error-code"].to_str().unwrap());
@@ -200,6 +206,15 @@ impl Answer {
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, text, body }
+    }
+
+    /// What the published description does not say of it.
+    pub fn deviations(&self, method: &Method, path: &str) -> Vec<Deviation> {
+        let Some(spec) = openapi::spec() else { return Vec::new() };
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let (method, headers) = (method.as_str(), Some(&headers[..]));
+        spec.deviations(openapi::Answer { method, path, status: self.status, headers, body: &self.body })
     }
 
     pub fn id(&self) -> String {
