@@ -28,6 +28,7 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
     site.post(&format!("{workspace}/roleAssignments"), unknown).await.is(400, "PrincipalNotFound");
     let mirror = site.create_mirror(&connection).await;
     let item = mirror.replace("mirroredDatabases", "items");
+    site.get(&format!("{workspace}/mirroredDatabases")).await;
     for path in [&mirror, &item] {
         site.get(path).await;
         site.patch(path, json!({ "description": "new" })).await;
