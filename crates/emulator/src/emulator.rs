@@ -209,7 +209,12 @@ impl Emulator {
         let tls = parts.tls.server_config(&["h2", "http/1.1"])?;
 
         let recorded = |router: Router, channel| {
-            let recorder = Recorder { channel, journal: parts.journal.clone(), faults: parts.faults.clone() };
+            let recorder = Recorder {
+                channel,
+                journal: parts.journal.clone(),
+                faults: parts.faults.clone(),
+                clock: parts.clock.clone(),
+            };
             router.layer(middleware::from_fn_with_state(recorder, record))
         };
         let directory = Arc::new(parts.scenario.directory.clone());
@@ -232,7 +237,8 @@ impl Emulator {
             .layer(middleware::from_fn(fabric::lower_path));
         rest.serve(recorded(service, Channel::Rest), Some(tls), &stop);
 
-        let service = control::router(Control { parts: parts.clone(), fabric: fabric.clone() });
+        let service =
+            control::router(Control { parts: parts.clone(), fabric: fabric.clone(), snapshots: Default::default() });
         control.serve(service, None, &stop);
         tokio::spawn(tick(fabric.clone(), stop.clone()));
         Ok(Self { parts, fabric, endpoints, stop })

@@ -20,7 +20,7 @@
 //! Gateways are virtual network data gateways. The first workspace, capacity and database are those of the ready-file;
 //! the application of the ready-file is the first service principal with a secret.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::entra::{Directory, Principal, PrincipalKind};
@@ -51,7 +51,7 @@ pub struct Scenario {
 }
 
 /// How the Fabric API behaves where real tenants differ.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rest {
     /// Elements per page of a list.

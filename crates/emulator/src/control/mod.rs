@@ -4,6 +4,7 @@
 //! faults and the journal, so its indices start at 0 again; the clock never goes back.
 
 mod page;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::fabric::Fabric;
 use crate::fabric::roles::WorkspaceRole;
 use crate::faults::{Effect, Fault};
 use crate::journal::{Channel, Entry};
+use crate::scenario::Rest;
 use crate::world::Facts;
 
 /// Ten years: more would leave the calendar.
@@ -32,6 +34,7 @@ const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
 pub struct Control {
     pub parts: Arc<Parts>,
     pub fabric: Arc<Fabric>,
+    pub snapshots: snapshots::Snapshots,
 }
 
 pub fn router(control: Control) -> Router {
@@ -42,7 +45,10 @@ pub fn router(control: Control) -> Router {
         .route("/faults", post(plant).delete(clear))
         .route("/world", get(world).post(change_world))
         .route("/clock", get(clock).post(advance))
+        .route("/rest", get(rest).post(change_rest))
         .route("/reset", post(reset))
+        .route("/snapshot", post(snapshots::take))
+        .route("/restore", post(snapshots::restore))
         .with_state(control)
 }
 
@@ -114,7 +120,7 @@ pub struct TableState {
 
 impl Control {
     fn fabric_state(&self) -> FabricState {
-        let store = self.fabric.store();
+        let (store, lag) = (self.fabric.store(), self.fabric.lag());
         let workspaces = store.workspaces.iter().map(|workspace| WorkspaceState {
             id: workspace.id,
             display_name: workspace.display_name.clone(),
@@ -145,7 +151,7 @@ impl Control {
                     status: table.status().name(),
                     rows: table.metrics().map_or(0, |metrics| metrics.rows),
                     error: table.error().map(|error| error.message.clone()),
-                    last_sync: table.metrics().map(|metrics| metrics.last_sync),
+                    last_sync: table.metrics().map(|metrics| metrics.last_sync + lag),
                 })
                 .collect(),
         });
@@ -177,6 +183,9 @@ async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode
         Effect::Answer { .. } if channel == Some(Channel::Sql) => {
             return Err(Misunderstood("the channel sql has no HTTP answers; use sql_error".to_owned()));
         }
+        Effect::Throttle { .. } if matches!(channel, Some(Channel::Sql | Channel::Token)) => {
+            return Err(Misunderstood("throttle_s is for the channel rest".to_owned()));
+        }
         Effect::SqlError { .. } if matches!(channel, Some(Channel::Rest | Channel::Token)) => {
             return Err(Misunderstood("sql_error is for the channel sql; use status, headers and body".to_owned()));
         }
@@ -195,27 +204,41 @@ async fn world(State(control): State<Control>) -> Json<Facts> {
     Json(control.parts.world.facts())
 }
 
-/// Changes the given facts and leaves the others.
-async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
-    let changes: serde_json::Map<String, serde_json::Value> = read(&body)?;
-    // Checked as a whole before anything changes.
-    let apply = |facts: &Facts| -> Result<Facts, serde_json::Error> {
-        let mut merged = serde_json::to_value(facts)?;
+/// `known` with the given members changed and the others left.
+fn merged<T: Serialize + DeserializeOwned>(known: &T, changes: &[u8]) -> Result<T, Misunderstood> {
+    let changes: serde_json::Map<String, serde_json::Value> = read(changes)?;
+    let merge = || {
+        let mut merged = serde_json::to_value(known)?;
         if let Some(members) = merged.as_object_mut() {
-            members.extend(changes.clone());
+            members.extend(changes);
         }
         serde_json::from_value(merged)
     };
-    apply(&control.parts.world.facts()).map_err(|error| Misunderstood(error.to_string()))?;
+    merge().map_err(|error: serde_json::Error| Misunderstood(error.to_string()))
+}
+
+/// Changes the given facts and leaves the others.
+async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
+    let changed = merged(&control.parts.world.facts(), &body)?;
     // Mirrors see the world as it was until now, then as it is from now on.
     control.fabric.tick();
-    control.parts.world.change(|facts| {
-        if let Ok(changed) = apply(facts) {
-            *facts = changed;
-        }
-    });
+    control.parts.world.change(|facts| *facts = changed);
     control.fabric.tick();
     Ok(Json(control.parts.world.facts()))
+}
+
+async fn rest(State(control): State<Control>) -> Json<Rest> {
+    Json(control.fabric.rest())
+}
+
+/// Changes the given settings of the REST API and leaves the others.
+async fn change_rest(State(control): State<Control>, body: Bytes) -> Result<Json<Rest>, Misunderstood> {
+    let changed = merged(&control.fabric.rest(), &body)?;
+    if changed.page_size == 0 {
+        return Err(Misunderstood("page_size must be at least 1".to_owned()));
+    }
+    control.fabric.set_rest(changed);
+    Ok(rest(State(control)).await)
 }
 
 #[derive(Debug, Serialize)]

@@ -111,7 +111,7 @@ async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Js
     let store = fabric.store();
     let visible = store.connections.iter().filter(|connection| fabric.connection_role(connection, &caller).is_some());
     let all = visible.map(Connection::answer).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn create(
@@ -167,7 +167,7 @@ async fn create(
         credential,
         allow_usage_in_gateway: request.allow_connection_usage_in_gateway.unwrap_or(false),
         allow_usage_in_user_code: request.allow_usage_in_user_controlled_code.unwrap_or(false),
-        created: fabric.clock.elapsed(),
+        created: fabric.now(),
         roles: vec![Assignment { principal: caller.object_id, kind, role: ConnectionRole::Owner }],
     };
     if !credentials.skip_test {
@@ -371,7 +371,7 @@ async fn supported_types(
         fabric.gateway(gateway, &caller)?;
     }
     let all = ConnectionKind::ALL.into_iter().map(|kind| kind.metadata(gateway.is_some())).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 fn role_answer(assignment: &Assignment<ConnectionRole>) -> RoleAnswer<ConnectionRole> {
@@ -391,7 +391,7 @@ async fn list_roles(
     let store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
     let all = connection.roles.iter().map(role_answer).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn read_role(

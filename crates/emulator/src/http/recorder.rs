@@ -14,9 +14,12 @@ use serde_json::Value;
 
 use super::listen::Connection;
 use super::mask;
+use crate::clock::Clock;
 use crate::faults::{Effect, Faults, When};
 use crate::journal::{Channel, Entry, Journal};
 
+/// For the bytes of half an answer to leave the process.
+const LEAVING: Duration = Duration::from_millis(50);
 /// Larger bodies than any client of these services sends.
 const BODY_LIMIT: usize = 16 << 20;
 
@@ -25,6 +28,7 @@ pub struct Recorder {
     pub channel: Channel,
     pub journal: Arc<Journal>,
     pub faults: Arc<Faults>,
+    pub clock: Arc<Clock>,
 }
 
 /// The middleware; to be used with `axum::middleware::from_fn_with_state`.
@@ -49,7 +53,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
     if let Some(fault) = &fault {
         recorder.journal.struck(index, fault);
     }
-    let mut cut_after = false;
+    let (mut cut_after, mut sent) = (false, None);
     match fault {
         Some(Effect::Answer { status, headers, body }) => {
             let response = recorder.planted(status, &headers, &body);
@@ -63,12 +67,45 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         }
         Some(Effect::Reset { reset: When::After }) => cut_after = true,
         Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
+        Some(Effect::Throttle { throttle_s }) => {
+            let response = recorder.throttled(throttle_s);
+            return recorder.finish(index, response, None).await;
+        }
+        Some(Effect::Partial { partial }) => sent = Some(partial),
         Some(Effect::SqlError { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let error = cut_after.then(|| "connection cut before the answer".to_owned());
+    let error = if cut_after {
+        Some("connection cut before the answer".to_owned())
+    } else {
+        sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
+    };
     let response = recorder.finish(index, response, error).await;
-    if cut_after { cut(connection).await } else { response }
+    if cut_after {
+        return cut(connection).await;
+    }
+    match sent {
+        Some(bytes) => half_written(response, bytes, connection).await,
+        None => response,
+    }
+}
+
+/// The answer's head, which promises the whole body, and its first bytes; then the connection is cut.
+async fn half_written(response: Response, bytes: usize, connection: Option<Connection>) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let begun =
+        futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>(body.slice(..bytes.min(body.len())))));
+    // Asked for more, the stream has sent what it had; a moment later that has left the process.
+    let never = futures_util::stream::once(async move {
+        tokio::time::sleep(LEAVING).await;
+        if let Some(connection) = connection {
+            connection.cut.cancel();
+        }
+        std::future::pending().await
+    });
+    Response::from_parts(parts, Body::from_stream(futures_util::StreamExt::chain(begun, never)))
 }
 
 impl Recorder {
@@ -87,7 +124,10 @@ impl Recorder {
             }
         };
         if self.channel == Channel::Rest {
-            insert("requestid", &uuid::Uuid::new_v4().to_string());
+            match body["requestId"].as_str() {
+                Some(id) => insert("requestid", id),
+                None => insert("requestid", &uuid::Uuid::new_v4().to_string()),
+            }
             if let Some(code) = body["errorCode"].as_str() {
                 insert("x-ms-public-api-error-code", code);
             }
@@ -98,7 +138,19 @@ impl Recorder {
         response
     }
 
-    async fn finish(&self, index: u64, response: Response, error: Option<String>) -> Response {
+    let error = if cut_after {
+        Some("connection cut before the answer".to_owned())
+    } else {
+        sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
+    };
+    let response = recorder.finish(index, response, error).await;
+    if cut_after {
+        return cut(connection).await;
+    }
+    match sent {
+        Some(bytes) => half_written(response, bytes, connection).await,
+        None => response,
+    }
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
         self.journal.end(index, |entry| {

@@ -248,7 +248,7 @@ impl Service {
         };
         let engine = self.engine.clone();
         let admitted = tokio::task::spawn_blocking(move || engine.login(&request)).await.map_err(io::Error::other)?;
-        if matches!(fault, Some(Effect::Reset { reset: When::After })) {
+        if matches!(fault, Some(Effect::Reset { reset: When::After } | Effect::Partial { .. })) {
             return Err(cut());
         }
         Ok(admitted)

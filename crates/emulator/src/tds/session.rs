@@ -168,7 +168,8 @@ impl Connection {
                 response.finish(&mut self.to).await?;
                 return Ok(fatal.then_some(Closing::Orderly));
             }
-            Some(Effect::Answer { .. }) | None => {}
+            Some(Effect::Partial { partial }) => response.send_only(partial),
+            Some(Effect::Answer { .. } | Effect::Throttle { .. }) | None => {}
         }
         let mut ran = Ran::ToItsEnd;
         for step in work.steps {
@@ -199,8 +200,11 @@ impl Connection {
         match ran {
             Ran::ToItsEnd => {
                 self.end_entry(entry.index, &response, None);
-                let fatal = response.fatal;
+                let (fatal, partial) = (response.fatal, response.is_partial());
                 response.finish(&mut self.to).await?;
+                if partial {
+                    return cut(&self.service);
+                }
                 Ok(fatal.then_some(Closing::Orderly))
             }
             Ran::Cancelled => {

@@ -43,7 +43,7 @@ impl Site {
     }
 
     pub async fn with(scenario: Scenario) -> Self {
-        let source = Arc::new(Fake(State::default().into()));
+        let source = Arc::new(Fake(Arc::new(State::default().into())));
         let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
         let emulator =
