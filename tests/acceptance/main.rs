@@ -12,6 +12,7 @@ mod hcl;
 mod imports;
 mod interruption;
 mod mirror;
+mod monitor;
 mod principals;
 mod third_party;
 mod tutorial;
@@ -92,9 +93,11 @@ fn main() -> ExitCode {
             trials.push(trial(case, cli.clone(), base.clone()));
         }
     }
-    let clients = third_party::Ran::default();
+    let (clients, browsers) = (third_party::Ran::default(), third_party::Ran::default());
     let (others, others_absent) =
-        [handshake::trials(&base), third_party::trials(&base, &clients)].into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        [handshake::trials(&base), third_party::trials(&base, &clients), monitor::trials(&base, &browsers)]
+            .into_iter()
+            .unzip::<_, _, Vec<_>, Vec<_>>();
     trials.extend(others.into_iter().flatten());
     let conclusion = libtest_mimic::run(&arguments, trials);
 
@@ -105,9 +108,12 @@ fn main() -> ExitCode {
         .chain(others_absent.into_iter().flatten())
         .collect();
     let list = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    let clients = clients.lock().map(|clients| clients.clone()).unwrap_or_default();
-    let (ran, clients, absent) = (list(&ran), list(&clients), list(&absent));
-    let _ = writeln!(std::io::stdout(), "CLIs that ran: {ran}; SQL clients that ran: {clients}; absent: {absent}");
+    let names = |ran: &third_party::Ran| list(&ran.lock().map(|ran| ran.clone()).unwrap_or_default());
+    let (ran, clients, browsers, absent) = (list(&ran), names(&clients), names(&browsers), list(&absent));
+    let _ = writeln!(
+        std::io::stdout(),
+        "CLIs that ran: {ran}; SQL clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}"
+    );
     let _ = std::fs::remove_dir(&base);
     if there.is_empty() && !listing {
         let _ = writeln!(std::io::stdout(), "no CLI ran: nothing was tested");

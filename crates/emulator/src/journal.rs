@@ -1,13 +1,31 @@
 //! Every request of every channel, secrets masked: what `GET /requests` answers and what tests count.
 
-use std::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+/// Entries that are kept: the oldest go, so that days of requests do not fill the memory.
+pub const MOST_ENTRIES: usize = 50_000;
+
 #[derive(Debug, Default)]
-pub struct Journal {
-    entries: Mutex<Vec<Entry>>,
+pub struct Journal(Mutex<Pages>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    entries: VecDeque<Entry>,
+    /// Index of the first entry kept.
+    first: u64,
+    clearings: u64,
+}
+
+/// Entries, and how often the journal had been cleared: indices are comparable only between equal counts.
+#[derive(Debug)]
+pub struct Excerpt {
+    pub entries: Vec<Entry>,
+    pub clearings: u64,
 }
 
 /// One request: a login, batch, RPC or transaction request of `sql`, a call of `rest`, a request of `token`.
@@ -15,6 +33,8 @@ pub struct Journal {
 pub struct Entry {
     pub index: u64,
     pub channel: Channel,
+    /// When it began, by the machine's clock (RFC 3339, UTC, milliseconds).
+    pub at: String,
     /// Which connection of that channel, counted from 1.
     pub connection: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,27 +73,95 @@ pub enum Channel {
 impl Journal {
     /// Writes a request down and returns its index, from 0.
     pub fn begin(&self, mut entry: Entry) -> u64 {
-        let mut entries = self.entries.lock().expect("no panic while held");
-        entry.index = entries.len() as u64;
         entry.started = Some(Instant::now());
-        entries.push(entry);
-        entries.len() as u64 - 1
+        entry.at = format!("{:.3}", Timestamp::now());
+        let mut pages = self.lock();
+        let index = pages.first + pages.entries.len() as u64;
+        entry.index = index;
+        if pages.entries.len() == MOST_ENTRIES {
+            pages.entries.pop_front();
+            pages.first += 1;
+        }
+        pages.entries.push_back(entry);
+        index
     }
 
     /// Completes the entry; the time it took is filled in.
     pub fn end(&self, index: u64, complete: impl FnOnce(&mut Entry)) {
-        let mut entries = self.entries.lock().expect("no panic while held");
-        if let Some(entry) = entries.get_mut(index as usize) {
+        let mut pages = self.lock();
+        let place = index.checked_sub(pages.first).and_then(|place| usize::try_from(place).ok());
+        if let Some(entry) = place.and_then(|place| pages.entries.get_mut(place)) {
             entry.ms = entry.started.map(|started| started.elapsed().as_secs_f64() * 1000.0);
             complete(entry);
         }
     }
 
     pub fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().expect("no panic while held").clone()
+        self.excerpt(None, None).entries
+    }
+
+    /// The entries after an index, and of these the last `limit`.
+    pub fn excerpt(&self, after: Option<u64>, limit: Option<usize>) -> Excerpt {
+        let pages = self.lock();
+        let count = pages.entries.len();
+        let from = after.map_or(0, |after| after.saturating_add(1).saturating_sub(pages.first));
+        let from = usize::try_from(from).unwrap_or(count).max(limit.map_or(0, |limit| count.saturating_sub(limit)));
+        Excerpt { entries: pages.entries.iter().skip(from).cloned().collect(), clearings: pages.clearings }
     }
 
     pub fn clear(&self) {
-        self.entries.lock().expect("no panic while held").clear();
+        let mut pages = self.lock();
+        pages.entries.clear();
+        pages.first = 0;
+        pages.clearings += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().expect("no panic while held")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indices(excerpt: &Excerpt) -> Vec<u64> {
+        excerpt.entries.iter().map(|entry| entry.index).collect()
+    }
+
+    #[test]
+    fn an_excerpt_is_what_is_new() {
+        let journal = Journal::default();
+        for index in 0..5 {
+            assert_eq!(journal.begin(Entry::default()), index);
+        }
+        assert_eq!(indices(&journal.excerpt(Some(2), None)), [3, 4]);
+        assert_eq!(indices(&journal.excerpt(Some(1), Some(2))), [3, 4]);
+        assert_eq!(indices(&journal.excerpt(None, Some(1))), [4]);
+        assert!(journal.excerpt(Some(4), None).entries.is_empty());
+        assert!(journal.excerpt(Some(u64::MAX), None).entries.is_empty());
+        assert_eq!(journal.excerpt(None, None).clearings, 0);
+        journal.clear();
+        assert_eq!(journal.begin(Entry::default()), 0);
+        assert_eq!(journal.excerpt(None, None).clearings, 1);
+    }
+
+    #[test]
+    fn the_oldest_go_and_indices_stay() {
+        let journal = Journal::default();
+        for _ in 0..MOST_ENTRIES + 3 {
+            journal.begin(Entry::default());
+        }
+        let kept = journal.entries();
+        assert_eq!((kept.len(), kept[0].index), (MOST_ENTRIES, 3));
+        // One of those that went, and one that stayed.
+        journal.end(0, |entry| entry.status = Some(500));
+        journal.end(4, |entry| entry.status = Some(200));
+        let statuses: Vec<_> = journal.entries().into_iter().take(3).map(|entry| entry.status).collect();
+        assert_eq!(statuses, [None, Some(200), None]);
+        assert_eq!(
+            indices(&journal.excerpt(Some(MOST_ENTRIES as u64), None)),
+            [MOST_ENTRIES as u64 + 1, MOST_ENTRIES as u64 + 2]
+        );
     }
 }
