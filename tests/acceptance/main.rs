@@ -12,6 +12,7 @@ mod hcl;
 mod imports;
 mod interruption;
 mod mirror;
+mod monitor;
 mod principals;
 mod third_party;
 mod tutorial;
@@ -96,9 +97,11 @@ fn main() -> ExitCode {
             trials.push(trial(case, cli.clone(), base.clone()));
         }
     }
-    let clients = third_party::Ran::default();
+    let (clients, browsers) = (third_party::Ran::default(), third_party::Ran::default());
     let (others, others_absent) =
-        [handshake::trials(&base), third_party::trials(&base, &clients)].into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        [handshake::trials(&base), third_party::trials(&base, &clients), monitor::trials(&base, &browsers)]
+            .into_iter()
+            .unzip::<_, _, Vec<_>, Vec<_>>();
     trials.extend(others.into_iter().flatten());
     let conclusion = libtest_mimic::run(&arguments, trials);
 
@@ -109,16 +112,16 @@ fn main() -> ExitCode {
         .chain(others_absent.into_iter().flatten())
         .collect();
     let list = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    let clients = clients.lock().map(|clients| clients.clone()).unwrap_or_default();
-    let (ran, clients, absent) = (list(&ran), list(&clients), list(&absent));
+    let names = |ran: &third_party::Ran| list(&ran.lock().map(|ran| ran.clone()).unwrap_or_default());
+    let (ran, clients, browsers, absent) = (list(&ran), names(&clients), names(&browsers), list(&absent));
     let checked = match openapi::spec() {
         Some(_) => ANSWERS_CHECKED.load(Ordering::Relaxed).to_string(),
         None => "not run".to_owned(),
     };
     let _ = writeln!(
         std::io::stdout(),
-        "CLIs that ran: {ran}; SQL clients that ran: {clients}; absent: {absent}\nREST answers that fit the published \
-         description: {checked}"
+        "CLIs that ran: {ran}; SQL clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}\n\
+         REST answers that fit the published description: {checked}"
     );
     let _ = std::fs::remove_dir(&base);
     if there.is_empty() && !listing {

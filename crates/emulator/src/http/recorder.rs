@@ -138,19 +138,21 @@ impl Recorder {
         response
     }
 
-    let error = if cut_after {
-        Some("connection cut before the answer".to_owned())
-    } else {
-        sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
-    };
-    let response = recorder.finish(index, response, error).await;
-    if cut_after {
-        return cut(connection).await;
+    /// As recorded of real tenants: fabric-api facts §8.3, §11.
+    fn throttled(&self, seconds: u64) -> Response {
+        let until = self.clock.at(self.clock.elapsed() + Duration::from_secs(seconds));
+        let until = until.strftime("%-m/%-d/%Y %-I:%M:%S %p");
+        let headers = BTreeMap::from([("Retry-After".to_owned(), seconds.to_string())]);
+        let body = serde_json::json!({
+            "requestId": uuid::Uuid::new_v4(),
+            "errorCode": "RequestBlocked",
+            "message": format!("Request is blocked by the upstream service until: {until} (UTC)"),
+            "isRetriable": true,
+        });
+        self.planted(StatusCode::TOO_MANY_REQUESTS.as_u16(), &headers, &body)
     }
-    match sent {
-        Some(bytes) => half_written(response, bytes, connection).await,
-        None => response,
-    }
+
+    async fn finish(&self, index: u64, response: Response, error: Option<String>) -> Response {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
         self.journal.end(index, |entry| {
