@@ -45,6 +45,9 @@ pub struct Entry {
     pub at: String,
     /// Which connection of that channel, counted from 1.
     pub connection: u64,
+    /// `@@SERVERNAME` of the instance, of `sql`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// SQL text with secrets masked; absent for a login.

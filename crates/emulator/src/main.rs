@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::journal::Journal;
-use fabricmirror_emulator::scenario::Scenario;
+use fabricmirror_emulator::scenario::{Scenario, ScenarioError, shipped};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -42,9 +42,9 @@ struct Serve {
     /// Written, in one piece, once everything serves.
     #[arg(long, value_name = "FILE", required = true)]
     ready_file: Option<PathBuf>,
-    /// The world at the beginning (JSON); left out, the default scenario.
-    #[arg(long, value_name = "FILE")]
-    scenario: Option<PathBuf>,
+    /// The world at the beginning: a JSON file, or the name of a shipped scenario; left out, `tutorial`.
+    #[arg(long, value_name = "FILE|NAME")]
+    scenario: Option<String>,
     /// Keep the state in FILE across restarts.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -91,8 +91,8 @@ fn serve(options: Serve) -> Result<(), String> {
     if !(0.001..=1_000_000.0).contains(&options.time_scale) {
         return Err("--time-scale must be from 0.001 to 1000000".to_owned());
     }
-    let scenario = match options.scenario {
-        Some(path) => Scenario::read(&path).map_err(|error| format!("{} {error}", path.display()))?,
+    let scenario = match &options.scenario {
+        Some(given) => read_scenario(given)?,
         None => Scenario::default(),
     };
     let mut parts =
@@ -114,6 +114,20 @@ fn serve(options: Serve) -> Result<(), String> {
     served
 }
 
+/// A shipped scenario by its name, or a file.
+fn read_scenario(given: &str) -> Result<Scenario, String> {
+    match shipped::text(given) {
+        Some(text) => Scenario::parse(text).map_err(|error| format!("the scenario {given} {error}")),
+        None => Scenario::read(Path::new(given)).map_err(|error| {
+            let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
+            match error {
+                ScenarioError::Read(_) => format!("{given} {error}; the shipped scenarios are {}", names.join(", ")),
+                _ => format!("{given} {error}"),
+            }
+        }),
+    }
+}
+
 async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let parent = std::os::unix::process::parent_id();
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -121,8 +135,8 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let stop = CancellationToken::new();
     let entra = Loopback::bind().await.map_err(|error| format!("loopback cannot be listened on: {error}"))?;
     let authority = format!("https://localhost:{}/{}", entra.port, parts.scenario.directory.tenant_id);
-    let (source, sql_port) = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
-    let emulator = Emulator::start(parts, entra, source, sql_port, stop).await.map_err(|error| error.to_string())?;
+    let instances = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
+    let emulator = Emulator::start(parts, entra, instances, stop).await.map_err(|error| error.to_string())?;
     let ready = emulator.write_ready_file(ready_file).map_err(|error| error.to_string())?;
     say(&format!("serving; monitor page: {}", ready.control.url));
     tokio::select! {

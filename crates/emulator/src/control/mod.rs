@@ -207,7 +207,13 @@ impl Control {
 async fn state(State(control): State<Control>) -> Response {
     let fabric = control.fabric_state();
     let sql = control.fabric.source.state();
-    Json(serde_json::json!({ "sql": sql, "fabric": fabric })).into_response()
+    let others = control.fabric.instances.iter().skip(1).map(|served| {
+        let mut state = served.source.state();
+        state["name"] = served.instance.name.clone().into();
+        state
+    });
+    let others: Vec<_> = others.collect();
+    Json(serde_json::json!({ "sql": sql, "other_instances": others, "fabric": fabric })).into_response()
 }
 
 #[derive(Debug, Deserialize)]
@@ -332,7 +338,7 @@ async fn reset(State(control): State<Control>) -> StatusCode {
     control.parts.faults.clear();
     control.parts.world.change(|facts| *facts = control.parts.beginning.clone());
     control.fabric.reset();
-    control.fabric.source.reset();
+    control.fabric.sources().for_each(|source| source.reset());
     control.parts.journal.clear();
     StatusCode::NO_CONTENT
 }

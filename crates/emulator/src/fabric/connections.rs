@@ -15,9 +15,10 @@ use super::connection_requests::{CreateConnection, UpdateConnection, privacy_lev
 use super::error::ApiError;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, ConnectionRole};
+use super::server::{self, Endpoint};
 use super::store::{Connection, Connectivity, Store};
 use super::workspaces::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer, connection_principal};
-use super::{Fabric, Service, server};
+use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::mirroring::conditions::{Link, LoginProblem};
 
@@ -199,13 +200,15 @@ fn refuse_duplicate(store: &Store, name: &str, own: Option<Uuid>) -> Result<(), 
 impl Fabric {
     /// Logs in as the connection would. Without a database the login is tried in `master`.
     fn try_login(&self, connection: &Connection) -> Result<(), LoginProblem> {
+        let (instance, endpoint) =
+            server::find(&connection.server, &self.instances).unwrap_or((0, Endpoint::Elsewhere));
         let link = Link {
-            endpoint: server::endpoint(&connection.server, &self.scenario.instance, self.sql_port),
+            endpoint,
             through_gateway: connection.connectivity.through_gateway(),
             database: connection.database.clone().unwrap_or_else(|| "master".to_owned()),
             login: connection.credential.login.clone(),
         };
-        link.check(&*self.source, &self.world.facts())
+        link.check(&*self.instances[instance].source, &self.world.facts())
     }
 }
 

@@ -194,6 +194,7 @@ impl Fabric {
             description,
             created: now,
             sql_endpoint_id: Uuid::new_v4(),
+            instance: 0,
             definition,
             mirror: Mirror::new(now),
         };
@@ -357,7 +358,7 @@ impl Fabric {
         if item.mirror.status() == Status::Stopping
             && let Some(database) = item.mirror.feeds()
         {
-            self.source.set_change_feed(database, false);
+            self.instances[item.instance].source.set_change_feed(database, false);
         }
     }
 }

@@ -47,11 +47,12 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::entra::{Caller, FABRIC, TokenError, Verifier};
 use crate::mirroring::conditions::{Link, Setup};
-use crate::scenario::{Rest, Scenario};
+use crate::scenario::{Instance, Rest, Scenario};
 use crate::source::{Restore, Source};
 use crate::world::{CapacityState, World};
 use error::ApiError;
 use roles::{ConnectionRole, WorkspaceRole, effective};
+use server::Endpoint;
 use store::{Connection, Store, Workspace};
 
 /// The service. Shared by its handlers, the control interface and the ticker.
@@ -59,16 +60,25 @@ pub struct Fabric {
     pub scenario: Arc<Scenario>,
     pub clock: Arc<Clock>,
     pub world: World,
+    /// The first of the instances.
     pub source: Arc<dyn Source>,
+    pub instances: Vec<Served>,
     pub verifier: Verifier,
     /// `https://localhost:PORT`, where Location and continuationUri point.
     pub endpoint: String,
-    /// Port of the instance on loopback.
-    pub sql_port: u16,
     store: Mutex<Store>,
     rest: Mutex<Rest>,
     /// For how long its time stood still: it goes on from the moment of a snapshot when that is restored.
     lag: Mutex<Duration>,
+}
+
+/// An instance that is served.
+#[derive(Clone)]
+pub struct Served {
+    pub instance: Instance,
+    pub source: Arc<dyn Source>,
+    /// On loopback.
+    pub port: u16,
 }
 
 /// What [`Fabric::restore`] brings back.
@@ -88,14 +98,14 @@ impl Fabric {
         scenario: Arc<Scenario>,
         clock: Arc<Clock>,
         world: World,
-        source: Arc<dyn Source>,
+        instances: Vec<Served>,
         verifier: Verifier,
         endpoint: String,
-        sql_port: u16,
     ) -> Self {
         let store = Mutex::new(Store::new(&scenario));
         let rest = Mutex::new(scenario.rest.clone());
-        Self { scenario, clock, world, source, verifier, endpoint, sql_port, store, rest, lag: Mutex::default() }
+        let source = instances[0].source.clone();
+        Self { scenario, clock, world, source, instances, verifier, endpoint, store, rest, lag: Mutex::default() }
     }
 
     /// The store, brought up to the present.
@@ -113,7 +123,7 @@ impl Fabric {
 
     /// The instances.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<dyn Source>> {
-        std::iter::once(&self.source)
+        self.instances.iter().map(|served| &served.source)
     }
 
     /// All that the service and its instances know now.
@@ -172,18 +182,30 @@ impl Fabric {
         let now = self.now();
         store.reserved.retain(|name| name.until > now);
         for index in 0..store.mirrors.len() {
+            self.place(store, index);
             let setup = self.setup(store, index);
             store.mirrors[index].mirror.settle(now, &setup);
+        }
+    }
+
+    /// Which instance a mirror feeds from: that of its connection, and once that is deleted still the same.
+    fn place(&self, store: &mut Store, index: usize) {
+        let definition = store.mirrors[index].definition.as_ref();
+        let connection = definition.and_then(|definition| store.connection(definition.connection));
+        if let Some((instance, _)) = connection.and_then(|connection| server::find(&connection.server, &self.instances))
+        {
+            store.mirrors[index].instance = instance;
         }
     }
 
     fn setup(&self, store: &Store, index: usize) -> Setup<'_> {
         let mirrored = &store.mirrors[index];
         let definition = mirrored.definition.as_ref();
-        let identity = self.scenario.instance.identity_object_id;
+        let served = &self.instances[mirrored.instance];
+        let identity = served.instance.identity_object_id;
         let workspace = store.workspace(mirrored.workspace_id);
         Setup {
-            source: &*self.source,
+            source: &*served.source,
             facts: self.world.facts(),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
@@ -196,7 +218,7 @@ impl Fabric {
 
     fn link(&self, connection: &Connection) -> Option<Link> {
         Some(Link {
-            endpoint: server::endpoint(&connection.server, &self.scenario.instance, self.sql_port),
+            endpoint: server::find(&connection.server, &self.instances).map_or(Endpoint::Elsewhere, |found| found.1),
             through_gateway: connection.connectivity.through_gateway(),
             database: connection.database.clone()?,
             login: connection.credential.login.clone(),

@@ -75,6 +75,8 @@ pub struct MirroredDatabase {
     pub description: String,
     pub created: Duration,
     pub sql_endpoint_id: Uuid,
+    /// Its source's place in [`super::Fabric::instances`].
+    pub instance: usize,
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,

@@ -210,8 +210,8 @@ impl Source for Instance {
             }
         }
         self.freed.notify_all();
-        if let Err(message) = self.run_scripts() {
-            tracing::error!(number = message.number, "reset: {}", message.text);
+        if let Err(error) = self.run_scripts() {
+            tracing::error!(%error, "reset");
         }
     }
 }

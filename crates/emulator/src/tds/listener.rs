@@ -175,7 +175,9 @@ impl Service {
         };
         let connection = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let database = Some(login.database.clone()).filter(|database| !database.is_empty());
-        let mut entry = Entry { channel: Channel::Sql, connection, database: database.clone(), ..Entry::default() };
+        let server = Some(self.engine.server_name());
+        let mut entry =
+            Entry { channel: Channel::Sql, connection, server, database: database.clone(), ..Entry::default() };
         entry.index = self.journal.begin(entry.clone());
         match self.admit(&login, token, database, &entry).await? {
             Ok(session) => {

@@ -138,6 +138,7 @@ impl Connection {
         let mut entry = Entry {
             channel: Channel::Sql,
             connection: self.number,
+            server: Some(self.server()),
             database: self.session.as_ref().map(|session| session.database()),
             text: Some(work.journal_text()),
             ..Entry::default()

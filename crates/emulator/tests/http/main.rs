@@ -8,5 +8,6 @@ mod entra;
 mod fake;
 mod items;
 mod mirroring;
+mod scenarios;
 mod site;
 mod workspaces;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready};
+use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, serve_sql};
+use fabricmirror_emulator::fabric::Served;
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::Scenario;
 use fabricmirror_tests::openapi::{self, Deviation, deviations};
@@ -45,11 +46,27 @@ impl Site {
     pub async fn with(scenario: Scenario) -> Self {
         let source = Arc::new(Fake(Arc::new(State::default().into())));
         let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let served = parts.scenario.instances().zip(0..).map(|(instance, place)| Served {
+            instance: instance.clone(),
+            // One source for all.
+            source: source.clone(),
+            port: SQL_PORT + place,
+        });
+        let served = served.collect();
+        Self::serve(parts, served, source).await
+    }
+
+    /// With instances that are served, as the program has them.
+    pub async fn with_sql(scenario: Scenario) -> Self {
+        let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let served = serve_sql(&parts, String::new(), &CancellationToken::new()).await.unwrap();
+        Self::serve(parts, served, Arc::new(Fake(Arc::new(State::default().into())))).await
+    }
+
+    async fn serve(parts: Parts, served: Vec<Served>, source: Arc<Fake>) -> Self {
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
         let emulator =
-            Emulator::start(parts, Loopback::bind().await.unwrap(), source.clone(), SQL_PORT, CancellationToken::new())
-                .await
-                .unwrap();
+            Emulator::start(parts, Loopback::bind().await.unwrap(), served, CancellationToken::new()).await.unwrap();
         let ready = emulator.ready(std::path::Path::new("ca.pem"));
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
         let mut site = Self { emulator, source, ready, http, token: String::new(), deviations: Mutex::default() };
