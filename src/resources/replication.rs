@@ -449,7 +449,8 @@ impl Mirror {
             detail += &format!("\n\nWhat was found in the set-up:\n\n{}", hints.join("\n\n"));
         }
         detail += "\n\nThe mirror is left as it is. Once the cause is mended, apply again: the wait goes on, and nothing \
-                   that was copied is copied again.";
+                   that was copied is copied again. Should the same come back, the service does not try again by \
+                   itself: set `state = \"stopped\"`, apply, and set it back, which copies every table anew.";
         Diagnostic::error(summary, detail).at(path!(mirrored_database_id)).into()
     }
 

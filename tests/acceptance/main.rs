@@ -5,6 +5,7 @@
 
 mod ablation;
 mod access;
+mod choices;
 mod drift;
 mod faults;
 mod handshake;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         mirror::cases(),
         access::cases(),
         faults::cases(),
+        choices::cases(),
     ]
     .into_iter()
     .flatten()

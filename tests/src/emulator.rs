@@ -202,6 +202,11 @@ impl Emulator {
         self.control(reqwest::Method::POST, "/world", Some(facts)).await.map(drop)
     }
 
+    /// Chooses how the REST API answers where tenants differ or nobody could look.
+    pub async fn choose(&self, choices: Value) -> Result<()> {
+        self.control(reqwest::Method::POST, "/rest", Some(choices)).await.map(drop)
+    }
+
     pub async fn advance(&self, seconds: u64) -> Result<()> {
         self.control(reqwest::Method::POST, "/clock", Some(json!({ "advance_s": seconds }))).await.map(drop)
     }

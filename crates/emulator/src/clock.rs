@@ -51,6 +51,12 @@ impl Clock {
         self.scale
     }
 
+    /// A `Retry-After` for a client, who waits by the machine's clock: no longer than the virtual time lasts there,
+    /// and at least a second.
+    pub fn retry_after(&self, virtual_seconds: f64) -> u64 {
+        (virtual_seconds / self.scale.max(1.0)).ceil().max(1.0) as u64
+    }
+
     /// Pushes the clock forward and wakes everybody who sleeps on it.
     pub fn advance(&self, by: Duration) {
         *self.advanced.lock().expect("no panic while held") += by;

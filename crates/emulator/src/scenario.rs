@@ -21,9 +21,10 @@
 //! the application of the ready-file is the first service principal with a secret.
 
 pub mod check;
+pub mod rest;
 pub mod shipped;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use uuid::{Uuid, uuid};
 
 use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
@@ -32,6 +33,7 @@ use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
 use crate::world::Facts;
 pub use check::Problem;
+pub use rest::Rest;
 
 const TENANT: Uuid = uuid!("5c0ffee0-7e2a-4a0e-9a44-0d8f2a3b1c01");
 const APPLICATION_OBJECT: Uuid = uuid!("a11ce000-1b2c-4d3e-8f40-5a6b7c8d9e02");
@@ -60,25 +62,6 @@ pub struct Scenario {
     pub capacities: Vec<Capacity>,
     pub workspaces: Vec<Workspace>,
     pub gateways: Vec<Gateway>,
-}
-
-/// How the Fabric API behaves where real tenants differ.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rest {
-    /// Elements per page of a list.
-    pub page_size: usize,
-    /// getDefinition and updateDefinition of a mirrored database answer 202; mirrors were only ever seen to answer
-    /// 200 at once (fabric-api facts §11), other items 202.
-    pub long_running_definitions: bool,
-    /// Virtual seconds a name stays taken after its item was deleted: 20 measured, 4–5 minutes reported (§8.6, §11).
-    pub name_reserved_s: u64,
-}
-
-impl Default for Rest {
-    fn default() -> Self {
-        Self { page_size: 100, long_running_definitions: false, name_reserved_s: 20 }
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::auth::{Credential, FABRIC_SCOPE, Tokens};
-use crate::error::{Error, ErrorBody, Result};
+use crate::error::{Error, ErrorBody, Result, says_capacity_is_inactive};
 
 /// The public cloud's endpoint.
 pub const DEFAULT_ENDPOINT: &str = "https://api.fabric.microsoft.com";
@@ -317,6 +317,10 @@ impl Client {
 fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: bool) -> Again {
     if body.error_code == "ItemDisplayNameNotAvailableYet" {
         return Again::NameReserved;
+    }
+    // Whoever resumes a capacity takes longer than any retry, even where the status says "unavailable".
+    if says_capacity_is_inactive(&body.error_code) {
+        return Again::No;
     }
     let refused_untouched = status == StatusCode::TOO_MANY_REQUESTS;
     // Seconds after its creation a mirror may not be ready for a definition (fabric-api facts §11).

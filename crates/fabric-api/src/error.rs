@@ -91,6 +91,11 @@ impl fmt::Display for ErrorBody {
     }
 }
 
+/// Whatever the status: 404, 400 and 503 were seen with these codes (fabric-api facts §11).
+pub(crate) fn says_capacity_is_inactive(code: &str) -> bool {
+    matches!(code, "CapacityNotActive" | "CapacityNotInActiveState")
+}
+
 impl Error {
     /// The service's code for the error.
     pub fn code(&self) -> Option<&str> {
@@ -126,6 +131,6 @@ impl Error {
 
     /// The workspace's capacity is paused: nothing can be said about its items (fabric-api facts §11).
     pub fn is_inactive_capacity(&self) -> bool {
-        matches!(self.code(), Some("CapacityNotActive" | "CapacityNotInActiveState"))
+        self.code().is_some_and(says_capacity_is_inactive)
     }
 }

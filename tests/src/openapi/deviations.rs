@@ -31,6 +31,8 @@ pub const KNOWN: &[Known] = &[
     known("PATCH /workspaces/{workspaceId}/items/{itemId}", 200, What::HeaderUndeclared, "ETag", EMPTY_TAG),
     known(MIRROR, 200, What::Null, "$.properties.oneLakeTablesPath", "recorded: null while the mirror initializes"),
     known(MIRROR_PATCH, 200, What::Null, "$.properties.oneLakeTablesPath", "as GET"),
+    known("*", 404, What::Value, "$", "said of paused capacities: no body; only where the scenario chooses it"),
+    known(START, 202, What::Status, "", "said by one author; only where the scenario chooses it"),
     known(MIRROR_LIST, 200, What::Null, "$.value[].properties.oneLakeTablesPath", "as GET of one"),
     known(TABLES, 200, What::Null, "$.continuationUri", "recorded: null on the last page"),
     known(TABLES, 200, What::Null, "$.continuationToken", "recorded: null on the last page"),
@@ -49,6 +51,7 @@ const MIRROR_LIST: &str = "GET /workspaces/{workspaceId}/mirroredDatabases";
 const MIRROR: &str = "GET /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const MIRROR_PATCH: &str = "PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const TABLES: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesMirroringStatus";
+const START: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/startMirroring";
 const ROLES: &str = "POST /workspaces/{workspaceId}/roleAssignments";
 const OPERATION: &str = "GET /operations/{operationId}";
 const TYPES: &str = "GET /connections/supportedConnectionTypes";

@@ -295,8 +295,8 @@ async fn rest(State(control): State<Control>) -> Json<Rest> {
 /// Changes the given settings of the REST API and leaves the others.
 async fn change_rest(State(control): State<Control>, body: Bytes) -> Result<Json<Rest>, Misunderstood> {
     let changed = merged(&control.fabric.rest(), &body)?;
-    if changed.page_size == 0 {
-        return Err(Misunderstood("page_size must be at least 1".to_owned()));
+    if let Some((key, text)) = changed.problem() {
+        return Err(Misunderstood(format!("{key} {text}")));
     }
     control.fabric.set_rest(changed);
     Ok(rest(State(control)).await)

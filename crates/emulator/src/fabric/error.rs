@@ -7,13 +7,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::reply::REQUEST_ID;
+use super::reply::{Empty, REQUEST_ID};
 
 /// An answer other than success.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     pub status: StatusCode,
     pub body: Box<ErrorBody>,
+    /// The code is in the header alone.
+    bodiless: bool,
 }
 
 /// `ErrorResponse`: the body of an error, and the `error` of a status.
@@ -66,7 +68,7 @@ impl ErrorBody {
 
 impl ApiError {
     pub fn new(status: StatusCode, error_code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, body: Box::new(ErrorBody::new(error_code, message)) }
+        Self { status, body: Box::new(ErrorBody::new(error_code, message)), bodiless: false }
     }
     pub fn bad_request(error_code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error_code, message)
@@ -106,6 +108,16 @@ impl ApiError {
         self
     }
 
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn without_body(mut self) -> Self {
+        self.bodiless = true;
+        self
+    }
+
     pub fn retriable(mut self, is_retriable: bool) -> Self {
         self.body.is_retriable = Some(is_retriable);
         self
@@ -122,7 +134,11 @@ impl IntoResponse for ApiError {
         let request_id = Uuid::new_v4();
         self.body.request_id = Some(request_id);
         let code = HeaderValue::from_static(self.body.error_code);
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut response = if self.bodiless {
+            Empty(self.status).into_response()
+        } else {
+            (self.status, Json(self.body)).into_response()
+        };
         let headers = response.headers_mut();
         headers.insert("x-ms-public-api-error-code", code);
         if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {

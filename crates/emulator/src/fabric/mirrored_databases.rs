@@ -19,6 +19,7 @@ use super::store::{MirroredDatabase, ReservedName, Store};
 use super::{Fabric, Service};
 use crate::entra::Caller;
 use crate::mirroring::{Mirror, Status};
+use crate::scenario::rest::RepeatedOrders;
 
 /// Enforced by clients for every item; the service's own limit is UNCONFIRMED (§8.5).
 const LONGEST_NAME: usize = 123;
@@ -248,7 +249,8 @@ impl Fabric {
             let text = format!(
                 "Requested '{name}' is not available yet and is expected to become available in the upcoming minutes"
             );
-            return Err(ApiError::conflict("ItemDisplayNameNotAvailableYet", text).retriable(true));
+            let status = StatusCode::from_u16(self.rest().name_reserved_status).unwrap_or(StatusCode::CONFLICT);
+            return Err(ApiError::new(status, "ItemDisplayNameNotAvailableYet", text).retriable(true));
         }
         Ok(())
     }
@@ -482,22 +484,34 @@ async fn start(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Resu
         let text = "The mirrored database has no definition of what to mirror";
         return Err(ApiError::bad_request("MirroringDefinitionMissing", text));
     }
-    item.mirror.start(fabric.now()).map_err(|status| not_allowed("started", status))?;
-    Ok(Empty(StatusCode::OK))
+    let rest = fabric.rest();
+    if let Err(status) = item.mirror.start(fabric.now()) {
+        let repeated = matches!(status, Status::Starting | Status::Running);
+        not_allowed("started", status, repeated.then_some(rest.repeated_orders))?;
+    }
+    Ok(Empty(StatusCode::from_u16(rest.start_status).unwrap_or(StatusCode::OK)))
 }
 
 async fn stop(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Result<Empty, ApiError> {
     let mut store = fabric.store();
     let index = fabric.find_mirror(&store, ids, &caller, WorkspaceRole::Contributor)?;
     let item = &mut store.mirrors[index];
-    item.mirror.stop(fabric.now()).map_err(|status| not_allowed("stopped", status))?;
+    if let Err(status) = item.mirror.stop(fabric.now()) {
+        let repeated = matches!(status, Status::Stopping | Status::Stopped);
+        not_allowed("stopped", status, repeated.then(|| fabric.rest().repeated_orders))?;
+    }
     Ok(Empty(StatusCode::OK))
 }
 
 /// The message names the status (§11).
-fn not_allowed(what: &str, status: Status) -> ApiError {
+fn not_allowed(what: &str, status: Status, repeated: Option<RepeatedOrders>) -> Result<(), ApiError> {
     let text = format!("Mirroring cannot be {what} while its status is {}", status.name());
-    ApiError::bad_request("OperationNotAllowedInCurrentStatus", text)
+    let refused = ApiError::bad_request("OperationNotAllowedInCurrentStatus", text);
+    match repeated {
+        None | Some(RepeatedOrders::Refused) => Err(refused),
+        Some(RepeatedOrders::Conflict) => Err(refused.with_status(StatusCode::CONFLICT)),
+        Some(RepeatedOrders::Accepted) => Ok(()),
+    }
 }
 
 #[derive(Debug, Serialize)]

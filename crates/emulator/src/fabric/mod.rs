@@ -47,6 +47,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::entra::{Caller, FABRIC, TokenError, Verifier};
 use crate::mirroring::conditions::{Link, Setup};
+use crate::scenario::rest::PausedCapacity;
 use crate::scenario::{Instance, Rest, Scenario};
 use crate::source::{Restore, Source};
 use crate::world::{CapacityState, World};
@@ -207,6 +208,7 @@ impl Fabric {
         Setup {
             source: &*served.source,
             facts: self.world.facts(),
+            rest: self.rest(),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
                 .and_then(|connection| self.link(connection)),
@@ -253,7 +255,7 @@ impl Fabric {
     /// The workspace as [`Self::workspace`], for a call that touches its items.
     ///
     /// # Errors
-    /// Also 404 `CapacityNotActive` while its capacity is paused, however odd the status (facts §11).
+    /// Also `CapacityNotActive` while its capacity is paused ([`PausedCapacity`]).
     pub fn item_workspace<'s>(
         &self,
         store: &'s Store,
@@ -267,7 +269,12 @@ impl Fabric {
             return Err(ApiError::bad_request("WorkspaceHasNoCapacityAssigned", text));
         }
         if self.world.facts().capacity_state == CapacityState::Inactive {
-            return Err(ApiError::not_found("CapacityNotActive", "The capacity is not active"));
+            let paused = ApiError::not_found("CapacityNotActive", "The capacity is not active");
+            return Err(match self.rest().paused_capacity {
+                PausedCapacity::NotFound => paused,
+                PausedCapacity::NotFoundWithoutBody => paused.without_body(),
+                PausedCapacity::Unavailable => paused.with_status(StatusCode::SERVICE_UNAVAILABLE),
+            });
         }
         Ok(workspace)
     }

@@ -19,7 +19,8 @@ use super::{Fabric, Service};
 use crate::entra::Caller;
 
 const TAKES: Duration = Duration::from_secs(15);
-const RETRY_AFTER: &str = "20";
+/// Seconds (§11).
+const RETRY_AFTER: f64 = 20.0;
 const OPERATION_ID: HeaderName = HeaderName::from_static("x-ms-operation-id");
 
 pub fn routes() -> Router<Arc<Fabric>> {
@@ -41,7 +42,7 @@ impl Fabric {
     fn pending_headers(&self, id: Uuid) -> [(HeaderName, String); 3] {
         [
             (header::LOCATION, format!("{}/v1/operations/{id}", self.endpoint)),
-            (header::RETRY_AFTER, RETRY_AFTER.to_owned()),
+            (header::RETRY_AFTER, self.clock.retry_after(RETRY_AFTER).to_string()),
             (OPERATION_ID, id.to_string()),
         ]
     }

@@ -18,6 +18,7 @@ use crate::engine::Message;
 use crate::fabric::error::ErrorBody;
 use crate::fabric::roles::WorkspaceRole;
 use crate::fabric::server::Endpoint;
+use crate::scenario::Rest;
 use crate::source::{Rights, Source};
 use crate::world::{CapacityState, Documentation, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy};
 
@@ -25,6 +26,7 @@ use crate::world::{CapacityState, Documentation, Facts, PrimaryIdentity, Reachab
 pub struct Setup<'a> {
     pub source: &'a dyn Source,
     pub facts: Facts,
+    pub rest: Rest,
     /// `None` when the connection was deleted.
     pub connection: Option<Link>,
     /// Tables listed in the definition; `None` mirrors all.

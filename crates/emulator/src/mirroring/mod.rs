@@ -13,6 +13,7 @@ pub mod tables;
 use std::time::Duration;
 
 use crate::fabric::error::ErrorBody;
+use crate::scenario::rest::SourceNotReady;
 use crate::source::Source;
 use conditions::Setup;
 use tables::Tables;
@@ -148,20 +149,16 @@ impl Mirror {
         }
     }
 
-    /// The start is over: either the change feed is on and tables are being copied, or the source was not ready,
-    /// which shows as Stopped with an error text (§11).
+    /// The start is over: either the change feed is on and tables are being copied, or the source was not ready
+    /// ([`SourceNotReady`]).
     fn finish_start(&mut self, at: Duration, now: Duration, setup: &Setup<'_>) {
         match setup.source_problem(None) {
-            Some(problem) => {
+            Some(problem) if setup.rest.source_not_ready == SourceNotReady::Stopped => {
                 self.enter(Status::Stopped, at);
                 self.error = Some(problem);
             }
-            None => {
+            _ => {
                 self.enter(Status::Running, at);
-                self.feeds = setup.database();
-                if let Some(database) = &self.feeds {
-                    setup.source.set_change_feed(database, true);
-                }
                 self.poll(at, setup);
                 self.run(now, setup);
             }
@@ -194,6 +191,12 @@ impl Mirror {
     fn poll(&mut self, at: Duration, setup: &Setup<'_>) {
         self.polled = at;
         self.error = setup.source_problem(self.feeds.as_deref());
+        if self.error.is_none() && self.feeds.is_none() {
+            self.feeds = setup.database();
+            if let Some(database) = &self.feeds {
+                setup.source.set_change_feed(database, true);
+            }
+        }
         let blocked = self.error.clone().map(tables::Blocked::Failed).or_else(|| setup.publish_problem());
         self.tables.poll(at, setup, blocked);
     }

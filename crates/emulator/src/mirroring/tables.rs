@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::POLL;
 use super::conditions::{Setup, TableName};
 use crate::fabric::error::ErrorBody;
+use crate::scenario::rest::UnsupportedTables;
 use crate::source::{SourceColumn, SourceTable};
 
 /// Mirror-all takes the first tables by schema and name; more in a list are refused (sql-mi facts D7).
@@ -127,7 +128,10 @@ impl Table {
     }
 
     /// What a poll finds: the table as it is in the source, and what keeps it from getting on.
-    fn look(&mut self, at: Duration, found: Option<&SourceTable>, blocked: Option<Blocked>) {
+    fn look(&mut self, at: Duration, found: Option<&SourceTable>, blocked: Option<Blocked>, recovers: bool) {
+        if !recovers && blocked.is_none() && matches!(self.blocked, Some(Blocked::Failed(_))) {
+            return;
+        }
         let was_blocked = self.blocked.is_some();
         self.blocked = blocked;
         match (&self.blocked, self.stage, found) {
@@ -228,7 +232,7 @@ impl Tables {
     pub fn poll(&mut self, at: Duration, setup: &Setup<'_>, blocked: Option<Blocked>) {
         if let (Some(blocked), None) = (&blocked, setup.database()) {
             // There is nothing to look at: what was there stays, and says why it does not get on.
-            self.0.values_mut().for_each(|table| table.look(at, None, Some(blocked.clone())));
+            self.0.values_mut().for_each(|table| table.look(at, None, Some(blocked.clone()), true));
             return;
         }
         let source = setup.source_tables();
@@ -249,7 +253,7 @@ impl Tables {
                 }
                 Verdict::Refused(reason) => Some(Blocked::Failed(reason)),
             };
-            table.look(at, found, blocked);
+            table.look(at, found, blocked, setup.rest.failed_tables_recover);
         }
     }
 
@@ -271,13 +275,16 @@ impl Setup<'_> {
             .collect()
     }
 
-    /// What the mirror shows: under mirror-all the tables that can be mirrored – an unsupported one is left out,
-    /// UNCONFIRMED: the sources say "not mirrored" – and of a list every table, with why it fails.
+    /// What the mirror shows: under mirror-all the tables that can be mirrored, and the others as the scenario says
+    /// ([`UnsupportedTables`]); of a list every table, with why it fails.
     fn wanted_tables(&self, source: &BTreeMap<TableName, SourceTable>) -> BTreeMap<TableName, Verdict> {
         let Some(listed) = &self.listed else {
             let mirrored = source.iter().map(|(name, table)| (name.clone(), eligibility(table)));
             return mirrored
-                .filter(|(_, verdict)| matches!(verdict, Verdict::Mirrored { .. }))
+                .filter(|(_, verdict)| {
+                    matches!(verdict, Verdict::Mirrored { .. })
+                        || self.rest.unsupported_tables == UnsupportedTables::Failed
+                })
                 .take(MOST_TABLES)
                 .collect();
         };

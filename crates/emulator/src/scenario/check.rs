@@ -78,8 +78,8 @@ impl Findings<'_> {
     }
 
     fn rest(&mut self) {
-        if self.scenario.rest.page_size == 0 {
-            self.add("rest.page_size", "must be at least 1");
+        if let Some((key, text)) = self.scenario.rest.problem() {
+            self.add(format!("rest.{key}"), text);
         }
     }
 

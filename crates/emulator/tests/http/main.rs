@@ -1,6 +1,7 @@
 //! The HTTP side of the emulator, in process, over real TLS on loopback, with a source that is a fake: no SQL here.
 //! Every answer is checked against Microsoft's published description of the API where that is at hand.
 
+mod choices;
 mod conformance;
 mod connections;
 mod control;

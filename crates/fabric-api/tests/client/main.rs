@@ -77,6 +77,7 @@ async fn only_what_cannot_have_happened_twice_is_asked_again() {
         // Nobody waits for an hour.
         (refusal(429, "RequestBlocked").with("Retry-After", "3600"), false, false),
         (refusal(503, "UnknownError"), true, false),
+        (refusal(503, "CapacityNotActive"), false, false),
         (empty(502), true, false),
         (empty(500), true, false),
         (retriable(), true, false),

@@ -1,0 +1,104 @@
+//! How the Fabric API behaves where real tenants differ, or where nobody could look: the careful answer is the default,
+//! and a client can be tried against the others.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rest {
+    /// Elements per page of a list, from 1.
+    pub page_size: usize,
+    /// getDefinition and updateDefinition of a mirrored database answer 202; mirrors were only ever seen to answer
+    /// 200 at once (fabric-api facts §11), other items 202.
+    pub long_running_definitions: bool,
+    /// Virtual seconds a name stays taken after its item was deleted: 20 measured, 4–5 minutes reported (§8.6, §11).
+    pub name_reserved_s: u64,
+    /// Status that says so: 409 and 400 were seen (§11).
+    pub name_reserved_status: u16,
+    /// Status of startMirroring: 200 in every recording, 202 says one author (§11).
+    pub start_status: u16,
+    pub repeated_orders: RepeatedOrders,
+    pub paused_capacity: PausedCapacity,
+    pub source_not_ready: SourceNotReady,
+    /// A failed table gets on by itself once the cause is gone. UNCONFIRMED: the engine has a snapshot retry count
+    /// (sql-mi facts §4.3). Otherwise it needs a stop and a start.
+    pub failed_tables_recover: bool,
+    pub unsupported_tables: UnsupportedTables,
+}
+
+/// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
+/// authors read the status first, or accept a 400 (§11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RepeatedOrders {
+    /// 400 `OperationNotAllowedInCurrentStatus`.
+    #[default]
+    Refused,
+    /// 409 with the same code.
+    Conflict,
+    /// Success, and nothing happens.
+    Accepted,
+}
+
+/// What calls of items are answered while the capacity is paused (§11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum PausedCapacity {
+    /// 404 `CapacityNotActive`.
+    #[default]
+    NotFound,
+    /// The same without a body: the code is in the header alone.
+    NotFoundWithoutBody,
+    /// 503 `CapacityNotActive`.
+    Unavailable,
+}
+
+/// How a source that cannot be mirrored shows after the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SourceNotReady {
+    /// Stopped with an error: an author's words (§11). UNCONFIRMED for each single cause.
+    #[default]
+    Stopped,
+    /// Running with an error, and every table failed, as a missing workspace role shows.
+    Failed,
+}
+
+/// Tables that cannot be mirrored, under mirror-all. UNCONFIRMED: the sources say "not mirrored".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum UnsupportedTables {
+    #[default]
+    LeftOut,
+    /// Listed as failed.
+    Failed,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self {
+            page_size: 100,
+            long_running_definitions: false,
+            name_reserved_s: 20,
+            name_reserved_status: 409,
+            start_status: 200,
+            repeated_orders: RepeatedOrders::default(),
+            paused_capacity: PausedCapacity::default(),
+            source_not_ready: SourceNotReady::default(),
+            failed_tables_recover: true,
+            unsupported_tables: UnsupportedTables::default(),
+        }
+    }
+}
+
+impl Rest {
+    /// A key whose value makes no sense, and why.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
+        if self.page_size == 0 {
+            return Some(("page_size", "must be at least 1"));
+        }
+        if !matches!(self.name_reserved_status, 400 | 409) {
+            return Some(("name_reserved_status", "must be 400 or 409"));
+        }
+        if !matches!(self.start_status, 200 | 202) {
+            return Some(("start_status", "must be 200 or 202"));
+        }
+        None
+    }
+}
