@@ -195,6 +195,11 @@ impl State {
                 };
                 owner.is_some_and(|owner| owner > SYS_LAST && token.principals.contains(&owner))
             }
+            Class::Object if target.database == token.database => {
+                let Some(database) = self.database(target.database) else { return false };
+                let owner = database.object_owner(target.major);
+                owner > SYS_LAST && token.principals.contains(&owner)
+            }
             Class::ServerRole => {
                 let owner = self.server_principals.get(&target.major).and_then(|role| role.owner);
                 owner.is_some_and(|owner| owner != super::state::SA && token.server.contains(&owner))

@@ -103,6 +103,10 @@ impl Work<'_> {
 
     fn items(&self, statement: &PermissionStatement) -> Result<(Target, Vec<Item>), Message> {
         let database = self.database()?;
+        let all = |words: &PermissionWords| matches!(words.words.as_str(), "ALL" | "ALL PRIVILEGES");
+        if let Some(words) = statement.permissions.iter().find(|w| !all(w) && !is_permission(&w.words)) {
+            return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{}'.", words.last_word)));
+        }
         let target = match &statement.on {
             Some(securable) => self.securable(securable)?,
             None if statement.permissions.iter().all(|p| self.is_server_permission(p)) => {
@@ -120,9 +124,16 @@ impl Work<'_> {
         };
         let mut items = Vec::new();
         for words in &statement.permissions {
-            let permission = self.known(target.class, words)?;
             let on_columns = statement.on.as_ref().map_or(&[][..], |on| &on.columns[..]);
             let columns = if words.columns.is_empty() { on_columns } else { &words.columns };
+            if matches!(words.words.as_str(), "ALL" | "ALL PRIVILEGES") {
+                if !columns.is_empty() {
+                    return Err(errors::outside("ALL on columns"));
+                }
+                items.extend(all_of(target)?.into_iter().map(|permission| Item { permission, minor: 0 }));
+                continue;
+            }
+            let permission = self.known(target.class, words)?;
             if columns.is_empty() {
                 items.push(Item { permission, minor: 0 });
                 continue;
@@ -153,9 +164,6 @@ impl Work<'_> {
 
     /// An unknown permission is a syntax error at its last word, as on the server.
     fn known(&self, class: Class, words: &PermissionWords) -> Result<&'static Builtin, Message> {
-        if words.words.starts_with("ALL") && matches!(words.words.as_str(), "ALL" | "ALL PRIVILEGES") {
-            return Err(errors::outside("the deprecated permission ALL"));
-        }
         let name = if words.words == "EXEC" { "EXECUTE" } else { &words.words };
         let elsewhere = Class::ALL.into_iter().any(|class| find(class, name).is_some());
         match find(class, name) {
@@ -173,7 +181,7 @@ impl Work<'_> {
         let token = self.token();
         let name = &securable.name.name;
         let Some(class) = Class::named(&securable.class) else {
-            return Err(errors::outside(&format!("permissions on {}", securable.class)));
+            return Err(absent(securable));
         };
         let here = |id: i32| Target::in_database(class, database.id, id);
         let found = match class {
@@ -205,6 +213,39 @@ impl Work<'_> {
         }
         found.ok_or_else(|| cannot("find", &class.word().to_ascii_lowercase(), name))
     }
+}
+
+/// Whether some class of securables has it, or one that no database here has any of.
+fn is_permission(words: &str) -> bool {
+    let name = if words == "EXEC" { "EXECUTE" } else { words };
+    name == "RECEIVE" || name == "SEND" || Class::ALL.into_iter().any(|class| find(class, name).is_some())
+}
+
+/// What ALL stands for: the page of GRANT lists it for databases, tables and views.
+fn all_of(target: Target) -> Result<Vec<&'static Builtin>, Message> {
+    let names: &[&str] = match target.class {
+        Class::Database => &[
+            "BACKUP DATABASE",
+            "BACKUP LOG",
+            "CREATE DEFAULT",
+            "CREATE FUNCTION",
+            "CREATE PROCEDURE",
+            "CREATE RULE",
+            "CREATE TABLE",
+            "CREATE VIEW",
+        ],
+        Class::Object => &["DELETE", "INSERT", "REFERENCES", "SELECT", "UPDATE"],
+        other => return Err(errors::outside(&format!("ALL on {}", other.word()))),
+    };
+    Ok(names.iter().filter_map(|name| find(target.class, name)).collect())
+}
+
+/// 15151 for the classes of securables that can be named and not be made here. (An instance has endpoints of its own.)
+pub fn absent(securable: &Securable) -> Message {
+    if securable.class == "ENDPOINT" {
+        return errors::outside("endpoints");
+    }
+    cannot("find", &securable.class.to_ascii_lowercase(), &securable.name.name)
 }
 
 fn apply(

@@ -50,6 +50,8 @@ impl Work<'_> {
             fixed: false,
         };
         match source {
+            // No certificate or key can be made here, so none is there: 15151.
+            LoginSource::Key { kind, name } => return Err(cannot("find", kind, name)),
             LoginSource::Outside(what) => return Err(errors::outside(what)),
             LoginSource::Password { password, options } => self.fill_sql_login(&mut login, password, options)?,
             LoginSource::External { object_id, options } => {
@@ -117,7 +119,7 @@ impl Work<'_> {
                 }
                 LoginOption::DefaultLanguage(language) => {
                     if !same_name(language, LANGUAGE) && !same_name(language, "english") && language != "0" {
-                        return Err(errors::outside("languages other than us_english"));
+                        return Err(other_language(language));
                     }
                 }
                 LoginOption::CheckPolicy(on) => login.check_policy = *on,
@@ -488,4 +490,81 @@ impl Work<'_> {
         state.server_permissions.retain(|row| row.grantee != role.id);
         Ok(())
     }
+}
+
+/// `sys.syslanguages`: what the server has besides us_english, by name and by alias.
+const LANGUAGES: &[&str] = &[
+    "Deutsch",
+    "German",
+    "Français",
+    "French",
+    "日本語",
+    "Japanese",
+    "Dansk",
+    "Danish",
+    "Español",
+    "Spanish",
+    "Italiano",
+    "Italian",
+    "Nederlands",
+    "Dutch",
+    "Norsk",
+    "Norwegian",
+    "Português",
+    "Portuguese",
+    "Suomi",
+    "Finnish",
+    "Svenska",
+    "Swedish",
+    "čeština",
+    "Czech",
+    "magyar",
+    "Hungarian",
+    "polski",
+    "Polish",
+    "română",
+    "Romanian",
+    "hrvatski",
+    "Croatian",
+    "slovenčina",
+    "Slovak",
+    "slovenski",
+    "Slovenian",
+    "ελληνικά",
+    "Greek",
+    "български",
+    "Bulgarian",
+    "русский",
+    "Russian",
+    "Türkçe",
+    "Turkish",
+    "British",
+    "British English",
+    "eesti",
+    "Estonian",
+    "latviešu",
+    "Latvian",
+    "lietuvių",
+    "Lithuanian",
+    "Português (Brasil)",
+    "Brazilian",
+    "繁體中文",
+    "Traditional Chinese",
+    "한국어",
+    "Korean",
+    "简体中文",
+    "Simplified Chinese",
+    "Arabic",
+    "ไทย",
+    "Thai",
+    "norsk (bokmål)",
+    "Bokmål",
+];
+
+/// 15033 for a name that is no language's.
+fn other_language(name: &str) -> Message {
+    if LANGUAGES.iter().any(|known| same_name(known, name)) || name.parse::<u16>().is_ok() {
+        return errors::outside("languages other than us_english");
+    }
+    Message::new(15033, 16, 1, format!("'{name}' is not a valid official language name."))
 }

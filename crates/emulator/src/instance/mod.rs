@@ -13,6 +13,7 @@ mod functions;
 mod grants;
 mod logins;
 mod moments;
+mod object_functions;
 mod permissions;
 mod procedures;
 mod query;

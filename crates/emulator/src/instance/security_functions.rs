@@ -147,36 +147,50 @@ pub fn object_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let wants = |letter: &str| kind.as_deref().is_none_or(|kind| kind == letter);
     let found = schema.and_then(|schema| {
         let table = database.table(schema, &name).filter(|_| wants("U")).map(|t| t.id);
-        table.or_else(|| database.view(schema, &name).filter(|_| wants("V")).map(|v| v.id))
+        let view = || database.view(schema, &name).filter(|_| wants("V")).map(|v| v.id);
+        table.or_else(view).map(|id| (id, id)).or_else(|| {
+            let (table, id) = database.constraint(schema, &name)?;
+            let letter = table.constraint_letter(id)?;
+            wants(letter.trim()).then_some((table.id, id))
+        })
     });
     let token = ambient.state.token(ambient.identity, database.id);
-    some_int(found.filter(|id| ambient.state.sees_object(&token, database, *id)))
+    some_int(found.filter(|(bearer, _)| ambient.state.sees_object(&token, database, *bearer)).map(|(_, id)| id))
 }
 
-fn seen_object(ambient: &Ambient, values: &[Value]) -> Option<(std::sync::Arc<Database>, i32)> {
+pub fn seen_object(ambient: &Ambient, values: &[Value]) -> Option<(std::sync::Arc<Database>, i32)> {
     let object = id(values.first())?;
     let database = match values.get(1) {
         Some(other) => ambient.state.database(id(Some(other))?)?,
         None => ambient.here()?,
     };
     let token = ambient.state.token(ambient.identity, database.id);
-    ambient.state.sees_object(&token, database, object).then(|| (std::sync::Arc::clone(database), object))
+    // A constraint is seen by who sees its table.
+    let bearer = database.table_of(object).map_or(object, |t| t.id);
+    ambient.state.sees_object(&token, database, bearer).then(|| (std::sync::Arc::clone(database), object))
 }
 
 pub fn object_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
-    some_text(seen_object(ambient, values).and_then(|(database, id)| database.object_name(id).map(str::to_owned)))
+    some_text(seen_object(ambient, values).and_then(|(database, id)| {
+        database.object_name(id).or_else(|| database.constraint_name(id)).map(str::to_owned)
+    }))
 }
 
 pub fn object_schema_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let found = seen_object(ambient, values);
-    some_text(found.and_then(|(database, id)| database.object_schema(id).map(|s| database.schema_name(s).to_owned())))
+    some_text(found.and_then(|(database, id)| {
+        let schema = database.object_schema(id).or_else(|| database.table_of(id).map(|t| t.schema));
+        schema.map(|s| database.schema_name(s).to_owned())
+    }))
 }
 
 pub fn col_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let found = seen_object(ambient, &values[..1]);
     let column = id(values.get(1));
     some_text(found.zip(column).and_then(|((database, object), column)| {
-        database.tables.get(&object)?.column_by_id(column).map(|c| c.name.clone())
+        let view = database.views.get(&object).map(|v| v.columns.as_slice());
+        let columns = database.tables.get(&object).map(|t| t.columns.as_slice()).or(view)?;
+        columns.iter().find(|c| c.id == column).map(|c| c.name.clone())
     }))
 }
 

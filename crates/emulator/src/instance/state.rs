@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::permissions::Builtin;
 use crate::tsql::ast;
-use crate::value::SqlType;
+use crate::value::{SqlType, Value};
 
 pub const SA: i32 = 1;
 pub const SERVER_PUBLIC: i32 = 2;
@@ -214,9 +214,31 @@ pub struct Database {
     /// Names of Always Encrypted's keys.
     pub column_master_keys: Vec<String>,
     pub column_keys: Vec<String>,
+    pub extended_properties: Vec<ExtendedProperty>,
     pub change_feed: bool,
     pub next_principal: i32,
     pub next_object: i32,
+}
+
+/// A row of `sys.extended_properties`.
+#[derive(Debug, Clone)]
+pub struct ExtendedProperty {
+    pub class: PropertyClass,
+    pub major: i32,
+    /// Column id, index id, or 0.
+    pub minor: i32,
+    pub name: String,
+    pub value: Value,
+}
+
+/// `sys.extended_properties.class`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PropertyClass {
+    Database = 0,
+    ObjectOrColumn = 1,
+    Schema = 3,
+    Principal = 4,
+    Index = 7,
 }
 
 #[derive(Debug, Clone)]
@@ -273,6 +295,8 @@ pub struct Table {
     pub id: i32,
     pub name: String,
     pub schema: i32,
+    /// Where it is not the schema's.
+    pub owner: Option<i32>,
     pub created: Timestamp,
     pub modified: Timestamp,
     pub columns: Vec<TableColumn>,
@@ -286,6 +310,7 @@ pub struct Table {
     pub changes: u64,
     pub bytes: u64,
     pub checks: Vec<Check>,
+    pub foreign_keys: Vec<ForeignKey>,
     pub traits: Traits,
 }
 
@@ -322,13 +347,13 @@ pub enum LedgerKind {
     AppendOnly,
 }
 
-/// A constraint that is an object of its own: DEFAULT and CHECK.
+/// A constraint that is an object of its own: DEFAULT, CHECK and FOREIGN KEY.
 #[derive(Debug, Clone)]
 pub struct Constraint {
     pub name: String,
     pub object_id: i32,
     pub system_named: bool,
-    /// As the catalog shows it.
+    /// As the catalog shows it; empty for a foreign key.
     pub definition: String,
 }
 
@@ -336,6 +361,26 @@ pub struct Constraint {
 pub struct Check {
     pub constraint: Constraint,
     pub condition: ast::Predicate,
+    /// The column it stands with, or 0.
+    pub column: i32,
+    pub enforced: bool,
+    /// Every row was looked at.
+    pub trusted: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ForeignKey {
+    pub constraint: Constraint,
+    /// Own column and the one it refers to.
+    pub columns: Vec<(i32, i32)>,
+    /// Object id of the table referred to, and its key.
+    pub table: i32,
+    pub index: i32,
+    pub on_delete: ast::ReferentialAction,
+    pub on_update: ast::ReferentialAction,
+    pub not_for_replication: bool,
+    pub enforced: bool,
+    pub trusted: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -349,6 +394,9 @@ pub struct TableColumn {
     /// WITH VALUES, or no NULL: rows that are there when the column is added get the default.
     pub fill: bool,
     pub computed: Option<ast::Expr>,
+    /// What the catalog shows of a computed column.
+    pub computed_definition: Option<String>,
+    pub persisted: bool,
     pub rowguidcol: bool,
     pub collation: Option<String>,
     pub default_constraint: Option<Constraint>,
@@ -381,9 +429,12 @@ pub struct Index {
     pub primary: bool,
     /// A UNIQUE constraint.
     pub constraint: bool,
+    pub system_named: bool,
     /// Object id of the constraint.
     pub object_id: i32,
     pub columns: Vec<IndexedColumn>,
+    /// Of a filtered index, and as the catalog shows it.
+    pub filter: Option<(ast::Predicate, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -406,7 +457,12 @@ pub struct View {
     pub id: i32,
     pub name: String,
     pub schema: i32,
-    pub columns: Vec<String>,
+    /// Where it is not the schema's.
+    pub owner: Option<i32>,
+    /// As they were when it was made; the server does not look again either.
+    pub columns: Vec<TableColumn>,
+    /// `sys.sql_modules.definition`
+    pub text: String,
     pub query: ast::Query,
     pub created: Timestamp,
     pub modified: Timestamp,
@@ -472,6 +528,25 @@ impl Database {
     pub fn view(&self, schema: i32, name: &str) -> Option<&Arc<View>> {
         self.views.values().find(|v| v.schema == schema && same_name(&v.name, name))
     }
+    /// The table of that id, or the one that a constraint of that id is of.
+    pub fn table_of(&self, id: i32) -> Option<&Arc<Table>> {
+        self.tables.get(&id).or_else(|| self.tables.values().find(|t| t.constraint_by_id(id).is_some()))
+    }
+    pub fn constraint_name(&self, id: i32) -> Option<&str> {
+        self.tables.values().find_map(|t| t.constraint_by_id(id))
+    }
+    /// A key or constraint, by its name.
+    pub fn constraint(&self, schema: i32, name: &str) -> Option<(&Arc<Table>, i32)> {
+        self.tables.values().filter(|t| t.schema == schema).find_map(|t| Some((t, t.constraint_named(name)?)))
+    }
+    /// Foreign keys that refer to a table, and the tables they are of.
+    pub fn references_to(&self, table: i32) -> Vec<(Arc<Table>, ForeignKey)> {
+        let of = |t: &Arc<Table>| {
+            let keys: Vec<_> = t.foreign_keys.iter().filter(|key| key.table == table).cloned().collect();
+            keys.into_iter().map(|key| (Arc::clone(t), key)).collect::<Vec<_>>()
+        };
+        self.tables.values().flat_map(of).collect()
+    }
     /// Schema of a table or view.
     pub fn object_schema(&self, id: i32) -> Option<i32> {
         self.tables.get(&id).map(|t| t.schema).or_else(|| self.views.get(&id).map(|v| v.schema))
@@ -482,7 +557,12 @@ impl Database {
     pub fn schema_name(&self, id: i32) -> &str {
         self.schemas.get(&id).map_or("", |s| s.name.as_str())
     }
-    /// Who owns what is in a schema: objects have no owners of their own.
+    /// Who owns a table or view: the owner of its schema, unless ALTER AUTHORIZATION said otherwise.
+    pub fn object_owner(&self, id: i32) -> i32 {
+        let table = self.tables.get(&id).map(|t| (t.owner, t.schema));
+        let of = table.or_else(|| self.views.get(&id).map(|v| (v.owner, v.schema)));
+        of.map_or(DBO, |(owner, schema)| owner.unwrap_or_else(|| self.schema_owner(schema)))
+    }
     pub fn schema_owner(&self, id: i32) -> i32 {
         self.schemas.get(&id).map_or(DBO, |s| s.owner)
     }
@@ -500,6 +580,20 @@ impl Database {
     }
 }
 
+impl ColumnType {
+    /// Under another of its type's names.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+}
+
+impl ExtendedProperty {
+    /// Of a table, a view, a constraint, or a column or an index of it.
+    pub fn is_of_object(&self, id: i32) -> bool {
+        matches!(self.class, PropertyClass::ObjectOrColumn | PropertyClass::Index) && self.major == id
+    }
+}
+
 impl TableColumn {
     pub fn plain(id: i32, name: &str, column_type: ColumnType, nullable: bool) -> Self {
         Self {
@@ -511,6 +605,8 @@ impl TableColumn {
             default: None,
             fill: false,
             computed: None,
+            computed_definition: None,
+            persisted: false,
             rowguidcol: false,
             collation: None,
             default_constraint: None,
@@ -528,6 +624,7 @@ impl Table {
             id,
             name,
             schema,
+            owner: None,
             created: now,
             modified: now,
             columns: Vec::new(),
@@ -540,17 +637,39 @@ impl Table {
             changes: 0,
             bytes: 0,
             checks: Vec::new(),
+            foreign_keys: Vec::new(),
             traits: Traits::default(),
         }
     }
     pub fn generated(&self, as_what: ast::Generated) -> Option<&TableColumn> {
         self.columns.iter().find(|c| c.generated == Some(as_what))
     }
-    /// DEFAULT and CHECK constraints: letter, description, constraint, and the column of a default.
+    /// DEFAULT, CHECK and FOREIGN KEY constraints: letter, description, constraint, and the column of a default.
     pub fn constraints(&self) -> impl Iterator<Item = (&'static str, &'static str, &Constraint, i32)> {
         let defaults = self.columns.iter().filter_map(|c| Some((c.default_constraint.as_ref()?, c.id)));
         let defaults = defaults.map(|(constraint, column)| ("D ", "DEFAULT_CONSTRAINT", constraint, column));
-        defaults.chain(self.checks.iter().map(|check| ("C ", "CHECK_CONSTRAINT", &check.constraint, 0)))
+        let checks = self.checks.iter().map(|check| ("C ", "CHECK_CONSTRAINT", &check.constraint, 0));
+        let keys = self.foreign_keys.iter().map(|key| ("F ", "FOREIGN_KEY_CONSTRAINT", &key.constraint, 0));
+        defaults.chain(checks).chain(keys)
+    }
+    pub fn constraint_ids(&self) -> Vec<i32> {
+        let keys = self.indexes.iter().map(|i| i.object_id).filter(|id| *id != 0);
+        keys.chain(self.constraints().map(|(_, _, c, _)| c.object_id)).collect()
+    }
+    /// Name of the key or constraint of that object id.
+    pub fn constraint_by_id(&self, id: i32) -> Option<&str> {
+        let key = self.indexes.iter().find(|i| i.object_id == id && id != 0).map(|i| i.name.as_str());
+        key.or_else(|| self.constraints().find(|(_, _, c, _)| c.object_id == id).map(|(_, _, c, _)| c.name.as_str()))
+    }
+    /// `sys.objects.type` of a key or constraint.
+    pub fn constraint_letter(&self, id: i32) -> Option<&'static str> {
+        let key = self.indexes.iter().find(|i| i.object_id == id && id != 0);
+        let key = key.map(|i| if i.primary { "PK" } else { "UQ" });
+        key.or_else(|| self.constraints().find(|(_, _, c, _)| c.object_id == id).map(|(letter, ..)| letter))
+    }
+    pub fn constraint_named(&self, name: &str) -> Option<i32> {
+        let key = self.indexes.iter().find(|i| i.object_id != 0 && same_name(&i.name, name)).map(|i| i.object_id);
+        key.or_else(|| self.constraints().find(|(_, _, c, _)| same_name(&c.name, name)).map(|(_, _, c, _)| c.object_id))
     }
     pub fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|c| same_name(&c.name, name))

@@ -4,6 +4,7 @@
 //! the tests of this module where the corpus is at hand (`TSQL_CORPUS_DIR`).
 
 pub mod ast;
+pub mod canonical;
 pub mod lexer;
 mod mask;
 pub mod parser;

@@ -1,8 +1,11 @@
 //! INFORMATION_SCHEMA.
 
+use super::super::access::Target;
+use super::super::permissions::Class;
+use super::super::state::TableColumn;
 use super::super::types;
 use super::objects::objects;
-use super::{INT, NAME, TINY, View, column, int, or_null, required, text};
+use super::{Context, INT, NAME, TINY, View, column, int, or_null, required, text};
 use crate::value::{SqlType, Value};
 
 pub static VIEWS: &[View] = &[
@@ -42,33 +45,72 @@ pub static VIEWS: &[View] = &[
             required("TABLE_NAME", NAME),
             column("COLUMN_NAME", NAME),
             column("ORDINAL_POSITION", INT),
+            column("COLUMN_DEFAULT", SqlType::NVarChar(Some(4000))),
             column("IS_NULLABLE", SqlType::VarChar(Some(3))),
             column("DATA_TYPE", NAME),
             column("CHARACTER_MAXIMUM_LENGTH", INT),
+            column("CHARACTER_OCTET_LENGTH", INT),
             column("NUMERIC_PRECISION", TINY),
+            column("NUMERIC_PRECISION_RADIX", SqlType::SmallInt),
             column("NUMERIC_SCALE", INT),
+            column("DATETIME_PRECISION", SqlType::SmallInt),
+            column("CHARACTER_SET_CATALOG", NAME),
+            column("CHARACTER_SET_SCHEMA", NAME),
+            column("CHARACTER_SET_NAME", NAME),
+            column("COLLATION_CATALOG", NAME),
+            column("COLLATION_SCHEMA", NAME),
+            column("COLLATION_NAME", NAME),
+            column("DOMAIN_CATALOG", NAME),
+            column("DOMAIN_SCHEMA", NAME),
+            column("DOMAIN_NAME", NAME),
+        ],
+        |c| {
+            let tables = c.objects().flat_map(|t| t.columns.iter().map(|column| (t.schema, t.name.as_str(), column)));
+            let views = c.views().flat_map(|v| v.columns.iter().map(|column| (v.schema, v.name.as_str(), column)));
+            tables.chain(views).map(|(schema, name, column)| column_row(c, schema, name, column)).collect()
+        }
+    ),
+    view!(
+        "INFORMATION_SCHEMA.VIEWS",
+        [
+            column("TABLE_CATALOG", NAME),
+            column("TABLE_SCHEMA", NAME),
+            required("TABLE_NAME", NAME),
+            column("VIEW_DEFINITION", SqlType::NVarChar(Some(4000))),
+            column("CHECK_OPTION", SqlType::VarChar(Some(7))),
+            required("IS_UPDATABLE", SqlType::VarChar(Some(2))),
         ],
         |c| c
-            .objects()
-            .flat_map(|t| t.columns.iter().map(move |column| {
-                let of = &column.column_type;
-                let length =
-                    types::text_length(of.sql_type).map(i32::from).or(types::is_text(of.sql_type).then_some(-1));
-                let numeric = types::is_number(of.sql_type);
+            .views()
+            .map(|v| {
+                let target = Target::in_database(Class::Object, c.database.id, v.id);
+                // NULL where it is longer than 4,000 characters, as the page of the view says.
+                let seen = c.state.may(&c.token, target, "VIEW DEFINITION") && v.text.encode_utf16().count() <= 4000;
                 vec![
                     text(&c.database.name),
-                    text(c.database.schema_name(t.schema)),
-                    text(&t.name),
-                    text(&column.name),
-                    int(column.id),
-                    text(if column.nullable { "YES" } else { "NO" }),
-                    text(of.name),
-                    or_null(length.map(int)),
-                    if numeric { int(of.precision) } else { Value::Null },
-                    if numeric { int(of.scale) } else { Value::Null },
+                    text(c.database.schema_name(v.schema)),
+                    text(&v.name),
+                    if seen { text(&v.text) } else { Value::Null },
+                    text("NONE"),
+                    text("NO"),
                 ]
-            }))
+            })
             .collect()
+    ),
+    view!(
+        "INFORMATION_SCHEMA.SEQUENCES",
+        [required("SEQUENCE_CATALOG", NAME), column("SEQUENCE_SCHEMA", NAME), required("SEQUENCE_NAME", NAME)],
+        |_| Vec::new()
+    ),
+    view!(
+        "INFORMATION_SCHEMA.ROUTINES",
+        [
+            column("ROUTINE_CATALOG", NAME),
+            column("ROUTINE_SCHEMA", NAME),
+            required("ROUTINE_NAME", NAME),
+            column("ROUTINE_TYPE", SqlType::NVarChar(Some(20))),
+        ],
+        |_| Vec::new()
     ),
     view!(
         "INFORMATION_SCHEMA.SCHEMATA",
@@ -88,3 +130,60 @@ pub static VIEWS: &[View] = &[
         }
     ),
 ];
+
+fn column_row(c: &Context<'_>, schema: i32, table: &str, column: &TableColumn) -> Vec<Value> {
+    let of = &column.column_type;
+    let sized = matches!(of.name, "binary" | "varbinary" | "image") || types::is_text(of.sql_type);
+    let whole = |n: i16| {
+        if of.name == "ntext" {
+            1_073_741_823
+        } else if matches!(of.name, "text" | "image") {
+            i32::MAX
+        } else {
+            i32::from(n)
+        }
+    };
+    let length = types::text_length(of.sql_type).map_or_else(|| whole(of.max_length), i32::from);
+    let octets = whole(of.max_length);
+    let numeric = types::is_number(of.sql_type) && of.sql_type != SqlType::Bit;
+    let approximate = matches!(of.sql_type, SqlType::Real | SqlType::Float);
+    let moment = match of.name {
+        "datetime" => Some(3),
+        "smalldatetime" | "date" => Some(0),
+        "datetime2" | "datetimeoffset" | "time" => Some(i32::from(of.scale)),
+        _ => None,
+    };
+    let collates = super::columns::collates(of.name);
+    let national = types::is_national(of.sql_type) && of.name != "xml";
+    let set = if national { "UNICODE" } else { "iso_1" };
+    let default = column.default_constraint.as_ref().map(|d| text(&d.definition));
+    vec![
+        text(&c.database.name),
+        text(c.database.schema_name(schema)),
+        text(table),
+        text(&column.name),
+        int(column.id),
+        or_null(default),
+        text(if column.nullable { "YES" } else { "NO" }),
+        text(if of.name == "sysname" { "nvarchar" } else { of.name }),
+        if sized { int(length) } else { Value::Null },
+        if sized { int(octets) } else { Value::Null },
+        if numeric { int(of.precision) } else { Value::Null },
+        if numeric { int(if approximate { 2 } else { 10 }) } else { Value::Null },
+        if numeric && !approximate { int(of.scale) } else { Value::Null },
+        or_null(moment.map(int)),
+        Value::Null,
+        Value::Null,
+        if collates { text(set) } else { Value::Null },
+        Value::Null,
+        Value::Null,
+        if collates {
+            text(column.collation.as_deref().unwrap_or("SQL_Latin1_General_CP1_CI_AS"))
+        } else {
+            Value::Null
+        },
+        Value::Null,
+        Value::Null,
+        Value::Null,
+    ]
+}

@@ -17,11 +17,16 @@ macro_rules! view {
     };
 }
 
+mod columns;
+mod constraints;
+mod extended_properties;
 mod functions;
 mod information_schema;
 mod objects;
 pub mod principals;
 mod system;
+
+pub use columns::generated_type;
 
 type Needs = fn(&Context<'_>) -> Result<(), Message>;
 type FunctionRows = fn(&Context<'_>, &[Value]) -> Result<Vec<Vec<Value>>, Message>;
@@ -74,11 +79,22 @@ impl<'a> Context<'a> {
     fn objects(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.database.tables.values().filter(|t| self.state.sees_object(&self.token, self.database, t.id))
     }
+    fn views(&self) -> impl Iterator<Item = &Arc<super::state::View>> {
+        self.database.views.values().filter(|v| self.state.sees_object(&self.token, self.database, v.id))
+    }
 }
 
 pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
     let schema = schema?;
-    let views = [principals::VIEWS, objects::VIEWS, system::VIEWS, information_schema::VIEWS];
+    let views = [
+        principals::VIEWS,
+        objects::VIEWS,
+        columns::VIEWS,
+        constraints::VIEWS,
+        extended_properties::VIEWS,
+        system::VIEWS,
+        information_schema::VIEWS,
+    ];
     views.into_iter().flatten().find(|view| {
         view.name.split_once('.').is_some_and(|(s, n)| s.eq_ignore_ascii_case(schema) && n.eq_ignore_ascii_case(name))
     })
@@ -86,7 +102,7 @@ pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
 
 pub fn find_function(schema: Option<&str>, name: &str) -> Option<&'static TableFunction> {
     let sys = schema.is_none_or(|schema| schema.eq_ignore_ascii_case("sys"));
-    functions::FUNCTIONS.iter().find(|f| sys && f.name.eq_ignore_ascii_case(name))
+    functions::FUNCTIONS.iter().chain(extended_properties::FUNCTIONS).find(|f| sys && f.name.eq_ignore_ascii_case(name))
 }
 
 const fn column(name: &'static str, sql_type: SqlType) -> ViewColumn {

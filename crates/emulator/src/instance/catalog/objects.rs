@@ -1,12 +1,11 @@
 //! Schemas, tables, columns, types, indexes.
 
+use super::super::access::Target;
 use super::super::moments;
-use super::super::state::{Constraint, IndexKind, LedgerKind, Table, TableColumn, Temporal};
-use super::super::types::TYPES;
-use super::{
-    BIT, Context, DESC, INT, NAME, SMALL, TINY, View, ViewColumn, WHEN, bit, column, int, or_null, required, text,
-};
-use crate::tsql::ast::{Generated, GraphKind};
+use super::super::permissions::Class;
+use super::super::state::{Constraint, IndexKind, LedgerKind, Table, Temporal};
+use super::{BIT, Context, DESC, INT, NAME, TINY, View, ViewColumn, WHEN, bit, column, int, or_null, required, text};
+use crate::tsql::ast::GraphKind;
 use crate::value::{SqlType, Value};
 
 pub static VIEWS: &[View] = &[
@@ -48,7 +47,7 @@ pub static VIEWS: &[View] = &[
         |c| c
             .objects()
             .map(|t| {
-                let mut row = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
+                let mut row = table_row(t);
                 let (temporal, temporal_desc) = match t.traits.temporal {
                     Temporal::None => (0, "NON_TEMPORAL_TABLE"),
                     Temporal::History => (1, "HISTORY_TABLE"),
@@ -84,84 +83,10 @@ pub static VIEWS: &[View] = &[
     ),
     View { name: "sys.objects", columns: OBJECT_COLUMNS, rows: objects, needs: None, volatile: false },
     View { name: "sys.all_objects", columns: OBJECT_COLUMNS, rows: objects, needs: None, volatile: false },
-    View {
-        name: "sys.views",
-        columns: OBJECT_COLUMNS,
-        rows: |c| objects(c).into_iter().filter(|row| row[5] == text("V ")).collect(),
-        needs: None,
-        volatile: false,
-    },
-    view!(
-        "sys.columns",
-        [
-            required("object_id", INT),
-            column("name", NAME),
-            required("column_id", INT),
-            required("system_type_id", TINY),
-            required("user_type_id", INT),
-            required("max_length", SMALL),
-            required("precision", TINY),
-            required("scale", TINY),
-            column("collation_name", NAME),
-            column("is_nullable", BIT),
-            required("is_ansi_padded", BIT),
-            required("is_rowguidcol", BIT),
-            required("is_identity", BIT),
-            required("is_computed", BIT),
-            required("is_filestream", BIT),
-            required("is_sparse", BIT),
-            required("default_object_id", INT),
-            column("generated_always_type", TINY),
-            column("encryption_type", INT),
-            column("encryption_type_desc", DESC),
-            required("is_hidden", BIT),
-            required("is_masked", BIT),
-            column("graph_type", INT),
-            column("is_data_deletion_filter_column", BIT),
-            column("ledger_view_column_type", TINY),
-        ],
-        |c| c.objects().flat_map(|t| t.columns.iter().map(|column| column_row(t, column))).collect()
-    ),
-    view!(
-        "sys.types",
-        [
-            required("name", NAME),
-            required("system_type_id", TINY),
-            required("user_type_id", INT),
-            required("schema_id", INT),
-            column("principal_id", INT),
-            required("max_length", SMALL),
-            required("precision", TINY),
-            required("scale", TINY),
-            column("collation_name", NAME),
-            column("is_nullable", BIT),
-            required("is_user_defined", BIT),
-            required("is_assembly_type", BIT),
-            required("default_object_id", INT),
-            required("rule_object_id", INT),
-            required("is_table_type", BIT),
-        ],
-        |_| TYPES
-            .iter()
-            .map(|&(name, system, user, length, precision, scale, assembly)| vec![
-                text(name),
-                int(system),
-                int(user),
-                int(4),
-                Value::Null,
-                int(length),
-                int(precision),
-                int(scale),
-                if collates(name) { text("SQL_Latin1_General_CP1_CI_AS") } else { Value::Null },
-                bit(!matches!(name, "sysname" | "timestamp")),
-                bit(false),
-                bit(assembly),
-                int(0),
-                int(0),
-                bit(false),
-            ])
-            .collect()
-    ),
+    View { name: "sys.views", columns: VIEW_COLUMNS, rows: views, needs: None, volatile: false },
+    View { name: "sys.all_views", columns: VIEW_COLUMNS, rows: views, needs: None, volatile: false },
+    View { name: "sys.sql_modules", columns: MODULE_COLUMNS, rows: modules, needs: None, volatile: false },
+    View { name: "sys.all_sql_modules", columns: MODULE_COLUMNS, rows: modules, needs: None, volatile: false },
     view!(
         "sys.indexes",
         [
@@ -226,35 +151,6 @@ pub static VIEWS: &[View] = &[
             }))
             .collect()
     ),
-    view!(
-        "sys.key_constraints",
-        [
-            required("name", NAME),
-            required("object_id", INT),
-            column("principal_id", INT),
-            required("schema_id", INT),
-            required("parent_object_id", INT),
-            column("type", SqlType::Char(2)),
-            column("type_desc", DESC),
-            required("create_date", WHEN),
-            required("modify_date", WHEN),
-            required("is_ms_shipped", BIT),
-            required("is_published", BIT),
-            required("is_schema_published", BIT),
-            column("unique_index_id", INT),
-            required("is_system_named", BIT),
-        ],
-        |c| c
-            .objects()
-            .flat_map(|t| t.indexes.iter().filter(|i| i.primary || i.constraint).map(move |i| {
-                let (letter, desc) =
-                    if i.primary { ("PK", "PRIMARY_KEY_CONSTRAINT") } else { ("UQ", "UNIQUE_CONSTRAINT") };
-                let mut row = object_row(&i.name, i.object_id, t.schema, t.id, letter, desc, t.created, t.modified);
-                row.extend([int(i.id), bit(false)]);
-                row
-            }))
-            .collect()
-    ),
     View {
         name: "sys.default_constraints",
         columns: CONSTRAINT_COLUMNS,
@@ -262,31 +158,7 @@ pub static VIEWS: &[View] = &[
         needs: None,
         volatile: false,
     },
-    View {
-        name: "sys.check_constraints",
-        columns: CONSTRAINT_COLUMNS,
-        rows: |c| constraints(c, "C "),
-        needs: None,
-        volatile: false,
-    },
-    view!(
-        "sys.masked_columns",
-        [
-            required("object_id", INT),
-            column("name", NAME),
-            required("column_id", INT),
-            required("is_masked", BIT),
-            column("masking_function", SqlType::NVarChar(Some(4000))),
-        ],
-        |c| c
-            .objects()
-            .flat_map(|t| t.columns.iter().map(move |column| (t, column)))
-            .filter_map(|(t, column)| {
-                let mask = column.masked.as_ref()?;
-                Some(vec![int(t.id), text(&column.name), int(column.id), bit(true), text(mask)])
-            })
-            .collect()
-    ),
+    View { name: "sys.check_constraints", columns: CHECK_COLUMNS, rows: checks, needs: None, volatile: false },
     view!(
         "sys.periods",
         [
@@ -335,6 +207,28 @@ const CONSTRAINT_COLUMNS: &[ViewColumn] = &[
     required("is_system_named", BIT),
 ];
 
+const CHECK_COLUMNS: &[ViewColumn] = &[
+    required("name", NAME),
+    required("object_id", INT),
+    column("principal_id", INT),
+    required("schema_id", INT),
+    required("parent_object_id", INT),
+    column("type", SqlType::Char(2)),
+    column("type_desc", DESC),
+    required("create_date", WHEN),
+    required("modify_date", WHEN),
+    required("is_ms_shipped", BIT),
+    required("is_published", BIT),
+    required("is_schema_published", BIT),
+    required("is_disabled", BIT),
+    required("is_not_for_replication", BIT),
+    required("is_not_trusted", BIT),
+    required("parent_column_id", INT),
+    column("definition", SqlType::NVarChar(None)),
+    column("uses_database_collation", BIT),
+    required("is_system_named", BIT),
+];
+
 const OBJECT_COLUMNS: &[ViewColumn] = &[
     required("name", NAME),
     required("object_id", INT),
@@ -350,8 +244,49 @@ const OBJECT_COLUMNS: &[ViewColumn] = &[
     required("is_schema_published", BIT),
 ];
 
+const VIEW_COLUMNS: &[ViewColumn] = &[
+    required("name", NAME),
+    required("object_id", INT),
+    column("principal_id", INT),
+    required("schema_id", INT),
+    required("parent_object_id", INT),
+    column("type", SqlType::Char(2)),
+    column("type_desc", DESC),
+    required("create_date", WHEN),
+    required("modify_date", WHEN),
+    required("is_ms_shipped", BIT),
+    required("is_published", BIT),
+    required("is_schema_published", BIT),
+    column("is_replicated", BIT),
+    column("has_replication_filter", BIT),
+    required("has_opaque_metadata", BIT),
+    required("has_unchecked_assembly_data", BIT),
+    required("with_check_option", BIT),
+    required("is_date_correlation_view", BIT),
+    column("is_tracked_by_cdc", BIT),
+    column("has_snapshot", BIT),
+    column("ledger_view_type", TINY),
+    column("ledger_view_type_desc", DESC),
+    column("is_dropped_ledger_view", BIT),
+];
+
+const MODULE_COLUMNS: &[ViewColumn] = &[
+    required("object_id", INT),
+    column("definition", SqlType::NVarChar(None)),
+    column("uses_ansi_nulls", BIT),
+    column("uses_quoted_identifier", BIT),
+    column("is_schema_bound", BIT),
+    column("uses_database_collation", BIT),
+    column("is_recompiled", BIT),
+    column("null_on_null_input", BIT),
+    column("execute_as_principal_id", INT),
+    column("uses_native_compilation", BIT),
+    column("is_inlineable", BIT),
+    column("inline_type", BIT),
+];
+
 #[allow(clippy::too_many_arguments, reason = "the columns every object has")]
-fn object_row(
+pub(super) fn object_row(
     name: &str,
     id: i32,
     schema: i32,
@@ -379,7 +314,7 @@ fn object_row(
 
 pub(super) fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
     let tables = c.objects().flat_map(|t| {
-        let own = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
+        let own = table_row(t);
         let keys = t.indexes.iter().filter(|i| i.primary || i.constraint).map(|i| {
             let (letter, desc) = if i.primary { ("PK", "PRIMARY_KEY_CONSTRAINT") } else { ("UQ", "UNIQUE_CONSTRAINT") };
             object_row(&i.name, i.object_id, t.schema, t.id, letter, desc, t.created, t.modified)
@@ -387,70 +322,69 @@ pub(super) fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
         let others = t.constraints().map(|(letter, desc, constraint, _)| constraint_row(t, letter, desc, constraint));
         std::iter::once(own).chain(keys.collect::<Vec<_>>()).chain(others.collect::<Vec<_>>())
     });
-    let views = c.database.views.values().filter(|v| c.state.sees_object(&c.token, c.database, v.id));
-    tables.chain(views.map(|v| object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified))).collect()
+    tables.chain(c.views().map(|v| view_row(v))).collect()
 }
 
-fn collates(type_name: &str) -> bool {
-    matches!(type_name, "char" | "varchar" | "nchar" | "nvarchar" | "text" | "ntext" | "sysname")
+fn view_row(v: &super::super::state::View) -> Vec<Value> {
+    let mut row = object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified);
+    row[2] = or_null(v.owner.map(int));
+    row
 }
 
-fn column_row(table: &Table, column: &TableColumn) -> Vec<Value> {
-    let of = &column.column_type;
-    let ids = TYPES.iter().find(|t| t.0 == of.name);
-    vec![
-        int(table.id),
-        text(&column.name),
-        int(column.id),
-        int(ids.map_or(0, |t| t.1)),
-        int(ids.map_or(0, |t| t.2)),
-        int(of.max_length),
-        int(of.precision),
-        int(of.scale),
-        if collates(of.name) {
-            text(column.collation.as_deref().unwrap_or("SQL_Latin1_General_CP1_CI_AS"))
-        } else {
-            Value::Null
-        },
-        bit(column.nullable),
-        bit(true),
-        bit(column.rowguidcol),
-        bit(column.identity.is_some()),
-        bit(column.computed.is_some()),
-        bit(false),
-        bit(false),
-        int(column.default_constraint.as_ref().map_or(0, |d| d.object_id)),
-        int(generated_type(column.generated)),
-        or_null(column.encryption.map(|deterministic| int(if deterministic { 1 } else { 2 }))),
-        or_null(
-            column.encryption.map(|deterministic| text(if deterministic { "DETERMINISTIC" } else { "RANDOMIZED" })),
-        ),
-        bit(column.hidden),
-        bit(column.masked.is_some()),
-        Value::Null,
-        bit(false),
-        Value::Null,
-    ]
+fn table_row(t: &Table) -> Vec<Value> {
+    let mut row = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
+    row[2] = or_null(t.owner.map(int));
+    row
 }
 
-/// `generated_always_type`
-fn generated_type(generated: Option<Generated>) -> i32 {
-    match generated {
-        None => 0,
-        Some(Generated::RowStart) => 1,
-        Some(Generated::RowEnd) => 2,
-        Some(Generated::TransactionStart) => 5,
-        Some(Generated::TransactionEnd) => 6,
-        Some(Generated::SequenceStart) => 7,
-        Some(Generated::SequenceEnd) => 8,
-    }
+fn views(c: &Context<'_>) -> Vec<Vec<Value>> {
+    let tail = || {
+        let flags = (0..8).map(|_| bit(false));
+        flags.chain([int(0), text("NON_LEDGER_VIEW"), bit(false)])
+    };
+    c.views().map(|v| view_row(v).into_iter().chain(tail()).collect()).collect()
 }
 
-fn constraint_row(t: &Table, letter: &str, desc: &str, constraint: &Constraint) -> Vec<Value> {
+/// The text needs VIEW DEFINITION; without it the row is there and the definition is NULL.
+fn modules(c: &Context<'_>) -> Vec<Vec<Value>> {
+    c.views()
+        .map(|v| {
+            let target = Target::in_database(Class::Object, c.database.id, v.id);
+            let seen = c.state.may(&c.token, target, "VIEW DEFINITION");
+            let definition = if seen { text(&v.text) } else { Value::Null };
+            let mut row = vec![int(v.id), definition, bit(true), bit(true)];
+            row.extend((0..4).map(|_| bit(false)));
+            row.extend([Value::Null, bit(false), bit(false), bit(false)]);
+            row
+        })
+        .collect()
+}
+
+pub(super) fn constraint_row(t: &Table, letter: &str, desc: &str, constraint: &Constraint) -> Vec<Value> {
     object_row(&constraint.name, constraint.object_id, t.schema, t.id, letter, desc, t.created, t.modified)
 }
 
-/// `sys.default_constraints` and `sys.check_constraints`.
+fn checks(c: &Context<'_>) -> Vec<Vec<Value>> {
+    c.objects()
+        .flat_map(|t| {
+            t.checks.iter().map(move |check| {
+                let mut row = constraint_row(t, "C ", "CHECK_CONSTRAINT", &check.constraint);
+                row.extend([
+                    bit(!check.enforced),
+                    bit(false),
+                    bit(!check.trusted),
+                    int(check.column),
+                    text(&check.constraint.definition),
+                    bit(true),
+                    bit(check.constraint.system_named),
+                ]);
+                row
+            })
+        })
+        .collect()
+}
+
+/// `sys.default_constraints`
 fn constraints(c: &Context<'_>, wanted: &str) -> Vec<Vec<Value>> {
     c.objects()
         .flat_map(|t| {
@@ -466,29 +400,30 @@ fn constraints(c: &Context<'_>, wanted: &str) -> Vec<Vec<Value>> {
 }
 
 fn index_rows(table: &Table) -> Vec<Vec<Value>> {
-    let row = |name: Value, id: i32, kind: u8, desc: &str, unique: bool, primary: bool, constraint: bool| {
-        vec![
-            int(table.id),
-            name,
-            int(id),
-            int(kind),
-            text(desc),
-            bit(unique),
-            int(1),
-            bit(false),
-            bit(primary),
-            bit(constraint),
-            int(0),
-            bit(false),
-            bit(false),
-            bit(false),
-            bit(false),
-            Value::Null,
-        ]
-    };
+    let row =
+        |name: Value, id: i32, kind: u8, desc: &str, [unique, primary, constraint]: [bool; 3], filter: Option<&str>| {
+            vec![
+                int(table.id),
+                name,
+                int(id),
+                int(kind),
+                text(desc),
+                bit(unique),
+                int(1),
+                bit(false),
+                bit(primary),
+                bit(constraint),
+                int(0),
+                bit(false),
+                bit(false),
+                bit(false),
+                bit(filter.is_some()),
+                or_null(filter.map(text)),
+            ]
+        };
     let mut rows = Vec::new();
     if !table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore)) {
-        rows.push(row(Value::Null, 0, 0, "HEAP", false, false, false));
+        rows.push(row(Value::Null, 0, 0, "HEAP", [false; 3], None));
     }
     for index in &table.indexes {
         let (kind, desc) = match index.kind {
@@ -497,7 +432,14 @@ fn index_rows(table: &Table) -> Vec<Vec<Value>> {
             IndexKind::ClusteredColumnstore => (5, "CLUSTERED COLUMNSTORE"),
             IndexKind::NonclusteredColumnstore => (6, "NONCLUSTERED COLUMNSTORE"),
         };
-        rows.push(row(text(&index.name), index.id, kind, desc, index.unique, index.primary, index.constraint));
+        rows.push(row(
+            text(&index.name),
+            index.id,
+            kind,
+            desc,
+            [index.unique, index.primary, index.constraint],
+            index.filter.as_ref().map(|(_, text)| text.as_str()),
+        ));
     }
     rows
 }

@@ -351,7 +351,7 @@ impl Run<'_> {
             }
             S::Kill { session } => self.kill(*session)?,
             S::Outside(what) => return Err(errors::outside(what)),
-            S::Empty => {}
+            S::Empty => self.done(Kind::Other, None),
             definition => {
                 self.session.write(self.cancel, |work| define(work, definition))?;
                 self.done(Kind::Other, None);
@@ -508,7 +508,7 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropTable { if_exists, names } => names.iter().try_for_each(|name| work.drop_table(name, *if_exists)),
         S::CreateIndex(index) => work.create_index(index),
         S::DropIndex { if_exists, name, table } => work.drop_index(name, table, *if_exists),
-        S::CreateView { name, columns, query, change } => work.create_view(name, columns, query, *change),
+        S::CreateView { name, columns, query, change, text } => work.create_view(name, columns, query, *change, text),
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
         S::CreateColumnMasterKey { name } => work.create_column_master_key(name),
         S::CreateColumnEncryptionKey { name, master } => work.create_column_encryption_key(name, master),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::access::Identity;
 use super::errors;
 use super::moments;
+use super::object_functions;
 use super::security_functions;
 use super::state::State;
 use super::types;
@@ -127,15 +128,15 @@ pub const HIDDEN: usize = 100;
 /// Functions the server has and the emulator does not: refused as outside the subset, not as unknown.
 pub fn exists_on_server(name: &str) -> bool {
     const OTHERS: &str = "ACOS ASIN ATAN ATN2 ASCII APP_LOCK_MODE APPLOCK_TEST BINARY_CHECKSUM CERTENCODED CEILING CHAR CHECKSUM CHECKSUM_AGG \
-        CHOOSE COLUMNPROPERTY COMPRESS CONCAT_WS CONNECTIONPROPERTY CONTEXT_INFO COS COT CURRENT_TIMEZONE CURSOR_STATUS \
+        CHOOSE COMPRESS CONCAT_WS CONNECTIONPROPERTY CONTEXT_INFO COS COT CURRENT_TIMEZONE CURSOR_STATUS \
         DATEFROMPARTS DATETIME2FROMPARTS DATETIMEFROMPARTS DATE_BUCKET DATETRUNC DAY DECOMPRESS DEGREES DIFFERENCE EOMONTH EXP \
         FILEGROUP_NAME FILE_ID FILE_NAME FLOOR FORMAT FORMATMESSAGE FULLTEXTSERVICEPROPERTY GETANSINULL GREATEST GROUPING HASHBYTES \
-        IDENT_CURRENT IDENT_INCR IDENT_SEED INDEXKEY_PROPERTY INDEX_COL ISDATE ISJSON ISNUMERIC JSON_MODIFY \
-        LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION MONTH NCHAR NEWSEQUENTIALID NEXT OBJECTPROPERTY OBJECTPROPERTYEX \
-        OBJECT_DEFINITION ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
+        INDEXKEY_PROPERTY ISDATE ISJSON ISNUMERIC JSON_MODIFY \
+        LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION MONTH NCHAR NEWSEQUENTIALID NEXT \
+        ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
         SCOPE_IDENTITY SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
         STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
-        TRIGGER_NESTLEVEL TYPEPROPERTY TYPE_ID UNICODE VAR VARP YEAR";
+        TRIGGER_NESTLEVEL TYPEPROPERTY UNICODE VAR VARP YEAR";
     OTHERS.split_whitespace().any(|other| other.eq_ignore_ascii_case(name))
 }
 
@@ -224,6 +225,8 @@ const LONG_TEXT: fn(&[SqlType]) -> SqlType = |given| match given.first() {
     Some(SqlType::VarChar(_) | SqlType::Char(_)) => SqlType::VarChar(Some(8000)),
     _ => SqlType::NVarChar(Some(4000)),
 };
+/// What identity values are shown as.
+const WHOLE: fn(&[SqlType]) -> SqlType = |_| SqlType::Decimal { precision: 38, scale: 0 };
 const VARIANT: fn(&[SqlType]) -> SqlType = |_| SqlType::SqlVariant;
 const SID: fn(&[SqlType]) -> SqlType = |_| SqlType::VarBinary(Some(85));
 const MOMENT: fn(&[SqlType]) -> SqlType = |_| SqlType::DateTime2 { scale: 7 };
@@ -301,6 +304,15 @@ pub const ALL: &[Function] = &[
     function!("object_schema_name", 1, 2, &[], true, NAME, security_functions::object_schema_name),
     function!("col_name", 2, 2, &[], true, NAME, security_functions::col_name),
     function!("type_name", 1, 1, &[], true, NAME, security_functions::type_name),
+    function!("objectproperty", 2, 2, &[1], true, INT, object_functions::objectproperty),
+    function!("objectpropertyex", 2, 2, &[1], true, VARIANT, object_functions::objectproperty),
+    function!("columnproperty", 3, 3, &[1, 2], true, INT, object_functions::columnproperty),
+    function!("object_definition", 1, 1, &[], true, |_| SqlType::NVarChar(None), object_functions::object_definition),
+    function!("type_id", 1, 1, &[0], true, INT, object_functions::type_id),
+    function!("index_col", 3, 3, &[0], true, NAME, object_functions::index_col),
+    function!("ident_seed", 1, 1, &[0], true, WHOLE, object_functions::ident_seed),
+    function!("ident_incr", 1, 1, &[0], true, WHOLE, object_functions::ident_incr),
+    function!("ident_current", 1, 1, &[0], true, WHOLE, object_functions::ident_current),
     // principals and permissions
     function!("suser_sid", 0, 2, &[0], true, SID, security_functions::suser_sid),
     function!("suser_id", 0, 1, &[0], true, INT, security_functions::suser_id),

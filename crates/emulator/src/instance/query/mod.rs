@@ -275,6 +275,13 @@ impl<'a> Binder<'a> {
                     SetOperator::UnionAll => "UNION ALL",
                     SetOperator::Except => "EXCEPT",
                     SetOperator::Intersect => "INTERSECT",
+                    SetOperator::ExceptAll | SetOperator::IntersectAll => {
+                        let text = format!(
+                            "The 'ALL' version of the {} operator is not supported.",
+                            if *operator == SetOperator::ExceptAll { "EXCEPT" } else { "INTERSECT" }
+                        );
+                        return Err(Message::new(324, 15, 1, text));
+                    }
                 };
                 let side = |this: &mut Self, compiled: &Compiled| {
                     let alias = this.alias();

@@ -273,16 +273,17 @@ impl Binder<'_> {
             Object::Table(table) => self.user_table(&database, &table, alias),
             Object::View(view) => {
                 let own = self.alias();
-                if !self.chained(&database, view.schema) {
+                if !self.chained(&database, view.id) {
                     self.reads.entry((database.id, view.id)).or_default();
                 }
-                self.views.push((database.id, database.schema_owner(view.schema)));
+                self.views.push((database.id, database.object_owner(view.id)));
                 let outer = std::mem::take(&mut self.scopes);
                 let compiled = self.query(&view.query);
                 self.scopes = outer;
                 self.views.pop();
                 let compiled = compiled?;
-                let columns = derived_columns(&own, &compiled, &view.columns, &view.name)?;
+                let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
+                let columns = derived_columns(&own, &compiled, &names, &view.name)?;
                 let sql = format!("({}) AS {own}", compiled.sql);
                 let schema = alias.is_none().then(|| database.schema_name(view.schema).to_owned());
                 let shown = alias.unwrap_or(&view.name).to_owned();
@@ -324,7 +325,7 @@ impl Binder<'_> {
     fn user_table(&mut self, database: &Database, table: &Arc<Table>, alias: Option<&str>) -> Result<String, Message> {
         let own = self.alias();
         self.reads_tables = true;
-        let chained = self.chained(database, table.schema);
+        let chained = self.chained(database, table.id);
         if !chained {
             self.reads.entry((database.id, table.id)).or_default();
         }
@@ -356,8 +357,8 @@ impl Binder<'_> {
     }
 
     /// Read through a view of the same owner: an ownership chain, which ends at the database's border.
-    fn chained(&self, database: &Database, schema: i32) -> bool {
-        self.views.last() == Some(&(database.id, database.schema_owner(schema)))
+    fn chained(&self, database: &Database, object: i32) -> bool {
+        self.views.last() == Some(&(database.id, database.object_owner(object)))
     }
 
     fn catalog_view(

@@ -8,6 +8,7 @@ use super::super::state::{Check, Constraint, Database, Table, same_name};
 use super::super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::CheckDefinition;
+use crate::tsql::canonical;
 
 impl Work<'_> {
     /// `column` is the one whose definition the constraint stands in.
@@ -16,6 +17,7 @@ impl Work<'_> {
         table: &mut Table,
         check: &CheckDefinition,
         column: Option<&str>,
+        trusted: bool,
     ) -> Result<(), Message> {
         let database = self.database()?;
         // Names and types are looked at now, whether there are rows or not.
@@ -24,10 +26,13 @@ impl Work<'_> {
         binder.open_table(&database, &Arc::new(table.clone()), None)?;
         binder.predicate(&check.condition)?;
         let object_id = self.change_database()?.new_object_id();
+        let text = canonical::of_condition(&check.condition, &check.text);
         let (of, on) = (table.name.as_str(), column.map(|c| format!("{c}__")).unwrap_or_default());
         let constraint =
-            self.constraint(table, check.name.as_deref(), "CK", &format!("{of}__{on}"), object_id, &check.text)?;
-        table.checks.push(Check { constraint, condition: check.condition.clone() });
+            self.constraint(table, check.name.as_deref(), "CK", &format!("{of}__{on}"), object_id, &text)?;
+        let condition = check.condition.clone();
+        let column = column.and_then(|name| table.column(name)).map_or(0, |c| c.id);
+        table.checks.push(Check { constraint, condition, column, enforced: true, trusted });
         Ok(())
     }
 
@@ -58,8 +63,42 @@ impl Work<'_> {
             name: name.map_or_else(made, str::to_owned),
             object_id,
             system_named: name.is_none(),
-            definition: format!("({text})"),
+            definition: text.to_owned(),
         })
+    }
+
+    /// CHECK and NOCHECK CONSTRAINT: of all CHECK and FOREIGN KEY constraints where no names are given.
+    pub(super) fn enforce(
+        &mut self,
+        database: &Database,
+        table: &mut Table,
+        enforced: bool,
+        look_at_rows: bool,
+        names: &[String],
+    ) -> Result<(), Message> {
+        let known = |name: &&String| {
+            let of = table.checks.iter().map(|c| &c.constraint).chain(table.foreign_keys.iter().map(|k| &k.constraint));
+            of.into_iter().any(|c| same_name(&c.name, name))
+        };
+        if let Some(unknown) = names.iter().find(|name| !known(name)) {
+            return Err(Message::new(4917, 16, 0, format!("Constraint '{unknown}' does not exist.")));
+        }
+        let meant = |c: &Constraint| names.is_empty() || names.iter().any(|name| same_name(&c.name, name));
+        // What is switched on without a look at the rows stays untrusted.
+        let trusted = enforced && look_at_rows;
+        for check in table.checks.iter_mut().filter(|c| meant(&c.constraint)) {
+            (check.trusted, check.enforced) = (trusted || enforced && check.enforced && check.trusted, enforced);
+        }
+        for key in table.foreign_keys.iter_mut().filter(|k| meant(&k.constraint)) {
+            (key.trusted, key.enforced) = (trusted || enforced && key.enforced && key.trusted, enforced);
+        }
+        if trusted {
+            let checks: Vec<Check> = table.checks.iter().filter(|c| meant(&c.constraint)).cloned().collect();
+            let keys: Vec<_> = table.foreign_keys.iter().filter(|k| meant(&k.constraint)).cloned().collect();
+            self.check_rows(database, table, &checks, None, "ALTER TABLE")?;
+            self.check_references(database, table, &keys, None, "ALTER TABLE")?;
+        }
+        Ok(())
     }
 
     /// 547 when one of the rows (all rows without a list) breaks one of the constraints; unknown does not break it.
@@ -71,7 +110,7 @@ impl Work<'_> {
         rows: Option<&[i64]>,
         verb: &str,
     ) -> Result<(), Message> {
-        for check in checks {
+        for check in checks.iter().filter(|check| check.enforced) {
             let variables = Variables::default();
             let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
             let (from, alias) = binder.open_table(database, &Arc::new(table.clone()), None)?;

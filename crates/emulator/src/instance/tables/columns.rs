@@ -9,7 +9,8 @@ use super::super::state::{Database, Table, TableColumn};
 use super::super::types;
 use super::super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{ColumnDefinition, Expr};
+use crate::tsql::ast::{ColumnDefinition, DefaultDefinition, Expr};
+use crate::tsql::canonical;
 use crate::value::SqlType;
 
 impl Work<'_> {
@@ -49,12 +50,11 @@ impl Work<'_> {
         let id = table.next_column;
         table.next_column += 1;
         let default_constraint = match &column.default {
-            Some(_) => {
+            Some(value) => {
                 let object_id = self.change_database()?.new_object_id();
-                let short = |name: &str| name.chars().take(9).collect::<String>();
-                let of = format!("{}__{}__", short(&table.name), column.name.chars().take(5).collect::<String>());
-                let (name, text) = (column.default_name.as_deref(), column.default_text.as_str());
-                Some(self.constraint(table, name, "DF", &of, object_id, text)?)
+                let of = default_prefix(&table.name, &column.name);
+                let text = canonical::of_expression(value, &column.default_text);
+                Some(self.constraint(table, column.default_name.as_deref(), "DF", &of, object_id, &text)?)
             }
             None => None,
         };
@@ -68,6 +68,8 @@ impl Work<'_> {
             default: column.default.clone(),
             fill: column.fill,
             computed: column.computed.clone(),
+            computed_definition: column.computed.as_ref().map(|of| canonical::of_expression(of, &column.computed_text)),
+            persisted: column.persisted,
             rowguidcol: column.rowguidcol,
             collation: column.collation.clone(),
             default_constraint,
@@ -78,6 +80,36 @@ impl Work<'_> {
         };
         self.check_protection(&new, column.encrypted.as_ref().map(|e| e.key.as_str()))?;
         table.columns.push(new);
+        Ok(())
+    }
+
+    /// `DEFAULT value FOR column` of ALTER TABLE: 1752 where it cannot be, 1781 where there is one.
+    pub(super) fn add_default(&mut self, table: &mut Table, default: &DefaultDefinition) -> Result<(), Message> {
+        let Some(column) = table.column(&default.column).cloned() else {
+            let text = format!(
+                "Column '{}' in table '{}' is invalid for creating a default constraint.",
+                default.column, table.name
+            );
+            return Err(Message::new(1752, 16, 0, text));
+        };
+        if column.default.is_some() {
+            return Err(Message::new(1781, 16, 1, "Column already has a DEFAULT bound to it."));
+        }
+        if column.computed.is_some() || column.identity.is_some() || column.column_type.sql_type == SqlType::RowVersion
+        {
+            let text = format!(
+                "Defaults cannot be created on columns with an IDENTITY attribute. Table '{}', column '{}'.",
+                table.name, column.name
+            );
+            return Err(Message::new(1754, 16, 0, text));
+        }
+        let object_id = self.change_database()?.new_object_id();
+        let of = default_prefix(&table.name, &column.name);
+        let text = canonical::of_expression(&default.value, &default.text);
+        let constraint = self.constraint(table, default.name.as_deref(), "DF", &of, object_id, &text)?;
+        if let Some(column) = table.columns.iter_mut().find(|c| c.id == column.id) {
+            (column.default, column.default_constraint) = (Some(default.value.clone()), Some(constraint));
+        }
         Ok(())
     }
 
@@ -92,19 +124,9 @@ impl Work<'_> {
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
         binder.open_table(&database, &Arc::new(table.clone()), None)?;
         let bound = binder.expression(computed)?;
-        let name = types::name_of(bound.sql_type);
-        let known = types::TYPES.iter().find(|t| t.0 == name);
-        let max_length = match bound.sql_type {
-            SqlType::NVarChar(n) => n.map_or(-1, |n| (n * 2).cast_signed()),
-            SqlType::VarChar(n) | SqlType::VarBinary(n) => n.map_or(-1, u16::cast_signed),
-            _ => known.map_or(0, |t| t.3),
-        };
-        let (precision, scale) = match bound.sql_type {
-            SqlType::Decimal { precision, scale } => (precision, scale),
-            _ => known.map_or((0, 0), |t| (t.4, t.5)),
-        };
-        Ok(super::super::state::ColumnType { name, sql_type: bound.sql_type, max_length, precision, scale })
+        Ok(types::column_type(bound.sql_type))
     }
+
     pub(super) fn alter_column(
         &mut self,
         database: &Database,
@@ -134,9 +156,11 @@ impl Work<'_> {
         let indexes = || table.indexes.iter().filter(|i| i.columns.iter().any(|c| c.column == id));
         let bound_by_index = indexes().any(|i| i.primary || !wider);
         let bound_by_default = old.default.is_some() && old.column_type.name != declared.name;
+        let bound_by_key = table.foreign_keys.iter().any(|k| k.columns.iter().any(|(mine, _)| *mine == id))
+            || database.references_to(table.id).iter().any(|(_, k)| k.columns.iter().any(|(_, other)| *other == id));
         let bound_by_check = table.checks.iter().any(|c| mentions(&c.condition, name));
         let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
-        if bound_by_index || bound_by_default || bound_by_computed || bound_by_check {
+        if bound_by_index || bound_by_key || bound_by_default || bound_by_computed || bound_by_check {
             let text =
                 format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
             return Err(Message::new(4922, 16, 9, text));
@@ -202,6 +226,11 @@ impl Work<'_> {
     }
 }
 
+/// What a constraint without a name is called after.
+fn default_prefix(table: &str, column: &str) -> String {
+    format!("{}__{}__", table.chars().take(9).collect::<String>(), column.chars().take(5).collect::<String>())
+}
+
 pub(super) fn not_identity(column: &str) -> Message {
     let text = format!(
         "Identity column '{column}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable."
@@ -210,7 +239,7 @@ pub(super) fn not_identity(column: &str) -> Message {
 }
 
 /// Whether an expression or condition may read the column: whether its name stands in it at all.
-pub(super) fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
+pub fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
     format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
 }
 

@@ -1,11 +1,18 @@
 //! Keys and indexes.
 
+use std::sync::Arc;
+
 use super::super::errors;
-use super::super::state::{Index, IndexKind, IndexedColumn, Table, same_name};
+use super::super::query::Binder;
+use super::super::rows::{Variables, duplicate_key};
+use super::super::state::{Database, Index, IndexKind, IndexedColumn, Table, TableColumn, same_name};
+use super::super::store::from_lite;
 use super::super::work::Work;
 use super::stored_where;
 use crate::engine::Message;
-use crate::tsql::ast::{CreateIndex, IndexColumn, KeyDefinition, ObjectName};
+use crate::tsql::ast::{CreateIndex, IndexColumn, KeyDefinition, ObjectName, Predicate};
+use crate::tsql::canonical;
+use crate::value::Value;
 
 impl Work<'_> {
     pub(super) fn add_key(&mut self, table: &mut Table, key: &KeyDefinition) -> Result<(), Message> {
@@ -34,6 +41,10 @@ impl Work<'_> {
             }
         }
         let object_id = self.change_database()?.new_object_id();
+        if let Some(name) = &key.name {
+            // 2714 for a name that is taken.
+            self.constraint(table, Some(name), "", "", object_id, "")?;
+        }
         let prefix = if key.primary { "PK" } else { "UQ" };
         let name = key.name.clone().unwrap_or_else(|| {
             format!("{prefix}__{}__{object_id:016X}", table.name.chars().take(8).collect::<String>())
@@ -47,8 +58,10 @@ impl Work<'_> {
             unique: true,
             primary: key.primary,
             constraint: !key.primary,
+            system_named: key.name.is_none(),
             object_id,
             columns,
+            filter: None,
         });
         table.indexes.sort_by_key(|i| i.id);
         Ok(())
@@ -56,7 +69,8 @@ impl Work<'_> {
 
     /// A unique index is SQLite's to enforce; others are the catalog's only.
     pub(super) fn store_index(&self, database: i32, table: &Table, index: &Index) -> Result<(), Message> {
-        if !index.unique {
+        // A filtered one is kept by looking at the rows.
+        if !index.unique || index.filter.is_some() {
             return Ok(());
         }
         let computed = |id: i32| table.column_by_id(id).is_none_or(|c| c.computed.is_some());
@@ -75,28 +89,42 @@ impl Work<'_> {
         ))
     }
     pub fn create_index(&mut self, index: &CreateIndex) -> Result<(), Message> {
-        stored_where(&index.storage)?;
         let (database, mut table) = self.altered(&index.table, "alter")?;
+        let shown = index.table.written();
+        let new = self.add_index(&mut table, index, &shown)?;
+        self.store_index(database.id, &table, &new).and_then(|()| self.check_filtered(&database, &table)).map_err(
+            |error| {
+                let doubled = matches!(error.number, 2601) || error.number == 50901 && error.text.contains("UNIQUE");
+                if !doubled {
+                    return error;
+                }
+                let text = format!(
+                    "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{shown}' and the index name '{}'.",
+                    index.name
+                );
+                Message::new(1505, 16, 1, text)
+            },
+        )?;
+        self.put_table(table)
+    }
+
+    /// An index in the table's declaration, whose rows are yet to come or to be looked at.
+    pub(super) fn add_index(&mut self, table: &mut Table, index: &CreateIndex, shown: &str) -> Result<Index, Message> {
+        stored_where(&index.storage)?;
         if table.indexes.iter().any(|i| same_name(&i.name, &index.name)) {
             let text = format!(
-                "The operation failed because an index or statistics with name '{}' already exists on table '{}'.",
-                index.name,
-                index.table.written()
+                "The operation failed because an index or statistics with name '{}' already exists on table '{shown}'.",
+                index.name
             );
             return Err(Message::new(1913, 16, 1, text));
         }
         let has_clustered =
             table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
         if index.clustered && has_clustered {
-            return Err(Message::new(
-                1902,
-                16,
-                3,
-                format!(
-                    "Cannot create more than one clustered index on table '{}'. Drop the existing clustered index before creating another.",
-                    index.table.written()
-                ),
-            ));
+            let text = format!(
+                "Cannot create more than one clustered index on table '{shown}'. Drop the existing clustered index before creating another."
+            );
+            return Err(Message::new(1902, 16, 3, text));
         }
         let kind = match (index.clustered, index.columnstore) {
             (true, true) => IndexKind::ClusteredColumnstore,
@@ -104,7 +132,7 @@ impl Work<'_> {
             (true, false) => IndexKind::Clustered,
             (false, false) => IndexKind::Nonclustered,
         };
-        let mut columns = indexed(&table, &index.columns)?;
+        let mut columns = indexed(table, &index.columns)?;
         if kind == IndexKind::ClusteredColumnstore {
             columns = table
                 .columns
@@ -113,30 +141,75 @@ impl Work<'_> {
                 .collect();
         }
         for included in &index.included {
-            let column = table.column(included).ok_or_else(|| no_index_column(included))?.id;
+            let column = index_column(table, included)?.id;
             columns.push(IndexedColumn { column, descending: false, included: true });
         }
-        let id = next_index(&mut table, index.clustered);
+        let filter = match &index.filter {
+            Some((filter, text)) => {
+                self.check_filter(table, index, filter, shown)?;
+                Some((filter.clone(), canonical::of_condition(filter, text)))
+            }
+            None => None,
+        };
         let new = Index {
-            id,
+            id: next_index(table, index.clustered),
             name: index.name.clone(),
             kind,
             unique: index.unique,
             primary: false,
             constraint: false,
+            system_named: false,
             object_id: 0,
             columns,
+            filter,
         };
-        self.store_index(database.id, &table, &new).map_err(|error| {
-            if error.number == 50901 && error.text.contains("UNIQUE") {
-                Message::new(1505, 16, 1, format!("The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{}' and the index name '{}'.", index.table.written(), index.name))
-            } else {
-                error
-            }
-        })?;
-        table.indexes.push(new);
+        table.indexes.push(new.clone());
         table.indexes.sort_by_key(|i| i.id);
-        self.put_table(table)
+        Ok(new)
+    }
+
+    /// Its columns must be there and must not be computed; the grammar has seen to the rest.
+    fn check_filter(
+        &mut self,
+        table: &Table,
+        index: &CreateIndex,
+        filter: &Predicate,
+        shown: &str,
+    ) -> Result<(), Message> {
+        let mut computed = table.columns.iter().filter(|c| c.computed.is_some());
+        if let Some(column) = computed.find(|c| super::columns::mentions(filter, &c.name)) {
+            let text = format!(
+                "Filtered index '{}' cannot be created on table '{shown}' because the column '{}' in the filter expression is a computed column. Rewrite the filter expression so that it does not include this column.",
+                index.name, column.name
+            );
+            return Err(Message::new(10609, 16, 1, text));
+        }
+        let (variables, database) = (Variables::default(), self.database()?);
+        let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
+        binder.open_table(&database, &Arc::new(table.clone()), None)?;
+        binder.predicate(filter).map(|_| ())
+    }
+
+    /// 2601 when two rows that a unique index's filter lets in have one key.
+    pub fn check_filtered(&mut self, database: &Database, table: &Table) -> Result<(), Message> {
+        for index in table.indexes.iter().filter(|i| i.unique) {
+            let Some((filter, _)) = &index.filter else { continue };
+            let variables = Variables::default();
+            let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
+            let (from, alias) = binder.open_table(database, &Arc::new(table.clone()), None)?;
+            let filter = binder.predicate(filter)?;
+            let binds = std::mem::take(&mut binder.binds);
+            let key: Vec<&TableColumn> =
+                index.columns.iter().filter(|c| !c.included).filter_map(|c| table.column_by_id(c.column)).collect();
+            let items: Vec<String> = key.iter().map(|c| format!("{alias}.c{}", c.id)).collect();
+            let items = items.join(", ");
+            let sql = format!("SELECT {items} FROM {from} WHERE {filter} GROUP BY {items} HAVING COUNT(*) > 1 LIMIT 1");
+            let Some(row) = self.store.query(&sql, &binds, self.cancelled)?.pop() else { continue };
+            let values = row.into_iter().zip(&key).map(|(value, c)| from_lite(value, c.column_type.sql_type));
+            let values = values.collect::<Result<Vec<Value>, Message>>()?;
+            return Err(duplicate_key(database, table, index, &values));
+        }
+        Ok(())
     }
 
     pub fn drop_index(&mut self, name: &str, on: &ObjectName, if_exists: bool) -> Result<(), Message> {
@@ -155,7 +228,14 @@ impl Work<'_> {
             );
             return Err(Message::new(3723, 16, 4, text));
         }
-        if index.unique {
+        if database.references_to(table.id).iter().any(|(_, key)| key.index == index.id) {
+            let text = format!(
+                "An explicit DROP INDEX is not allowed on index '{}.{name}'. It is being used for FOREIGN KEY constraint enforcement.",
+                on.written()
+            );
+            return Err(Message::new(3723, 16, 6, text));
+        }
+        if index.unique && index.filter.is_none() {
             self.store.run(&format!("DROP INDEX i{}_{}_{}", database.id, table.id, index.id))?;
         }
         table.indexes.retain(|i| i.id != index.id);
@@ -163,15 +243,22 @@ impl Work<'_> {
     }
 }
 
-pub(super) fn no_index_column(name: &str) -> Message {
-    Message::new(1911, 16, 1, format!("Column name '{name}' does not exist in the target table or view."))
+fn index_column<'a>(table: &'a Table, name: &str) -> Result<&'a TableColumn, Message> {
+    match table.column(name) {
+        Some(column) => Ok(column),
+        None if name.starts_with('$') => Err(errors::outside("$ pseudo columns")),
+        None => {
+            let text = format!("Column name '{name}' does not exist in the target table or view.");
+            Err(Message::new(1911, 16, 1, text))
+        }
+    }
 }
 
 pub(super) fn indexed(table: &Table, columns: &[IndexColumn]) -> Result<Vec<IndexedColumn>, Message> {
     columns
         .iter()
         .map(|column| {
-            let found = table.column(&column.name).ok_or_else(|| no_index_column(&column.name))?;
+            let found = index_column(table, &column.name)?;
             if matches!(found.column_type.name, "text" | "ntext" | "image" | "xml" | "geography" | "geometry" | "json")
             {
                 let text = format!(

@@ -7,17 +7,19 @@ use super::errors;
 use super::permissions::Class;
 use super::query::Binder;
 use super::rows::Variables;
-use super::state::{Database, Index, Table, TableColumn, same_name};
+use super::state::{Database, Index, PropertyClass, Table, TableColumn, same_name};
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement, TableOptions};
 
 use columns::declaration;
+pub use columns::mentions;
 pub use traits::generated_value;
 
 mod checks;
 mod columns;
+mod foreign_keys;
 mod indexes;
 mod traits;
 mod views;
@@ -77,7 +79,7 @@ impl Work<'_> {
         let now = self.ambient.now;
         let id = self.change_database()?.new_object_id();
         let mut table = Table::new(id, name.name.clone(), schema, now);
-        self.add_elements(&mut table, elements)?;
+        self.add_elements(&mut table, elements, true)?;
         if table.columns.is_empty() && options.graph.is_none() {
             return Err(Message::new(1750, 16, 1, "A table needs at least one column."));
         }
@@ -94,21 +96,29 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn add_elements(&mut self, table: &mut Table, elements: &[TableElement]) -> Result<(), Message> {
+    /// `trusted` when every row that is there will be looked at.
+    fn add_elements(&mut self, table: &mut Table, elements: &[TableElement], trusted: bool) -> Result<(), Message> {
         let mut keys: Vec<KeyDefinition> = Vec::new();
         let mut checks = Vec::new();
+        let mut foreign_keys = Vec::new();
+        let mut indexes = Vec::new();
         let mut period = None;
         for element in elements {
             match element {
                 TableElement::Outside(what) => return Err(errors::outside(what)),
                 TableElement::Key(key) => keys.push(key.clone()),
                 TableElement::Check(check) => checks.push((check, None)),
+                TableElement::Index(index) => indexes.push(index),
+                TableElement::ForeignKey(key) => foreign_keys.push((key, None)),
+                TableElement::Default(default) => self.add_default(table, default)?,
                 TableElement::Period { start, end } => period = Some((start, end)),
                 TableElement::Column(column) => {
                     for key in &column.keys {
                         let columns = vec![IndexColumn { name: column.name.clone(), descending: false }];
                         keys.push(KeyDefinition { columns, ..key.clone() });
                     }
+                    indexes.extend(&column.indexes);
+                    foreign_keys.extend(column.foreign_keys.iter().map(|key| (key, Some(column.name.as_str()))));
                     checks.extend(column.checks.iter().map(|check| (check, Some(column.name.as_str()))));
                     self.add_column(table, column)?;
                 }
@@ -117,8 +127,15 @@ impl Work<'_> {
         for key in keys {
             self.add_key(table, &key)?;
         }
+        for index in indexes {
+            let shown = table.name.clone();
+            self.add_index(table, index, &shown)?;
+        }
         for (check, column) in checks {
-            self.add_check(table, check, column)?;
+            self.add_check(table, check, column, trusted)?;
+        }
+        for (key, column) in foreign_keys {
+            self.add_foreign_key(table, key, column, trusted)?;
         }
         if let Some((start, end)) = period {
             let id = |name: &str| {
@@ -192,7 +209,19 @@ impl Work<'_> {
 
     fn put_table(&mut self, mut table: Table) -> Result<(), Message> {
         table.modified = self.ambient.now;
-        self.change_database()?.tables.insert(table.id, Arc::new(table));
+        let database = self.change_database()?;
+        // What went takes its extended properties along.
+        let before = database.tables.get(&table.id).map(|t| t.constraint_ids()).unwrap_or_default();
+        let gone: Vec<i32> = before.into_iter().filter(|id| table.constraint_by_id(*id).is_none()).collect();
+        database.extended_properties.retain(|p| {
+            let of_part = p.is_of_object(table.id) && p.minor != 0;
+            let there = match p.class {
+                PropertyClass::Index => table.indexes.iter().any(|i| i.id == p.minor),
+                _ => table.column_by_id(p.minor).is_some(),
+            };
+            (there || !of_part) && !gone.iter().any(|id| p.is_of_object(*id))
+        });
+        database.tables.insert(table.id, Arc::new(table));
         Ok(())
     }
 
@@ -205,11 +234,14 @@ impl Work<'_> {
         match change {
             TableChange::SystemVersioning(Some(versioning)) => self.begin_versioning(&mut table, versioning)?,
             TableChange::SystemVersioning(None) => self.end_versioning(&mut table)?,
-            TableChange::Add(elements) => {
+            TableChange::Enforce { enforced, look_at_rows, names } => {
+                self.enforce(&database, &mut table, *enforced, *look_at_rows, names)?;
+            }
+            TableChange::Add { elements, unchecked } => {
                 let before = table.columns.len();
                 let indexes: Vec<i32> = table.indexes.iter().map(|i| i.id).collect();
-                let checks = table.checks.len();
-                self.add_elements(&mut table, elements)?;
+                let (checks, keys) = (table.checks.len(), table.foreign_keys.len());
+                self.add_elements(&mut table, elements, !unchecked)?;
                 if table.columns[before..].iter().any(|c| c.generated.is_some()) || table.traits.period.is_some() {
                     return Err(errors::outside("adding a period to a table"));
                 }
@@ -219,25 +251,28 @@ impl Work<'_> {
                 if table.rows > 0 {
                     self.fill_columns(&database, &mut table, before)?;
                 }
-                for check in &table.checks[checks..] {
-                    self.check_rows(&database, &table, std::slice::from_ref(check), None, "ALTER TABLE")?;
+                self.check_filtered(&database, &table)?;
+                if !unchecked {
+                    self.check_rows(&database, &table, &table.checks[checks..], None, "ALTER TABLE")?;
+                    self.check_references(&database, &table, &table.foreign_keys[keys..], None, "ALTER TABLE")?;
                 }
                 let new: Vec<Index> = table.indexes.iter().filter(|i| !indexes.contains(&i.id)).cloned().collect();
                 for index in &new {
                     self.store_index(database.id, &table, index)?;
                 }
             }
-            TableChange::DropColumn(names) => {
-                for column in names {
+            TableChange::DropColumn { if_exists, names } => {
+                for column in
+                    names.iter().filter(|name| !if_exists || table.column(name).is_some()).cloned().collect::<Vec<_>>()
+                {
+                    let column = column.as_str();
                     let id = table.column(column).ok_or_else(|| {
                         Message::new(4924, 16, 1, format!("ALTER TABLE DROP COLUMN failed because column '{column}' does not exist in table '{}'.", table.name))
                     })?.id;
                     let constrained = table.column_by_id(id).is_some_and(|c| c.default_constraint.is_some())
-                        || table.checks.iter().any(|c| columns::mentions(&c.condition, column))
-                        || table
-                            .columns
-                            .iter()
-                            .any(|c| c.computed.as_ref().is_some_and(|e| columns::mentions(e, column)));
+                        || table.checks.iter().any(|c| mentions(&c.condition, column))
+                        || table.foreign_keys.iter().any(|k| k.columns.iter().any(|(mine, _)| *mine == id))
+                        || table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, column)));
                     if constrained || table.indexes.iter().any(|i| i.columns.iter().any(|c| c.column == id)) {
                         return Err(Message::new(
                             4922,
@@ -263,10 +298,14 @@ impl Work<'_> {
                     table.columns.retain(|c| c.id != id);
                 }
             }
-            TableChange::DropConstraint(names) => {
+            TableChange::DropConstraint { if_exists, names } => {
                 for constraint in names {
                     if table.checks.iter().any(|c| same_name(&c.constraint.name, constraint)) {
                         table.checks.retain(|c| !same_name(&c.constraint.name, constraint));
+                        continue;
+                    }
+                    if table.foreign_keys.iter().any(|k| same_name(&k.constraint.name, constraint)) {
+                        table.foreign_keys.retain(|k| !same_name(&k.constraint.name, constraint));
                         continue;
                     }
                     let named = |c: &&mut TableColumn| {
@@ -282,8 +321,12 @@ impl Work<'_> {
                         .find(|i| (i.primary || i.constraint) && same_name(&i.name, constraint))
                         .cloned();
                     let Some(index) = index else {
+                        if *if_exists {
+                            continue;
+                        }
                         return Err(Message::new(3728, 16, 1, format!("'{constraint}' is not a constraint.")));
                     };
+                    self.check_unreferenced(&database, &table, &index)?;
                     self.store.run(&format!("DROP INDEX i{}_{}_{}", database.id, table.id, index.id))?;
                     table.indexes.retain(|i| i.id != index.id);
                 }
@@ -301,9 +344,20 @@ impl Work<'_> {
             other => other?,
         };
         self.check_alterable(&table, true)?;
+        if database.references_to(table.id).iter().any(|(other, _)| other.id != table.id) {
+            let text = format!(
+                "Could not drop object '{}' because it is referenced by a FOREIGN KEY constraint.",
+                name.written()
+            );
+            return Err(Message::new(3726, 16, 1, text));
+        }
         self.store.run(&format!("DROP TABLE u{}_{}", database.id, table.id))?;
         let database = self.change_database()?;
         database.tables.remove(&table.id);
+        let constraints = table.constraint_ids();
+        database
+            .extended_properties
+            .retain(|p| !p.is_of_object(table.id) && !constraints.iter().any(|id| p.is_of_object(*id)));
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == table.id));
         Ok(())
     }

@@ -126,8 +126,10 @@ impl Work<'_> {
             unique: false,
             primary: false,
             constraint: false,
+            system_named: false,
             object_id: 0,
             columns: key.collect(),
+            filter: None,
         };
         let mut history = Table::new(id, name.name.clone(), schema, now);
         history.next_column = table.next_column;

@@ -6,7 +6,8 @@ use super::super::access::Target;
 use super::super::permissions::Class;
 use super::super::query::Binder;
 use super::super::rows::Variables;
-use super::super::state::View;
+use super::super::state::{TableColumn, View};
+use super::super::types;
 use super::super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{ObjectName, Query, ViewChange};
@@ -25,6 +26,7 @@ impl Work<'_> {
         columns: &[String],
         query: &Query,
         change: ViewChange,
+        text: &str,
     ) -> Result<(), Message> {
         let old = self.view_named(name).filter(|_| change != ViewChange::Create);
         let schema = match &old {
@@ -62,8 +64,13 @@ impl Work<'_> {
             Some(old) => (old.id, old.created),
             None => (database.new_object_id(), now),
         };
+        let columns = (1i32..).zip(names.iter().zip(&compiled.columns)).map(|(id, (name, column))| {
+            TableColumn::plain(id, name, types::column_type(column.sql_type), column.nullable)
+        });
+        let (columns, text) = (columns.collect(), text.to_owned());
         let (name, query) = (name.name.clone(), query.clone());
-        let view = View { id, name, schema, columns: names, query, created, modified: now };
+        let owner = old.as_ref().and_then(|old| old.owner);
+        let view = View { id, name, schema, owner, columns, text, query, created, modified: now };
         database.views.insert(id, Arc::new(view));
         Ok(())
     }
@@ -84,6 +91,7 @@ impl Work<'_> {
         };
         let database = self.change_database()?;
         database.views.remove(&id);
+        database.extended_properties.retain(|p| !p.is_of_object(id));
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == id));
         Ok(())
     }

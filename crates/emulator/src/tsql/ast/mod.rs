@@ -189,6 +189,8 @@ pub enum StatementKind {
         columns: Vec<String>,
         query: Query,
         change: ViewChange,
+        /// The whole batch, as the catalog keeps it.
+        text: String,
     },
     DropView {
         if_exists: bool,

@@ -12,7 +12,12 @@ pub enum LoginSource {
         object_id: Option<String>,
         options: Vec<LoginOption>,
     },
-    /// Windows, certificate, asymmetric key: named for the message.
+    /// A certificate or an asymmetric key.
+    Key {
+        kind: &'static str,
+        name: String,
+    },
+    /// Windows: named for the message.
     Outside(&'static str),
 }
 
@@ -78,7 +83,11 @@ pub enum UserSource {
     External {
         object_id: Option<String>,
     },
-    Outside(&'static str),
+    /// A certificate or an asymmetric key.
+    Key {
+        kind: &'static str,
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone)]

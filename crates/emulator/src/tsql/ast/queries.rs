@@ -48,6 +48,9 @@ pub enum SetOperator {
     UnionAll,
     Except,
     Intersect,
+    /// Good for the grammar, and refused by the server.
+    ExceptAll,
+    IntersectAll,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -14,12 +14,16 @@ pub enum TableElement {
     Column(ColumnDefinition),
     Key(KeyDefinition),
     Check(CheckDefinition),
+    ForeignKey(ForeignKeyDefinition),
+    Index(CreateIndex),
+    /// `DEFAULT value FOR column`, which ALTER TABLE alone may add.
+    Default(DefaultDefinition),
     /// `PERIOD FOR SYSTEM_TIME (start, end)`
     Period {
         start: String,
         end: String,
     },
-    /// FOREIGN KEY and others which the emulator does not enforce: what it is.
+    /// What the emulator does not enforce: what it is.
     Outside(&'static str),
 }
 
@@ -30,6 +34,8 @@ pub struct ColumnDefinition {
     pub sql_type: Option<TypeName>,
     pub computed: Option<Expr>,
     pub persisted: bool,
+    /// A computed column's expression as written.
+    pub computed_text: String,
     pub identity: Option<(i64, i64)>,
     pub nullable: Option<bool>,
     pub default: Option<Expr>,
@@ -39,6 +45,7 @@ pub struct ColumnDefinition {
     pub default_name: Option<String>,
     pub default_text: String,
     pub checks: Vec<CheckDefinition>,
+    pub foreign_keys: Vec<ForeignKeyDefinition>,
     pub generated: Option<Generated>,
     pub hidden: bool,
     /// The function of MASKED WITH.
@@ -47,6 +54,7 @@ pub struct ColumnDefinition {
     pub collation: Option<String>,
     pub rowguidcol: bool,
     pub keys: Vec<KeyDefinition>,
+    pub indexes: Vec<CreateIndex>,
     pub outside: Option<&'static str>,
 }
 
@@ -56,6 +64,42 @@ pub struct CheckDefinition {
     pub condition: Predicate,
     /// As written, without the parentheses.
     pub text: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct DefaultDefinition {
+    pub name: Option<String>,
+    pub column: String,
+    pub value: Expr,
+    /// As written.
+    pub text: String,
+    /// WITH VALUES.
+    pub fill: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ForeignKeyDefinition {
+    pub name: Option<String>,
+    /// Empty where it stands with its column.
+    pub columns: Vec<String>,
+    pub table: ObjectName,
+    /// Empty: those of the primary key.
+    pub referenced: Vec<String>,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
+    pub not_for_replication: bool,
+    /// NOT ENFORCED, of other products.
+    pub outside: bool,
+}
+
+/// What becomes of a row when the row it refers to goes or gets another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReferentialAction {
+    #[default]
+    NoAction,
+    Cascade,
+    SetNull,
+    SetDefault,
 }
 
 /// GENERATED ALWAYS AS … of temporal and ledger tables.
@@ -134,9 +178,25 @@ pub struct IndexColumn {
 
 #[derive(Debug, Clone)]
 pub enum TableChange {
-    Add(Vec<TableElement>),
-    DropColumn(Vec<String>),
-    DropConstraint(Vec<String>),
+    Add {
+        elements: Vec<TableElement>,
+        /// WITH NOCHECK: rows that are there are not looked at.
+        unchecked: bool,
+    },
+    /// `[WITH CHECK] CHECK CONSTRAINT` and `NOCHECK CONSTRAINT`; no names stand for ALL.
+    Enforce {
+        enforced: bool,
+        look_at_rows: bool,
+        names: Vec<String>,
+    },
+    DropColumn {
+        if_exists: bool,
+        names: Vec<String>,
+    },
+    DropConstraint {
+        if_exists: bool,
+        names: Vec<String>,
+    },
     /// SET (SYSTEM_VERSIONING = …); `None` is OFF.
     SystemVersioning(Option<SystemVersioning>),
     AlterColumn {
@@ -146,14 +206,17 @@ pub enum TableChange {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CreateIndex {
     pub name: String,
+    /// Without meaning inside CREATE TABLE.
     pub table: ObjectName,
     pub unique: bool,
     pub clustered: bool,
     pub columnstore: bool,
     pub columns: Vec<IndexColumn>,
     pub included: Vec<String>,
+    /// WHERE, and as written.
+    pub filter: Option<(Predicate, String)>,
     pub storage: Storage,
 }

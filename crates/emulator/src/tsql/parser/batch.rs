@@ -100,7 +100,10 @@ impl Parser<'_> {
             "BEGIN" => self.begin(),
             "COMMIT" | "ROLLBACK" | "SAVE" => self.transaction(),
             "WAITFOR" => self.waitfor(),
+            "" if self.sees("(") && self.begins_query() => self.query_or_cte_statement(),
+            "" if self.kind() == Some(Kind::Label) => self.outside(),
             "" => Err(self.unexpected()),
+            "END" if self.sees("END CONVERSATION") => self.outside(),
             word if super::outside::begins(word) => self.outside(),
             _ => Err(self.unexpected()),
         }
@@ -126,12 +129,17 @@ impl Parser<'_> {
     fn begin(&mut self) -> Parsed<StatementKind> {
         self.advance();
         if self.eat("TRY") {
-            let body = self.statements_until("END TRY")?;
+            let mut body = self.statements_until("END TRY")?;
+            if self.at_end() && matches!(body.last().map(|s| &s.kind), Some(StatementKind::Outside(_))) {
+                return Ok(body.pop().map_or(StatementKind::Empty, |last| last.kind));
+            }
             self.expect("END TRY")?;
             self.eat(";");
             self.expect("BEGIN CATCH")?;
             let catch = self.statements_until("END CATCH")?;
-            self.expect("END CATCH")?;
+            if !matches!(catch.last().map(|s| &s.kind), Some(StatementKind::Outside(_))) {
+                self.expect("END CATCH")?;
+            }
             return Ok(StatementKind::Try { body, catch });
         }
         if self.sees("DISTRIBUTED TRAN") || self.sees("DISTRIBUTED TRANSACTION") || self.sees("DIALOG") {
@@ -164,7 +172,7 @@ impl Parser<'_> {
         let mut statements = Vec::new();
         loop {
             while self.eat(";") {}
-            if self.sees(end) {
+            if self.sees(end) && !self.sees("END CONVERSATION") {
                 return Ok(statements);
             }
             if self.at_end() {
@@ -184,6 +192,10 @@ impl Parser<'_> {
         let commit = self.sees("COMMIT");
         self.advance();
         let word = self.one_of(&["TRAN", "TRANSACTION", "WORK"]);
+        if save && (self.kind() == Some(Kind::Integer) || self.sees("-")) {
+            // `5:name`, of old.
+            return self.outside();
+        }
         if save {
             if word.is_none_or(|word| word == "WORK") {
                 return Err(self.unexpected());

@@ -87,7 +87,11 @@ impl Parser<'_> {
         }
         if self.eat("SCHEMA") {
             let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropSchema { if_exists, name: self.name()? });
+            let name = self.object_name()?;
+            if name.schema.is_some() || self.sees("RESTRICT") || self.sees("CASCADE") {
+                return self.outside();
+            }
+            return Ok(StatementKind::DropSchema { if_exists, name: name.name });
         }
         if self.eat("TABLE") {
             let if_exists = self.if_exists()?;

@@ -98,6 +98,11 @@ impl Parser<'_> {
             let query = self.in_parentheses(Self::subquery)?;
             return Ok(Item::Condition(Predicate::Exists(Box::new(query))));
         }
+        if self.sees("TSEQUAL (") {
+            self.advance();
+            self.balanced()?;
+            return Ok(Item::Condition(Predicate::Outside("TSEQUAL")));
+        }
         if self.sees("CONTAINS (") || self.sees("FREETEXT (") || self.sees("MATCH (") || self.sees("UPDATE (") {
             self.advance();
             self.balanced()?;
@@ -124,6 +129,10 @@ impl Parser<'_> {
             let negated = self.eat("NOT");
             if self.eat("DISTINCT") {
                 self.expect("FROM")?;
+                if self.one_of(&["ALL", "ANY", "SOME"]).is_some() {
+                    self.in_parentheses(Self::subquery)?;
+                    return Ok(Item::Condition(Predicate::Outside("IS DISTINCT FROM with ALL, ANY and SOME")));
+                }
                 let right = self.scalar()?;
                 return Ok(Item::Condition(Predicate::Distinct { left, right, negated }));
             }
@@ -133,7 +142,11 @@ impl Parser<'_> {
         let negated = ["LIKE", "BETWEEN", "IN"].iter().any(|word| self.sees_at(1, word)) && self.eat("NOT");
         if self.eat("LIKE") {
             let pattern = self.scalar()?;
-            let escape = if self.eat("ESCAPE") { Some(self.scalar()?) } else { None };
+            let braces = self.eat("{ ESCAPE");
+            let escape = if braces || self.eat("ESCAPE") { Some(self.scalar()?) } else { None };
+            if braces {
+                self.expect("}")?;
+            }
             return Ok(Item::Condition(Predicate::Like { value: left, pattern, escape, negated }));
         }
         if self.eat("BETWEEN") {
@@ -144,7 +157,7 @@ impl Parser<'_> {
         }
         if self.eat("IN") {
             self.expect("(")?;
-            if self.begins_query() {
+            if self.begins_query() && !self.continues_as_expression() {
                 let query = Box::new(self.subquery()?);
                 self.expect(")")?;
                 return Ok(Item::Condition(Predicate::InQuery { value: left, query, negated }));
@@ -173,7 +186,16 @@ impl Parser<'_> {
 
     fn additive(&mut self) -> Parsed<Item> {
         let left = self.multiplicative()?;
-        self.chain(left, Self::additive_operator, Self::multiplicative)
+        let mut item = self.chain(left, Self::additive_operator, Self::multiplicative)?;
+        while self.eat("<<") || self.eat(">>") {
+            let right = self.multiplicative()?;
+            let right = self.chain(right, Self::additive_operator, Self::multiplicative)?;
+            if matches!(item, Item::Condition(_)) || matches!(right, Item::Condition(_)) {
+                return Err(self.unexpected());
+            }
+            item = Item::Value(Expr::Outside("<< and >>"));
+        }
+        Ok(item)
     }
 
     fn multiplicative(&mut self) -> Parsed<Item> {
@@ -242,9 +264,11 @@ impl Parser<'_> {
                 self.at += 3;
                 self.deeper(Self::unary)?;
                 value = Expr::Outside("AT TIME ZONE");
-            } else if self.sees(".") && self.name_at(1) && self.sees_at(2, "(") && !matches!(value, Expr::Column(_)) {
+            } else if self.sees(".") && self.name_at(1) {
                 self.at += 2;
-                self.balanced()?;
+                if self.sees("(") {
+                    self.balanced()?;
+                }
                 value = Expr::Outside("methods of CLR and xml types");
             } else {
                 break;
@@ -296,6 +320,16 @@ impl Parser<'_> {
                 Expr::Outside("$ pseudo columns")
             }
             Kind::Sign if text == "(" => return self.parenthesis(),
+            Kind::Sign if text == "." => {
+                // `..t1.c1`; with more dots than a name has parts, nothing the server would find.
+                let dots = (0..).take_while(|ahead| self.sees_at(*ahead, ".")).count();
+                if dots < 4 {
+                    return self.word_expression().map(Item::Value);
+                }
+                self.at += dots;
+                self.name()?;
+                Expr::Outside("names of more than four parts")
+            }
             Kind::Sign if text == "{" => {
                 self.braces()?;
                 Expr::Outside("ODBC escapes")
@@ -381,6 +415,19 @@ impl Parser<'_> {
                 self.advance();
                 return Ok(Expr::Outside("IDENTITYCOL and ROWGUIDCOL"));
             }
+            Some("IDENTITY") if self.sees_at(1, "(") => {
+                self.advance();
+                self.in_parentheses(|p| {
+                    p.type_name()?;
+                    if p.eat(",") {
+                        p.signed_number()?;
+                        p.expect(",")?;
+                        p.signed_number()?;
+                    }
+                    Ok(())
+                })?;
+                return Ok(Expr::Outside("the IDENTITY function"));
+            }
             Some(_) => return Err(self.unexpected()),
             None => {}
         }
@@ -395,6 +442,10 @@ impl Parser<'_> {
                 _ => {}
             }
         }
+        if let Some(parts) = self.special_column_ahead() {
+            self.at += parts;
+            return Ok(Expr::Outside("IDENTITYCOL, ROWGUIDCOL and $ pseudo columns"));
+        }
         let name = self.object_name()?;
         if self.sees("(") {
             return self.call(name);
@@ -408,6 +459,36 @@ impl Parser<'_> {
             return Ok(Expr::Outside("methods of CLR and xml types"));
         }
         Ok(Expr::Column(name))
+    }
+
+    /// `t.IDENTITYCOL`, `dbo.t.$ROWGUID`, `db.$PARTITION`: how many tokens it is.
+    fn special_column_ahead(&self) -> Option<usize> {
+        let mut ahead = 0;
+        loop {
+            let special = ["IDENTITYCOL", "ROWGUIDCOL"].iter().any(|word| self.sees_at(ahead, word));
+            if special || self.token(ahead).is_some_and(|t| t.kind == Kind::Pseudo) {
+                return Some(ahead + 1);
+            }
+            if self.sees_at(ahead, ".") {
+                ahead += 1;
+            } else if self.name_at(ahead) && self.sees_at(ahead + 1, ".") {
+                ahead += 2;
+            } else {
+                return None;
+            }
+        }
+    }
+
+    /// A number with at most one sign, whose value nobody asks for.
+    fn signed_number(&mut self) -> Parsed<()> {
+        if !self.eat("-") {
+            self.eat("+");
+        }
+        if !matches!(self.kind(), Some(Kind::Integer | Kind::Number)) {
+            return Err(self.unexpected());
+        }
+        self.advance();
+        Ok(())
     }
 
     fn case(&mut self) -> Parsed<Expr> {
@@ -470,6 +551,9 @@ impl Parser<'_> {
         let name = ObjectName::plain(self.text(0).to_ascii_uppercase());
         self.advance();
         self.expect("(")?;
+        if name.name == "TRIM" && self.eat("* )") {
+            return Ok(Expr::Outside("TRIM of *"));
+        }
         let side = self.one_of(&["LEADING", "TRAILING", "BOTH"]);
         let first = self.scalar()?;
         if name.name != "TRIM" {
@@ -642,13 +726,16 @@ impl Parser<'_> {
     }
 
     fn braces(&mut self) -> Parsed<()> {
-        while !self.sees("}") {
+        let mut open = 0usize;
+        loop {
             if self.at_end() {
                 return Err(self.unexpected());
             }
+            open = if self.sees("{") { open + 1 } else { open - usize::from(self.sees("}")) };
             self.advance();
+            if open == 0 {
+                return Ok(());
+            }
         }
-        self.advance();
-        Ok(())
     }
 }

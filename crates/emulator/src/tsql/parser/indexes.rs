@@ -1,6 +1,10 @@
 //! Indexes and keys.
 
-use super::super::ast::{CreateIndex, IndexColumn, KeyDefinition, StatementKind, Storage};
+use super::super::ast::{
+    CreateIndex, Expr, ForeignKeyDefinition, IndexColumn, KeyDefinition, Predicate, ReferentialAction, StatementKind,
+    Storage,
+};
+use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -80,11 +84,7 @@ impl Parser<'_> {
                     return Err(self.unexpected_at(start));
                 }
             } else {
-                self.expect("FILLFACTOR =")?;
-                let value = self.integer()?;
-                if !(1..=100).contains(&value) {
-                    return Err(self.unexpected_at(self.at - 1));
-                }
+                self.old_key_options()?;
                 storage.outside = Some("FILLFACTOR".to_owned());
             }
         }
@@ -97,6 +97,21 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         Ok(Some(KeyDefinition { name, primary, clustered, columns, storage }))
+    }
+
+    /// `FILLFACTOR = 80`, `SORTED_DATA`, of old, without commas.
+    fn old_key_options(&mut self) -> Parsed<()> {
+        let start = self.at;
+        loop {
+            if self.eat("FILLFACTOR =") {
+                let value = self.integer()?;
+                if !(1..=100).contains(&value) {
+                    return Err(self.unexpected_at(self.at - 1));
+                }
+            } else if !self.eat("SORTED_DATA") && !self.eat("SORTED_DATA_REORG") {
+                return if self.at == start { Err(self.unexpected()) } else { Ok(()) };
+            }
+        }
     }
 
     /// After ON: a filegroup, or a partition scheme and its column.
@@ -150,64 +165,138 @@ impl Parser<'_> {
     }
 
     pub(super) fn index_column(&mut self) -> Parsed<IndexColumn> {
-        let name = self.name()?;
+        let name = self.name_or_pseudo()?;
         let descending = matches!(self.one_of(&["ASC", "DESC"]), Some("DESC"));
         Ok(IndexColumn { name, descending })
     }
 
-    pub(super) fn references(&mut self) -> Parsed<()> {
+    /// A column's name, or `$node_id` and the like, which the instance refuses.
+    fn name_or_pseudo(&mut self) -> Parsed<String> {
+        let known = ["$NODE_ID", "$EDGE_ID", "$FROM_ID", "$TO_ID"];
+        let pseudo =
+            self.kind() == Some(Kind::Pseudo) && known.iter().any(|known| self.text(0).eq_ignore_ascii_case(known));
+        if !pseudo {
+            return self.name();
+        }
+        let name = self.text(0).to_owned();
+        self.advance();
+        Ok(name)
+    }
+
+    /// REFERENCES and what follows.
+    pub(super) fn references(&mut self, name: Option<String>, columns: Vec<String>) -> Parsed<ForeignKeyDefinition> {
         self.expect("REFERENCES")?;
-        self.object_name()?;
-        self.optional_names()?;
+        let mut key = ForeignKeyDefinition {
+            name,
+            columns,
+            table: self.object_name()?,
+            referenced: self.optional_names()?,
+            on_delete: ReferentialAction::NoAction,
+            on_update: ReferentialAction::NoAction,
+            not_for_replication: false,
+            outside: false,
+        };
         while self.sees("ON DELETE") || self.sees("ON UPDATE") {
+            let of_delete = self.sees("ON DELETE");
             self.at += 2;
-            if !(self.eat("NO ACTION") || self.eat("CASCADE") || self.eat("SET NULL") || self.eat("SET DEFAULT")) {
+            let actions = [
+                ("NO ACTION", ReferentialAction::NoAction),
+                ("CASCADE", ReferentialAction::Cascade),
+                ("SET NULL", ReferentialAction::SetNull),
+                ("SET DEFAULT", ReferentialAction::SetDefault),
+            ];
+            let Some((_, action)) = actions.into_iter().find(|(words, _)| self.eat(words)) else {
                 return Err(self.unexpected());
+            };
+            *(if of_delete { &mut key.on_delete } else { &mut key.on_update }) = action;
+        }
+        if self.eat("NOT") {
+            key.outside = self.eat("ENFORCED");
+            if !key.outside {
+                self.expect("FOR REPLICATION")?;
+                key.not_for_replication = true;
             }
         }
-        if self.eat("NOT") && !self.eat("ENFORCED") {
-            self.expect("FOR REPLICATION")?;
+        Ok(key)
+    }
+
+    /// After INDEX: name, kind, columns. In a column's own definition the column is the key where none is named.
+    pub(super) fn inline_index(&mut self, column: Option<&str>) -> Parsed<CreateIndex> {
+        let mut index = CreateIndex { name: self.name()?, ..CreateIndex::default() };
+        index.unique = self.eat("UNIQUE");
+        index.clustered = matches!(self.one_of(&["CLUSTERED", "NONCLUSTERED"]), Some("CLUSTERED"));
+        index.columnstore = self.eat("COLUMNSTORE");
+        if index.columnstore && column.is_some() {
+            return Err(self.unexpected());
+        }
+        if self.eat("HASH") {
+            index.storage.outside = Some("HASH".to_owned());
+        }
+        if index.clustered && index.columnstore {
+            if self.sees("(") {
+                return Err(self.unexpected());
+            }
+        } else if column.is_none() || self.sees("(") {
+            index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;
+        } else {
+            index.columns =
+                column.map(|name| IndexColumn { name: name.to_owned(), descending: false }).into_iter().collect();
+        }
+        self.index_tail(&mut index)?;
+        while self.one_of(&["ON", "FILESTREAM_ON"]).is_some() {
+            self.data_space(&mut index.storage)?;
+        }
+        Ok(index)
+    }
+
+    /// INCLUDE, WHERE, ORDER and WITH of an index.
+    fn index_tail(&mut self, index: &mut CreateIndex) -> Parsed<()> {
+        if self.eat("INCLUDE") {
+            index.included = self.in_parentheses(|p| p.list(Self::name_or_pseudo))?;
+        }
+        if self.eat("WHERE") {
+            if index.clustered {
+                return Err(self.unexpected());
+            }
+            let start = self.at;
+            let filter = self.predicate()?;
+            if !is_simple(&filter) {
+                let text = format!(
+                    "Incorrect WHERE clause for filtered index '{}' on table '{}'.",
+                    index.name,
+                    index.table.written()
+                );
+                return Err(super::SyntaxError { number: 10735, state: 1, text, line: self.line() });
+            }
+            index.filter = Some((filter, self.written(start, self.at)));
+        }
+        if self.eat("ORDER") {
+            self.balanced()?;
+            index.storage.outside.get_or_insert_with(|| "ORDER".to_owned());
+        }
+        if self.eat("WITH") {
+            if self.sees("(") {
+                self.index_options(&mut index.storage)?;
+            } else {
+                // WITH FILLFACTOR = 80, the form of old.
+                self.list(|p| {
+                    p.name_or_reserved()?;
+                    if p.eat("=") {
+                        p.integer()?;
+                    }
+                    Ok(())
+                })?;
+                index.storage.outside.get_or_insert_with(|| "FILLFACTOR".to_owned());
+            }
         }
         Ok(())
     }
 
-    /// After INDEX: name, kind, columns.
-    pub(super) fn inline_index(&mut self) -> Parsed<()> {
-        self.name()?;
-        self.eat("UNIQUE");
-        let clustered = matches!(self.one_of(&["CLUSTERED", "NONCLUSTERED"]), Some("CLUSTERED"));
-        let columnstore = self.eat("COLUMNSTORE");
-        self.eat("HASH");
-        if clustered && columnstore {
-            if self.sees("(") {
-                return Err(self.unexpected());
-            }
-        } else {
-            self.in_parentheses(|p| p.list(Self::index_column))?;
+    fn name_or_reserved(&mut self) -> Parsed<()> {
+        if self.kind() != Some(Kind::Word) {
+            return Err(self.unexpected());
         }
-        if self.eat("INCLUDE") {
-            self.balanced()?;
-        }
-        if self.eat("WHERE") {
-            if clustered {
-                return Err(self.unexpected());
-            }
-            self.predicate()?;
-        }
-        if self.eat("WITH") {
-            self.unique_options()?;
-        }
-        self.index_places()
-    }
-
-    /// ON and FILESTREAM_ON of an index inside CREATE TABLE, which is outside the subset whatever they say.
-    pub(super) fn index_places(&mut self) -> Parsed<()> {
-        while self.one_of(&["ON", "FILESTREAM_ON"]).is_some() {
-            self.name_or_string()?;
-            if self.sees("(") {
-                self.balanced()?;
-            }
-        }
+        self.advance();
         Ok(())
     }
 
@@ -225,42 +314,13 @@ impl Parser<'_> {
         let name = self.name()?;
         self.expect("ON")?;
         let table = self.object_name()?;
-        let mut index = CreateIndex {
-            name,
-            table,
-            unique,
-            clustered,
-            columnstore,
-            columns: vec![],
-            included: vec![],
-            storage: Storage::default(),
-        };
+        let mut index = CreateIndex { name, table, unique, clustered, columnstore, ..CreateIndex::default() };
         if !(clustered && columnstore) {
             index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;
         } else if self.sees("(") {
             return Err(self.unexpected());
         }
-        if self.eat("INCLUDE") {
-            index.included = self.in_parentheses(Self::names)?;
-        }
-        if self.eat("WHERE") {
-            if clustered {
-                return Err(self.unexpected());
-            }
-            self.predicate()?;
-            return self.outside().map(Some);
-        }
-        if self.eat("ORDER") {
-            self.balanced()?;
-            return self.outside().map(Some);
-        }
-        if self.eat("WITH") {
-            if !self.sees("(") {
-                // WITH FILLFACTOR = 80, the form of old.
-                return self.outside().map(Some);
-            }
-            self.index_options(&mut index.storage)?;
-        }
+        self.index_tail(&mut index)?;
         if self.eat("ON") {
             self.data_space(&mut index.storage)?;
         }
@@ -268,5 +328,34 @@ impl Parser<'_> {
             return self.outside().map(Some);
         }
         Ok(Some(StatementKind::CreateIndex(index)))
+    }
+}
+
+/// What "CREATE INDEX" allows of a filter: comparisons of columns with constants, IN, IS NULL, joined by AND.
+fn is_simple(filter: &Predicate) -> bool {
+    match filter {
+        Predicate::And(all) => all.iter().all(is_simple),
+        // Names with too many parts are the instance's to refuse.
+        Predicate::Compare { left: Expr::Column(_) | Expr::Outside(_), right, .. } => is_constant(right),
+        Predicate::IsNull { value: Expr::Column(_) | Expr::Outside(_), .. } => true,
+        Predicate::Distinct { left: Expr::Column(_), right, .. } => is_constant(right),
+        Predicate::InList { value: Expr::Column(_), list, negated: false } => list.iter().all(is_constant),
+        _ => false,
+    }
+}
+
+/// A literal, negated or converted once.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Negate(inner) => is_constant(inner),
+        Expr::Convert { value, .. } => !matches!(**value, Expr::Convert { .. }) && is_constant(value),
+        Expr::Null
+        | Expr::Integer(_)
+        | Expr::Number(_)
+        | Expr::Real(_)
+        | Expr::Money(_)
+        | Expr::Text { .. }
+        | Expr::Binary(_) => true,
+        _ => false,
     }
 }

@@ -134,11 +134,9 @@ impl Parser<'_> {
         if self.sees("IF") {
             self.expect("IF EXISTS")?;
         }
-        if !object.contains("KEY")
-            && !object.contains("SIGNATURE")
-            && !object.contains("SENSITIVITY")
-            && !self.sees_name()
-        {
+        let nameless = ["KEY", "SIGNATURE", "SENSITIVITY"].iter().any(|word| object.contains(word))
+            || object == "FULLTEXT INDEX" && self.sees("ON");
+        if !nameless && !self.sees_name() && !self.sees(".") {
             return Err(self.unexpected());
         }
         Ok(())

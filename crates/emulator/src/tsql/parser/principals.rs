@@ -26,13 +26,17 @@ impl Parser<'_> {
             }
             return Ok(StatementKind::CreateLogin { name, source: LoginSource::Outside("a Windows login") });
         }
-        if self.eat("CERTIFICATE") || self.eat("ASYMMETRIC KEY") {
-            self.name()?;
+        if self.sees("CERTIFICATE") || self.sees("ASYMMETRIC KEY") {
+            let kind = if self.eat("CERTIFICATE") { "certificate" } else { "asymmetric key" };
+            if kind != "certificate" {
+                self.at += 2;
+            }
+            let key = self.name()?;
             if self.eat("WITH") {
                 self.expect("CREDENTIAL =")?;
                 self.name()?;
             }
-            let source = LoginSource::Outside("a login from a certificate or key");
+            let source = LoginSource::Key { kind, name: key };
             return Ok(StatementKind::CreateLogin { name, source });
         }
         self.expect("EXTERNAL PROVIDER")?;
@@ -200,11 +204,11 @@ impl Parser<'_> {
                     UserSource::External { object_id: None }
                 }
                 Some(word) => {
+                    let kind = if word == "ASYMMETRIC" { "asymmetric key" } else { "certificate" };
                     if word == "ASYMMETRIC" {
                         self.expect("KEY")?;
                     }
-                    self.name()?;
-                    UserSource::Outside("a user from a certificate or key")
+                    UserSource::Key { kind, name: self.name()? }
                 }
                 None => return Err(self.unexpected()),
             };

@@ -145,6 +145,7 @@ impl Parser<'_> {
             let operator = match self.one_of(&["UNION", "EXCEPT"]) {
                 Some("UNION") if self.eat("ALL") => SetOperator::UnionAll,
                 Some("UNION") => SetOperator::Union,
+                Some(_) if self.eat("ALL") => SetOperator::ExceptAll,
                 Some(_) => SetOperator::Except,
                 None => return Ok(left),
             };
@@ -160,8 +161,9 @@ impl Parser<'_> {
             if !self.eat("INTERSECT") {
                 return Ok(left);
             }
+            let operator = if self.eat("ALL") { SetOperator::IntersectAll } else { SetOperator::Intersect };
             let right = Box::new(self.select_or_parenthesis()?);
-            left = SetExpression::Combined { operator: SetOperator::Intersect, left: Box::new(left), right };
+            left = SetExpression::Combined { operator, left: Box::new(left), right };
         }
         Err(self.too_deep())
     }
@@ -229,7 +231,13 @@ impl Parser<'_> {
                 p.at += 2;
                 return Ok(Expr::Outside("ROLLUP, CUBE and GROUPING SETS"));
             }
-            p.scalar()
+            let value = p.scalar()?;
+            if p.sees("WITH (") {
+                p.advance();
+                p.balanced()?;
+                return Ok(Expr::Outside("DISTRIBUTED_AGG"));
+            }
+            Ok(value)
         })?;
         if self.eat("WITH") {
             let word = self.one_of(&["ROLLUP", "CUBE"]);
@@ -246,7 +254,9 @@ impl Parser<'_> {
 
     pub(super) fn top(&mut self) -> Parsed<Top> {
         self.expect("TOP")?;
-        let count = if self.sees("(") {
+        let count = if self.sees("( SELECT") {
+            Expr::Subquery(Box::new(self.in_parentheses(Self::subquery)?))
+        } else if self.sees("(") {
             self.in_parentheses(Self::scalar)?
         } else if self.kind() == Some(Kind::Variable) {
             Expr::Variable(self.variable()?)
@@ -299,10 +309,12 @@ impl Parser<'_> {
 
     /// `t.*`, `dbo.t.*`
     fn qualified_star(&mut self) -> Parsed<Option<ObjectName>> {
-        let mut ahead = 0;
+        let dots = (0..).take_while(|ahead| self.sees_at(*ahead, ".")).count();
+        let mut ahead = dots;
         while self.name_at(ahead) && self.sees_at(ahead + 1, ".") {
             ahead += 2;
             if self.sees_at(ahead, "*") {
+                self.at += dots;
                 let mut parts: Vec<String> = Vec::new();
                 while !self.eat("*") {
                     parts.push(self.name()?);
@@ -379,6 +391,9 @@ impl Parser<'_> {
         if kind != JoinKind::Inner {
             self.eat("OUTER");
         }
+        if ["LOOP", "HASH", "MERGE"].iter().any(|word| self.sees_at(1, word)) {
+            self.eat("LOCAL");
+        }
         _ = self.one_of(&["LOOP", "HASH", "MERGE", "REMOTE"]);
         self.expect("JOIN")?;
         Ok(Some(kind))
@@ -387,6 +402,11 @@ impl Parser<'_> {
     fn table_primary(&mut self) -> Parsed<TableSource> {
         if self.sees("(") {
             return self.derived_table();
+        }
+        if self.eat("{ OJ") {
+            let joined = self.deeper(Self::table_source)?;
+            self.expect("}")?;
+            return Ok(joined);
         }
         if self.kind() == Some(Kind::Variable) {
             self.variable()?;
@@ -416,7 +436,9 @@ impl Parser<'_> {
             self.balanced()?;
             if word == "OPENDATASOURCE" {
                 while self.eat(".") {
-                    self.name()?;
+                    if !self.sees(".") {
+                        self.name_or_string()?;
+                    }
                 }
             }
             if self.sees("WITH (") {
@@ -452,6 +474,7 @@ impl Parser<'_> {
             outside = Some("TABLESAMPLE");
         }
         self.table_hints()?;
+        self.old_hints()?;
         if self.sees("PIVOT") || self.sees("UNPIVOT") {
             self.advance();
             self.balanced()?;
@@ -533,6 +556,14 @@ impl Parser<'_> {
         self.balanced()
     }
 
+    /// `t HOLDLOCK`, `t a (HOLDLOCK)`, `t a (1)`, of old.
+    fn old_hints(&mut self) -> Parsed<()> {
+        self.eat("HOLDLOCK");
+        let hint = ["HOLDLOCK", "NOLOCK", "TABLOCK", "TABLOCKX", "UPDLOCK", "PAGLOCK", "ROWLOCK", "INDEX"];
+        let known = self.token(1).is_some_and(|t| t.kind == Kind::Integer) || hint.iter().any(|h| self.sees_at(1, h));
+        if self.sees("(") && known { self.balanced() } else { Ok(()) }
+    }
+
     /// WITH (NOLOCK, …), or the older bare (NOLOCK).
     pub(super) fn table_hints(&mut self) -> Parsed<()> {
         let hints = self.sees("WITH (") || self.sees("( NOLOCK )");
@@ -545,6 +576,13 @@ impl Parser<'_> {
 
     fn derived_table(&mut self) -> Parsed<TableSource> {
         let values = self.sees("( VALUES");
+        if ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|word| self.sees_at(1, word)) {
+            self.balanced()?;
+            self.eat("AS");
+            self.name()?;
+            self.optional_names()?;
+            return Ok(TableSource::Outside("a modification in FROM"));
+        }
         if !values && !self.begins_query() {
             // A join in parentheses.
             return self.in_parentheses(|p| p.deeper(Self::table_source));
@@ -564,12 +602,13 @@ impl Parser<'_> {
         }
         let query = Box::new(self.subquery()?);
         self.expect(")")?;
-        if query.outside == Some("FOR BROWSE") {
-            return Err(self.unexpected());
-        }
+        let path = self.eat("FOR PATH");
         self.eat("AS");
         let alias = self.name()?;
         let columns = self.optional_names()?;
+        if path {
+            return Ok(TableSource::Outside("graph queries"));
+        }
         if self.sees("PIVOT") || self.sees("UNPIVOT") {
             self.advance();
             self.balanced()?;
@@ -579,19 +618,18 @@ impl Parser<'_> {
         Ok(TableSource::Derived { query, alias, columns })
     }
 
-    /// `((SELECT …) AS a JOIN …)`: a parenthesis that begins with one and holds a join outside it.
+    /// `((SELECT …) AS a JOIN …)`: the innermost of several parentheses is a derived table, with a name behind it.
     fn parenthesised_join(&self) -> bool {
-        if !self.sees("( (") {
-            return false;
-        }
+        let leading = (0..).take_while(|ahead| self.sees_at(*ahead, "(")).count();
         let mut depth = 0usize;
-        for ahead in 0..self.tokens.len().saturating_sub(self.at) {
-            match self.text(ahead).to_ascii_uppercase().as_str() {
-                "(" => depth += 1,
-                ")" if depth == 1 => return false,
-                ")" => depth -= 1,
-                "JOIN" | "APPLY" if depth == 1 => return true,
-                _ => {}
+        for ahead in leading.saturating_sub(1)..self.tokens.len().saturating_sub(self.at) {
+            if self.sees_at(ahead, "(") {
+                depth += 1;
+            } else if self.sees_at(ahead, ")") {
+                depth -= 1;
+                if depth == 0 {
+                    return leading > 1 && (self.sees_at(ahead + 1, "AS") || self.name_at(ahead + 1));
+                }
             }
         }
         false

@@ -19,10 +19,18 @@ impl Parser<'_> {
             return self.outside();
         }
         let table = self.object_name()?;
+        let of_function = self.sees("(") && !self.begins_query() && !self.columns_ahead();
+        if of_function {
+            self.balanced()?;
+        }
         if self.sees("WITH (") {
             self.modification_hints()?;
         }
-        let columns = if self.sees("(") && !self.begins_query() { self.optional_names()? } else { Vec::new() };
+        let mut columns = Some(Vec::new());
+        if self.sees("(") && !self.begins_query() {
+            columns = self.insert_columns()?;
+        }
+        let Some(columns) = columns.filter(|_| !of_function) else { return self.outside() };
         if top || self.sees("OUTPUT") || self.sees("EXEC") || self.sees("EXECUTE") {
             return self.outside();
         }
@@ -44,6 +52,41 @@ impl Parser<'_> {
         };
         self.option_clause()?;
         Ok(StatementKind::Insert { table, columns, source })
+    }
+
+    fn columns_ahead(&self) -> bool {
+        self.name_at(1) || self.sees_at(1, ".") || self.token(1).is_some_and(|t| t.kind == Kind::Pseudo)
+    }
+
+    /// `(a, b)`; `None` where one is more than a column's name.
+    fn insert_columns(&mut self) -> Parsed<Option<Vec<String>>> {
+        let names = self.in_parentheses(|p| {
+            p.list(|p| {
+                if p.kind() == Some(Kind::Pseudo) {
+                    p.advance();
+                    return Ok(None);
+                }
+                let mut parts = 0;
+                let mut dots = 0;
+                let mut last = String::new();
+                loop {
+                    if p.eat(".") {
+                        dots += 1;
+                    } else if p.sees_name() && parts <= dots {
+                        last = p.name()?;
+                        parts += 1;
+                    } else {
+                        break;
+                    }
+                }
+                match (parts, dots) {
+                    (0, _) => Err(p.unexpected()),
+                    (1, 0) => Ok(Some(last)),
+                    _ => Ok(None),
+                }
+            })
+        })?;
+        Ok(names.into_iter().collect())
     }
 
     pub(super) fn update(&mut self) -> Parsed<StatementKind> {
@@ -154,6 +197,9 @@ impl Parser<'_> {
             self.advance();
             if self.sees_name() && self.assignment_at(1).is_some() {
                 self.at += 2;
+                if self.eat("DEFAULT") {
+                    return Ok(None);
+                }
             }
             self.scalar()?;
             return Ok(None);
@@ -165,8 +211,18 @@ impl Parser<'_> {
             return Ok(None);
         }
         let name = self.object_name()?;
+        let mut property = false;
+        while self.eat(".") {
+            self.name()?;
+            property = true;
+        }
         if self.sees("(") {
             self.balanced()?;
+            return Ok(None);
+        }
+        if property {
+            self.expect("=")?;
+            self.scalar()?;
             return Ok(None);
         }
         let Some((operator,)) = self.assignment_at(0) else { return Err(self.unexpected()) };

@@ -191,16 +191,29 @@ impl Parser<'_> {
                 return self.outside();
             }
         }
+        if self.eat("OPENDATASOURCE") {
+            self.balanced()?;
+            while self.eat(".") {
+                if !self.sees(".") {
+                    self.name()?;
+                }
+            }
+            self.procedure_arguments()?;
+            return self.outside();
+        }
         let name = self.object_name()?;
-        if self.eat(";") && matches!(self.kind(), Some(Kind::Integer)) {
-            return Err(self.unexpected());
+        if self.sees(";") && self.token(1).is_some_and(|t| t.kind == Kind::Integer) {
+            // The number of a procedure, of old.
+            self.at += 2;
+            self.procedure_arguments()?;
+            return self.outside();
         }
         let arguments = self.procedure_arguments()?;
-        if self.eat("WITH") && self.one_of(&["RECOMPILE"]).is_none() {
-            if self.sees("RESULT") {
-                return self.outside();
+        if self.eat("WITH") {
+            let only_recompile = self.eat("RECOMPILE") && !self.eat(",");
+            if !only_recompile {
+                return if self.sees("RESULT") { self.outside() } else { Err(self.unexpected()) };
             }
-            return Err(self.unexpected());
         }
         if self.sees("AT") {
             return self.outside();
@@ -225,8 +238,9 @@ impl Parser<'_> {
             if self.one_of(&["USER", "LOGIN"]).is_none() {
                 return Err(self.unexpected());
             }
-            self.expect("=")?;
-            self.string()?;
+            if self.eat("=") {
+                self.string()?;
+            }
             return self.outside();
         }
         if self.sees("AT") || self.sees("WITH") {
@@ -312,8 +326,9 @@ impl Parser<'_> {
     }
 
     fn execute_as(&mut self) -> Parsed<StatementKind> {
-        if self.sees("CALLER") {
-            return self.outside();
+        // "When used outside a module, the statement has no action": the page of EXECUTE AS.
+        if self.eat("CALLER") {
+            return Ok(StatementKind::Empty);
         }
         let Some(word) = self.one_of(&["USER", "LOGIN"]) else { return Err(self.unexpected()) };
         self.expect("=")?;

@@ -1,9 +1,10 @@
 //! Tables and their columns.
 
 use super::super::ast::{
-    CheckDefinition, ColumnDefinition, Encryption, Generated, GraphKind, Ledger, StatementKind, Storage,
-    SystemVersioning, TableChange, TableElement, TableOptions,
+    CheckDefinition, ColumnDefinition, DefaultDefinition, Encryption, Generated, GraphKind, Ledger, StatementKind,
+    Storage, SystemVersioning, TableChange, TableElement, TableOptions,
 };
+use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -11,6 +12,10 @@ impl Parser<'_> {
         let name = self.object_name()?;
         let mut options = TableOptions::default();
         let mut elements = Vec::new();
+        if self.sees("(") && self.only_names_ahead() {
+            self.optional_names()?;
+            return self.table_without_columns();
+        }
         if self.sees("(") {
             self.advance();
             loop {
@@ -40,6 +45,9 @@ impl Parser<'_> {
             } else if self.eat("FILESTREAM_ON") {
                 self.name_or_string()?;
                 options.outside.get_or_insert_with(|| "FILESTREAM_ON".to_owned());
+            } else if self.eat("FEDERATED ON") {
+                self.balanced()?;
+                options.outside.get_or_insert_with(|| "FEDERATED ON".to_owned());
             } else if self.eat("WITH") {
                 self.table_options(&mut options)?;
             } else {
@@ -50,7 +58,25 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         self.check_generated(&elements)?;
+        // 46107 of Microsoft's parser: no filtered indexes on memory-optimized tables.
+        let filtered = |element: &TableElement| match element {
+            TableElement::Index(index) => index.filter.is_some(),
+            TableElement::Column(column) => column.indexes.iter().any(|index| index.filter.is_some()),
+            _ => false,
+        };
+        if options.memory_optimized && elements.iter().any(filtered) {
+            return Err(self.unexpected_at(self.at.saturating_sub(1)));
+        }
         Ok(StatementKind::CreateTable { name, elements, storage, options })
+    }
+
+    /// `(a, b) WITH`: names without types, as CREATE TABLE AS SELECT has them.
+    fn only_names_ahead(&self) -> bool {
+        let mut ahead = 1;
+        while self.name_at(ahead) && self.sees_at(ahead + 1, ",") {
+            ahead += 2;
+        }
+        self.name_at(ahead) && self.sees_at(ahead + 1, ")") && self.sees_at(ahead + 2, "WITH")
     }
 
     /// Each GENERATED ALWAYS AS once, and those of rows with a period.
@@ -164,8 +190,7 @@ impl Parser<'_> {
     pub(super) fn table_element(&mut self) -> Parsed<TableElement> {
         if self.sees("INDEX") {
             self.advance();
-            self.inline_index()?;
-            return Ok(TableElement::Outside("an index inside CREATE TABLE"));
+            return Ok(TableElement::Index(self.inline_index(None)?));
         }
         if self.sees("PERIOD FOR SYSTEM_TIME") {
             self.at += 3;
@@ -188,9 +213,8 @@ impl Parser<'_> {
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
-            self.optional_names()?;
-            self.references()?;
-            return Ok(TableElement::Outside("a FOREIGN KEY constraint"));
+            let columns = self.optional_names()?;
+            return Ok(TableElement::ForeignKey(self.references(name, columns)?));
         }
         if self.sees("CONNECTION (") {
             self.advance();
@@ -200,15 +224,21 @@ impl Parser<'_> {
             }
             return Ok(TableElement::Outside("edge constraints"));
         }
-        if self.sees("DEFAULT") && name.is_some() {
+        if self.sees("DEFAULT") && (name.is_some() || self.adding) {
             self.advance();
-            self.scalar()?;
+            let start = self.at;
+            let value = self.scalar()?;
+            let text = self.written(start, self.at);
             self.expect("FOR")?;
-            self.name()?;
-            if self.eat("WITH") {
+            let column = self.name()?;
+            let fill = self.eat("WITH");
+            if fill {
                 self.expect("VALUES")?;
             }
-            return Ok(TableElement::Outside("a DEFAULT constraint of a table"));
+            if !self.adding {
+                return Ok(TableElement::Outside("a DEFAULT constraint of a table"));
+            }
+            return Ok(TableElement::Default(DefaultDefinition { name, column, value, text, fill }));
         }
         if name.is_some() {
             return Err(self.unexpected());
@@ -223,6 +253,7 @@ impl Parser<'_> {
             sql_type: None,
             computed: None,
             persisted: false,
+            computed_text: String::new(),
             identity: None,
             nullable: None,
             default: None,
@@ -230,6 +261,7 @@ impl Parser<'_> {
             default_name: None,
             default_text: String::new(),
             checks: Vec::new(),
+            foreign_keys: Vec::new(),
             generated: None,
             hidden: false,
             masked: None,
@@ -237,6 +269,7 @@ impl Parser<'_> {
             collation: None,
             rowguidcol: false,
             keys: Vec::new(),
+            indexes: Vec::new(),
             outside: None,
         };
         if self.eat("AS") {
@@ -246,6 +279,7 @@ impl Parser<'_> {
                 return Err(self.unexpected_at(start)); // 1046: no subqueries here
             }
             column.computed = Some(value);
+            column.computed_text = self.written(start, self.at);
             if self.eat("PERSISTED") {
                 column.persisted = true;
                 if self.eat("NOT NULL") {
@@ -254,7 +288,9 @@ impl Parser<'_> {
             }
         } else {
             // A column of the name and type timestamp needs no type: `timestamp` alone.
-            if column.name.eq_ignore_ascii_case("timestamp") && (self.sees(",") || self.sees(")")) {
+            if column.name.eq_ignore_ascii_case("timestamp")
+                && (self.sees(",") || self.sees(")") || self.reserved(0).is_some())
+            {
                 column.sql_type =
                     Some(super::TypeName { name: super::ObjectName::plain("timestamp"), arguments: vec![] });
             } else {
@@ -293,9 +329,9 @@ impl Parser<'_> {
             once(column.identity.is_some(), self)?;
             column.identity = Some((1, 1));
             if self.eat("(") {
-                let seed = self.integer()?;
+                let seed = self.whole_number()?;
                 self.expect(",")?;
-                column.identity = Some((seed, self.integer()?));
+                column.identity = Some((seed, self.whole_number()?));
                 self.expect(")")?;
             }
             if self.sees("NOT FOR") {
@@ -350,26 +386,26 @@ impl Parser<'_> {
             }
             column.hidden = self.eat("HIDDEN");
         } else if self.sees("INDEX") && self.name_at(1) {
-            self.at += 2;
-            self.eat("UNIQUE");
-            let clustered = self.one_of(&["CLUSTERED", "NONCLUSTERED"]) == Some("CLUSTERED");
-            self.eat("HASH");
-            if self.sees("(") {
-                self.in_parentheses(|p| p.list(Self::index_column))?;
-            }
-            if self.sees("WHERE") && !clustered {
-                self.advance();
-                self.predicate()?;
-            }
-            if self.eat("WITH") {
-                self.unique_options()?;
-            }
-            self.index_places()?;
-            column.outside = Some("an index inside CREATE TABLE");
+            self.advance();
+            let index = self.inline_index(Some(&column.name))?;
+            column.indexes.push(index);
         } else {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// `+100`, `1.`: a seed or a step.
+    fn whole_number(&mut self) -> Parsed<i64> {
+        let negative = self.eat("-");
+        if !negative {
+            self.eat("+");
+        }
+        let digits = self.text(0).trim_end_matches('.');
+        let value = digits.parse::<i64>().ok().filter(|_| matches!(self.kind(), Some(Kind::Integer | Kind::Number)));
+        let Some(value) = value else { return Err(self.unexpected()) };
+        self.advance();
+        Ok(if negative { -value } else { value })
     }
 
     fn check_definition(&mut self, name: Option<String>) -> Parsed<CheckDefinition> {
@@ -386,7 +422,7 @@ impl Parser<'_> {
     }
 
     /// The text of these tokens.
-    fn written(&self, from: usize, to: usize) -> String {
+    pub(super) fn written(&self, from: usize, to: usize) -> String {
         let start = self.tokens.get(from).map_or(0, |t| t.start);
         let end = to.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(start, |t| t.end);
         self.source.get(start..end).unwrap_or("").to_owned()
@@ -415,10 +451,11 @@ impl Parser<'_> {
         }
         if self.eat("FOREIGN") {
             self.expect("KEY")?;
-            self.optional_names()?;
+            if !self.optional_names()?.is_empty() {
+                column.outside = Some("a column list of a column's own key");
+            }
         }
-        self.references()?;
-        column.outside = Some("a FOREIGN KEY constraint");
+        column.foreign_keys.push(self.references(name, Vec::new())?);
         Ok(())
     }
 
@@ -434,10 +471,10 @@ impl Parser<'_> {
             self.adding = false;
             let elements = elements?;
             check_columns(self, &elements)?;
-            if unchecked {
-                return Ok(StatementKind::Outside("ALTER TABLE WITH NOCHECK".to_owned()));
-            }
-            return Ok(StatementKind::AlterTable { name, change: TableChange::Add(elements) });
+            return Ok(StatementKind::AlterTable { name, change: TableChange::Add { elements, unchecked } });
+        }
+        if let Some(change) = self.enforcement()? {
+            return Ok(StatementKind::AlterTable { name, change });
         }
         if self.sees("DROP COLUMN") || self.sees("DROP CONSTRAINT") {
             self.advance();
@@ -446,11 +483,21 @@ impl Parser<'_> {
                 self.expect("CONSTRAINT")?;
             }
             let if_exists = self.if_exists()?;
-            let names = self.names()?;
-            if if_exists || self.sees("WITH") {
+            let mut names = vec![self.name()?];
+            while self.eat(",") {
+                if self.sees("COLUMN") || self.sees("CONSTRAINT") {
+                    return self.outside();
+                }
+                names.push(self.name()?);
+            }
+            if self.sees("WITH (") {
                 return self.outside();
             }
-            let change = if column { TableChange::DropColumn(names) } else { TableChange::DropConstraint(names) };
+            let change = if column {
+                TableChange::DropColumn { if_exists, names }
+            } else {
+                TableChange::DropConstraint { if_exists, names }
+            };
             return Ok(StatementKind::AlterTable { name, change });
         }
         if self.eat("ALTER COLUMN") {
@@ -506,22 +553,29 @@ impl Parser<'_> {
                 _ => self.at = start,
             }
         }
-        let known = [
-            "SET (",
-            "REBUILD",
-            "SWITCH",
-            "ENABLE",
-            "DISABLE",
-            "CHECK CONSTRAINT",
-            "NOCHECK CONSTRAINT",
-            "WITH CHECK",
-            "WITH NOCHECK",
-            "DROP",
-            "ALTER INDEX",
-            "SPLIT RANGE",
-            "MERGE RANGE",
-        ];
+        let known =
+            ["SET (", "REBUILD", "SWITCH", "ENABLE", "DISABLE", "DROP", "ALTER INDEX", "SPLIT RANGE", "MERGE RANGE"];
         if known.iter().any(|words| self.sees(words)) { self.outside() } else { Err(self.unexpected()) }
+    }
+}
+
+impl Parser<'_> {
+    /// `[WITH CHECK | WITH NOCHECK] CHECK | NOCHECK CONSTRAINT ALL | name, …`, if it begins here.
+    fn enforcement(&mut self) -> Parsed<Option<TableChange>> {
+        let start = self.at;
+        let with = self.sees("WITH CHECK") || self.sees("WITH NOCHECK");
+        let look_at_rows = self.sees("WITH CHECK");
+        if with {
+            self.at += 2;
+        }
+        let enforced = self.sees("CHECK CONSTRAINT");
+        if !enforced && !self.sees("NOCHECK CONSTRAINT") {
+            self.at = start;
+            return Ok(None);
+        }
+        self.at += 2;
+        let names = if self.eat("ALL") { Vec::new() } else { self.names()? };
+        Ok(Some(TableChange::Enforce { enforced, look_at_rows, names }))
     }
 }
 

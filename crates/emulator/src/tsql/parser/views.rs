@@ -42,7 +42,18 @@ impl Parser<'_> {
         if options {
             return Ok(StatementKind::Outside("options of a view".to_owned()));
         }
-        Ok(StatementKind::CreateView { name, columns, query, change })
+        Ok(StatementKind::CreateView { name, columns, query, change, text: self.as_created(start) })
+    }
+}
+
+impl Parser<'_> {
+    /// The batch as `sys.sql_modules` shows it: CREATE where it said ALTER.
+    fn as_created(&self, verb: usize) -> String {
+        let Some(token) = self.tokens.get(verb) else { return self.source.to_owned() };
+        let (before, after) = (&self.source[..token.start], &self.source[token.end..]);
+        let word = token.text(self.source);
+        let word = if word.eq_ignore_ascii_case("ALTER") { "CREATE" } else { word };
+        format!("{before}{word}{after}")
     }
 }
 

@@ -1,0 +1,102 @@
+//! Rows: reading them here, what changes them in the modules.
+//!
+//! Values are made into the columns' types here; SQLite is then told rows, so that its looser rules never decide. Every
+//! row changed counts once in its table's counters, which are part of the state and so roll back with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::errors;
+use super::query::{Binder, Compiled};
+use super::state::{Database, Table};
+use super::store::from_lite;
+use super::work::Work;
+use crate::engine::Message;
+use crate::tsql::ast::{Expr, ObjectName, Predicate, Query};
+use crate::value::Column;
+use crate::value::{SqlType, Value};
+
+mod change;
+mod insert;
+mod references;
+mod values;
+
+pub use values::{duplicate_key, stored};
+
+/// Variables by lower-case name.
+pub type Variables = BTreeMap<String, (SqlType, Value)>;
+
+/// SQLite's row id, and the values of the stored columns.
+type Row = (i64, Vec<Value>);
+
+/// What a statement makes of a row; without a new one it goes.
+struct Change {
+    rowid: i64,
+    old: Vec<Value>,
+    new: Option<Vec<Value>>,
+}
+
+pub struct Found {
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<Value>>,
+    pub assigns: Vec<Option<(String, SqlType)>>,
+}
+
+impl Work<'_> {
+    pub fn select(&mut self, query: &Query, variables: &Variables) -> Result<Found, Message> {
+        self.read(variables, |binder| binder.statement(query))
+    }
+    pub fn evaluate(&mut self, expr: &Expr, variables: &Variables) -> Result<(SqlType, Value), Message> {
+        let mut found = self.read(variables, |binder| binder.scalar(expr))?;
+        let value = found.rows.pop().and_then(|mut row| row.pop()).unwrap_or(Value::Null);
+        Ok((found.columns.first().map_or(SqlType::Int, |c| c.sql_type), value))
+    }
+    pub fn holds(&mut self, condition: &Predicate, variables: &Variables) -> Result<bool, Message> {
+        let found = self.read(variables, |binder| binder.condition(condition))?;
+        Ok(matches!(found.rows.first().and_then(|row| row.first()), Some(Value::Int(n)) if *n != 0))
+    }
+
+    fn read(
+        &mut self,
+        variables: &Variables,
+        compile: impl FnOnce(&mut Binder<'_>) -> Result<Compiled, Message>,
+    ) -> Result<Found, Message> {
+        let mut binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
+        let compiled = compile(&mut binder)?;
+        let (reads, binds) = (binder.reads_tables, std::mem::take(&mut binder.binds));
+        if reads && self.busy {
+            self.must_wait = true;
+            return Err(errors::internal("another transaction holds the rows"));
+        }
+        let lite = self.store.query(&compiled.sql, &binds, self.cancelled)?;
+        let rows = lite
+            .into_iter()
+            .map(|row| {
+                row.into_iter()
+                    .zip(&compiled.columns)
+                    .map(|(value, column)| from_lite(value, column.sql_type))
+                    .collect()
+            })
+            .collect::<Result<_, Message>>()?;
+        Ok(Found { columns: compiled.columns, rows, assigns: compiled.assigns })
+    }
+
+    fn target(
+        &mut self,
+        name: &ObjectName,
+        variables: &Variables,
+        permission: &str,
+    ) -> Result<(Arc<Database>, Arc<Table>), Message> {
+        let binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
+        let (database, table) = binder.target(name)?;
+        binder.may_modify(&database, &table, permission)?;
+        Ok((database, table))
+    }
+
+    fn keep(&mut self, database: &Database, table: Table) -> Result<(), Message> {
+        let database =
+            self.change().database_mut(database.id).ok_or_else(|| errors::internal("the database is gone"))?;
+        database.tables.insert(table.id, Arc::new(table));
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Foreign keys, filtered indexes, constraints switched off, owners of objects, comments.
+
+use super::{admin, answer, good, instance, refused};
+
+#[test]
+fn foreign_keys_hold_on_every_change() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "CREATE TABLE Parent (Id int NOT NULL CONSTRAINT PK_Parent PRIMARY KEY, Code char(2) NULL CONSTRAINT UQ_Code UNIQUE, Big bigint NULL)
+         INSERT INTO Parent VALUES (1, 'a', 1), (2, 'b', 2), (3, NULL, 3)
+         CREATE TABLE Child (Id int PRIMARY KEY, Parent int NULL CONSTRAINT FK_Child REFERENCES Parent)
+         INSERT INTO Child VALUES (10, 1), (11, NULL)",
+    );
+    for (text, number) in [
+        ("INSERT INTO Child VALUES (12, 9)", 547),
+        ("INSERT INTO Child VALUES (12, NULL), (13, 2)", 0),
+        ("UPDATE Child SET Parent = 9 WHERE Id = 10", 547),
+        ("DELETE FROM Parent WHERE Id = 1", 547),
+        ("UPDATE Parent SET Id = 7 WHERE Id = 1", 547),
+        // A key may move within the statement.
+        ("UPDATE Parent SET Id = CASE Id WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE Id END", 0),
+        ("DELETE FROM Parent WHERE Id = 3", 0),
+        ("TRUNCATE TABLE Parent", 4712),
+        ("DROP TABLE Parent", 3726),
+        ("ALTER TABLE Parent DROP CONSTRAINT PK_Parent", 3725),
+        ("ALTER TABLE Child DROP COLUMN Parent", 4922),
+        ("ALTER TABLE Child ALTER COLUMN Parent bigint", 4922),
+        ("CREATE TABLE x (a int REFERENCES Nothing)", 1767),
+        ("CREATE TABLE x (a int REFERENCES Parent (Nothing))", 1770),
+        ("CREATE TABLE x (a int, FOREIGN KEY (b) REFERENCES Parent)", 1769),
+        ("CREATE TABLE x (a bigint REFERENCES Parent (Big))", 1776),
+        ("CREATE TABLE x (a bigint REFERENCES Parent)", 1778),
+        ("CREATE TABLE x (a char(3) REFERENCES Parent (Code))", 1753),
+        ("CREATE TABLE x (a char(2) COLLATE Latin1_General_CS_AS REFERENCES Parent (Code))", 1757),
+        ("CREATE TABLE x (a int, b int, FOREIGN KEY (a, b) REFERENCES Parent (Id))", 8139),
+        ("CREATE TABLE x (a int NOT NULL REFERENCES Parent ON DELETE SET NULL)", 1761),
+        ("CREATE TABLE x (a int NOT NULL REFERENCES Parent ON DELETE SET DEFAULT)", 1762),
+        ("CREATE TABLE x (a int REFERENCES Inventory.dbo.Stock)", 1763),
+        ("CREATE TABLE x (a int CONSTRAINT FK_Child REFERENCES Parent)", 2714),
+        ("CREATE TABLE x (Id int PRIMARY KEY, Up int NULL REFERENCES x ON DELETE CASCADE)", 1785),
+        ("ALTER TABLE Child ADD CONSTRAINT FK_Self FOREIGN KEY (Parent) REFERENCES Child (Id)", 547),
+        ("ALTER TABLE Child WITH NOCHECK ADD CONSTRAINT FK_Self FOREIGN KEY (Parent) REFERENCES Child (Id)", 0),
+        ("INSERT INTO Child VALUES (20, 1)", 547),
+        ("ALTER TABLE Child NOCHECK CONSTRAINT FK_Self", 0),
+        ("INSERT INTO Child VALUES (20, 1)", 0),
+        ("DROP TABLE Child, Parent", 0),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+}
+
+#[test]
+fn foreign_keys_say_what_becomes_of_referring_rows() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "CREATE TABLE P (Id int PRIMARY KEY)
+         INSERT INTO P VALUES (0), (1), (2), (3)
+         CREATE TABLE C (Id int PRIMARY KEY, P int NULL REFERENCES P ON DELETE CASCADE ON UPDATE CASCADE)
+         CREATE TABLE G (Id int PRIMARY KEY, C int NULL REFERENCES C ON DELETE SET NULL)
+         CREATE TABLE D (Id int PRIMARY KEY, P int NULL DEFAULT 0 REFERENCES P ON DELETE SET DEFAULT)
+         INSERT INTO C VALUES (10, 1), (11, 2), (12, 1)
+         INSERT INTO G VALUES (100, 10), (101, 11)
+         INSERT INTO D VALUES (1000, 1), (1001, 2)",
+    );
+    good(&mut *sales, "DELETE FROM P WHERE Id = 1");
+    assert_eq!(answer(&mut *sales, "SELECT Id, P FROM C"), "11|2");
+    assert_eq!(answer(&mut *sales, "SELECT Id, C FROM G"), "100|NULL;101|11");
+    assert_eq!(answer(&mut *sales, "SELECT Id, P FROM D"), "1000|0;1001|2");
+    good(&mut *sales, "UPDATE P SET Id = 30 WHERE Id = 3 DELETE FROM D");
+    good(&mut *sales, "UPDATE P SET Id = 20 WHERE Id = 2");
+    assert_eq!(answer(&mut *sales, "SELECT Id, P FROM C"), "11|20");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT name, delete_referential_action_desc, update_referential_action_desc, is_not_trusted FROM sys.foreign_keys
+             WHERE parent_object_id = OBJECT_ID('C')"
+        )
+        .split_once('|')
+        .map(|(_, rest)| rest.to_owned()),
+        Some("CASCADE|CASCADE|0".to_owned())
+    );
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT COL_NAME(parent_object_id, parent_column_id), OBJECT_NAME(referenced_object_id), COL_NAME(referenced_object_id, referenced_column_id)
+             FROM sys.foreign_key_columns WHERE parent_object_id = OBJECT_ID('G')"
+        ),
+        "C|C|Id"
+    );
+    // A statement that fails leaves nothing behind, cascades included.
+    good(&mut *sales, "CREATE TABLE Hold (C int REFERENCES C) INSERT INTO Hold VALUES (11)");
+    assert_eq!(refused(&mut *sales, "DELETE FROM P WHERE Id = 20"), 547);
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM P WHERE Id = 20"), "1");
+    assert_eq!(answer(&mut *sales, "SELECT C FROM G WHERE Id = 101"), "11");
+}
+
+#[test]
+fn a_filtered_unique_index_looks_at_its_rows_alone() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (text, number) in [
+        ("CREATE TABLE f (a int NULL, b int NULL, INDEX i UNIQUE (a) WHERE b > 5, INDEX j (b) INCLUDE (a))", 0),
+        ("INSERT INTO f VALUES (1, 1), (1, 2), (1, 6)", 0),
+        ("INSERT INTO f VALUES (1, 7)", 2601),
+        ("UPDATE f SET b = 9", 2601),
+        ("CREATE UNIQUE INDEX k ON f (a) WHERE b IS NOT NULL", 1505),
+        ("CREATE UNIQUE INDEX k ON f (a) WHERE b IN (6, 7)", 0),
+        ("CREATE INDEX l ON f (a) WHERE b > a", 10735),
+        ("CREATE INDEX l ON f (a) WHERE c > 1", 207),
+        ("CREATE TABLE g (a int REFERENCES f (a))", 1776),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT name, is_unique, has_filter, filter_definition FROM sys.indexes WHERE object_id = OBJECT_ID('f') AND index_id > 0 ORDER BY name"
+        ),
+        "i|1|1|([b]>(5));j|0|0|NULL;k|1|1|([b]=(7) OR [b]=(6))"
+    );
+}
+
+#[test]
+fn an_object_may_be_owned_apart_from_its_schema() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "CREATE USER owner WITHOUT LOGIN CREATE USER reader WITHOUT LOGIN GRANT SELECT ON Orders TO reader",
+    );
+    good(&mut *sales, "ALTER AUTHORIZATION ON OBJECT::dbo.Orders TO owner");
+    assert_eq!(answer(&mut *sales, "SELECT USER_NAME(principal_id) FROM sys.tables WHERE name = 'Orders'"), "owner");
+    // What was granted on it is gone.
+    assert_eq!(
+        answer(&mut *sales, "SELECT COUNT(*) FROM sys.database_permissions WHERE major_id = OBJECT_ID('Orders')"),
+        "0"
+    );
+    good(&mut *sales, "EXECUTE AS USER = 'owner' INSERT INTO Orders (Customer) VALUES (N'x') REVERT");
+    assert_eq!(refused(&mut *sales, "DROP USER owner"), 15183);
+    good(&mut *sales, "ALTER AUTHORIZATION ON Orders TO SCHEMA OWNER DROP USER owner");
+    assert_eq!(refused(&mut *sales, "ALTER AUTHORIZATION ON SYMMETRIC KEY::k TO dbo"), 15151);
+    good(&mut *sales, "GRANT ALL ON Orders TO reader EXECUTE AS CALLER");
+    assert_eq!(
+        answer(&mut *sales, "SELECT permission_name FROM sys.database_permissions WHERE class = 1 ORDER BY 1"),
+        "DELETE;INSERT;REFERENCES;SELECT;UPDATE"
+    );
+}
+
+#[test]
+fn extended_properties_describe_what_they_are_of() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    let add = "EXEC sp_addextendedproperty 'MS_Description', N'who buys', 'SCHEMA', 'dbo', 'TABLE', 'Orders', 'COLUMN', 'Customer'";
+    assert_eq!(refused(&mut *sales, add), 0);
+    assert_eq!(refused(&mut *sales, add), 15233);
+    assert_eq!(refused(&mut *sales, &add.replace("Orders", "Nothing")), 15135);
+    assert_eq!(refused(&mut *sales, "EXEC sp_addextendedproperty"), 201);
+    assert_eq!(refused(&mut *sales, "EXEC sp_dropextendedproperty 'x', 'SCHEMA', 'dbo'"), 15217);
+    good(&mut *sales, "EXEC sys.sp_addextendedproperty @name = 'Owner', @value = 'sales'");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT objtype, objname, name, value FROM fn_listextendedproperty(NULL, 'schema', 'dbo', 'table', 'Orders', 'column', default)"
+        ),
+        "COLUMN|Customer|MS_Description|who buys"
+    );
+    assert_eq!(
+        answer(&mut *sales, "SELECT class_desc, name, value FROM sys.extended_properties ORDER BY class"),
+        "DATABASE|Owner|sales;OBJECT_OR_COLUMN|MS_Description|who buys"
+    );
+    good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.extended_properties"), "1");
+}

@@ -1,0 +1,308 @@
+//! Values as other types: CAST, assignment, parameters.
+
+use uuid::Uuid;
+
+use super::super::errors;
+use super::super::moments;
+use super::decimal::{decimal, show_decimal};
+use super::{is_national, name_of};
+use crate::engine::Message;
+use crate::value::{SqlType, Value};
+
+/// The value as another type: CAST, assignment, parameters.
+///
+/// # Errors
+/// 245, 8114, 241, 8169, 8115, 529 as the server has them.
+pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message> {
+    if *value == Value::Null {
+        return Ok(Value::Null);
+    }
+    match to {
+        SqlType::Bit => Ok(Value::Bit(match value {
+            Value::Text(text) if text.trim().eq_ignore_ascii_case("true") => true,
+            Value::Text(text) if text.trim().eq_ignore_ascii_case("false") => false,
+            other => number(other, to)? != 0.0,
+        })),
+        SqlType::TinyInt => integer(value, to, 0, 255),
+        SqlType::SmallInt => integer(value, to, i16::MIN.into(), i16::MAX.into()),
+        SqlType::Int => integer(value, to, i32::MIN.into(), i32::MAX.into()),
+        SqlType::BigInt => integer(value, to, i64::MIN, i64::MAX),
+        SqlType::Real | SqlType::Float => number(value, to).map(Value::Float),
+        SqlType::Decimal { precision, scale } => decimal(value, to, precision, scale),
+        SqlType::Money => decimal(value, to, 19, 4),
+        SqlType::SmallMoney => decimal(value, to, 10, 4),
+        SqlType::UniqueIdentifier => guid(value, to),
+        SqlType::NChar(n) => Ok(Value::Text(pad(fit(&show(value, to, style)?, Some(n), true), n))),
+        SqlType::NVarChar(n) => Ok(Value::Text(fit(&show(value, to, style)?, n, true))),
+        SqlType::Char(n) => Ok(Value::Text(pad(fit(&cp1252(&show(value, to, style)?), Some(n), false), n))),
+        SqlType::VarChar(n) => Ok(Value::Text(fit(&cp1252(&show(value, to, style)?), n, false))),
+        SqlType::Xml => show(value, to, style).map(Value::Text),
+        SqlType::Binary(n) => {
+            let mut bytes = binary(value, to, style)?;
+            bytes.resize(usize::from(n), 0);
+            Ok(Value::Bytes(bytes))
+        }
+        SqlType::VarBinary(n) => {
+            let mut bytes = binary(value, to, style)?;
+            bytes.truncate(n.map_or(usize::MAX, usize::from));
+            Ok(Value::Bytes(bytes))
+        }
+        SqlType::RowVersion => {
+            let mut bytes = binary(value, to, style)?;
+            bytes.resize(8, 0);
+            Ok(Value::Bytes(bytes))
+        }
+        SqlType::Date
+        | SqlType::Time { .. }
+        | SqlType::DateTime
+        | SqlType::DateTime2 { .. }
+        | SqlType::SmallDateTime
+        | SqlType::DateTimeOffset { .. } => moment(value, to),
+        SqlType::SqlVariant => Ok(value.clone()),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NULL",
+        Value::Bit(_) => "bit",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::Decimal { .. } => "numeric",
+        Value::Text(_) => "nvarchar",
+        Value::Bytes(_) => "varbinary",
+        Value::Guid(_) => "uniqueidentifier",
+        Value::Date(_) => "date",
+        Value::Time(_) => "time",
+        Value::DateTime { .. } => "datetime2",
+        Value::DateTimeOffset { .. } => "datetimeoffset",
+    }
+}
+
+fn not_allowed(value: &Value, to: SqlType) -> Message {
+    let text = format!("Explicit conversion from data type {} to {} is not allowed.", kind_of(value), name_of(to));
+    Message::new(529, 16, 2, text)
+}
+
+fn integer(value: &Value, to: SqlType, least: i64, most: i64) -> Result<Value, Message> {
+    let found = match value {
+        Value::Int(n) => *n,
+        Value::Bit(b) => i64::from(*b),
+        Value::Text(text) => {
+            let trimmed = text.trim();
+            if trimmed.is_empty() {
+                0
+            } else {
+                trimmed.parse::<i64>().map_err(|_| {
+                    let text = format!(
+                        "Conversion failed when converting the nvarchar value '{text}' to data type {}.",
+                        name_of(to)
+                    );
+                    Message::new(245, 16, 1, text)
+                })?
+            }
+        }
+        Value::Bytes(bytes) => {
+            let tail = &bytes[bytes.len().saturating_sub(8)..];
+            let mut wide = [0u8; 8];
+            wide[8 - tail.len()..].copy_from_slice(tail);
+            match to {
+                SqlType::Int => {
+                    i64::from(u32::try_from(u64::from_be_bytes(wide) & 0xFFFF_FFFF).unwrap_or(0).cast_signed())
+                }
+                _ => i64::from_be_bytes(wide),
+            }
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "checked against the range below")]
+        other => number(other, to)?.trunc() as i64,
+    };
+    if (least..=most).contains(&found) { Ok(Value::Int(found)) } else { Err(errors::overflow(name_of(to))) }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "float is what is asked for")]
+pub(super) fn number(value: &Value, to: SqlType) -> Result<f64, Message> {
+    match value {
+        Value::Int(n) => Ok(*n as f64),
+        Value::Bit(b) => Ok(f64::from(u8::from(*b))),
+        Value::Float(f) => Ok(*f),
+        Value::Decimal { unscaled, scale } => Ok(*unscaled as f64 / 10f64.powi(i32::from(*scale))),
+        Value::Text(text) => text
+            .trim()
+            .parse::<f64>()
+            .map_err(|_| Message::new(8114, 16, 5, format!("Error converting data type nvarchar to {}.", name_of(to)))),
+        Value::DateTime { days, ticks } => {
+            let since = moments::days(1900, 1, 1).unwrap_or(0);
+            Ok(f64::from(days - since) + *ticks as f64 / moments::TICKS_PER_DAY as f64)
+        }
+        other => Err(not_allowed(other, to)),
+    }
+}
+
+fn guid(value: &Value, to: SqlType) -> Result<Value, Message> {
+    match value {
+        Value::Guid(guid) => Ok(Value::Guid(*guid)),
+        Value::Text(text) => {
+            let trimmed: String = text.trim().trim_matches(['{', '}']).chars().take(36).collect();
+            Uuid::try_parse(&trimmed).ok().filter(|_| trimmed.len() == 36).map(Value::Guid).ok_or_else(|| {
+                Message::new(
+                    8169,
+                    16,
+                    2,
+                    "Conversion failed when converting from a character string to uniqueidentifier.",
+                )
+            })
+        }
+        Value::Bytes(bytes) => {
+            let mut raw = [0u8; 16];
+            for (to, from) in raw.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            // The first three fields are stored little-endian.
+            Ok(Value::Guid(Uuid::from_bytes_le(raw)))
+        }
+        other => Err(not_allowed(other, to)),
+    }
+}
+
+fn binary(value: &Value, to: SqlType, style: i64) -> Result<Vec<u8>, Message> {
+    Ok(match value {
+        Value::Bytes(bytes) => bytes.clone(),
+        Value::Guid(guid) => guid.to_bytes_le().to_vec(),
+        Value::Int(n) => match i32::try_from(*n) {
+            Ok(n) => n.to_be_bytes().to_vec(),
+            Err(_) => n.to_be_bytes().to_vec(),
+        },
+        Value::Bit(b) => vec![u8::from(*b)],
+        Value::Text(text) if style == 1 || style == 2 => {
+            let digits = if style == 1 {
+                text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))
+            } else {
+                Some(text.as_str())
+            };
+            let bad = || Message::new(8114, 16, 5, "Error converting data type nvarchar to varbinary.");
+            let digits = digits.filter(|d| d.len() % 2 == 0 && d.is_ascii()).ok_or_else(bad)?;
+            (0..digits.len())
+                .step_by(2)
+                .map(|i| u8::from_str_radix(&digits[i..i + 2], 16).map_err(|_| bad()))
+                .collect::<Result<_, _>>()?
+        }
+        Value::Text(text) => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        other => return Err(not_allowed(other, to)),
+    })
+}
+
+/// As text: what CAST to a character type and PRINT show.
+fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
+    Ok(match value {
+        Value::Null => String::new(),
+        Value::Text(text) => text.clone(),
+        Value::Bit(b) => u8::from(*b).to_string(),
+        Value::Int(n) => n.to_string(),
+        Value::Float(f) => format!("{f}"),
+        Value::Decimal { unscaled, scale } => show_decimal(*unscaled, *scale),
+        Value::Guid(guid) => guid.to_string().to_ascii_uppercase(),
+        Value::Bytes(bytes) if style == 1 || style == 2 => {
+            let hex: String = bytes.iter().map(|b| format!("{b:02X}")).collect();
+            if style == 1 { format!("0x{hex}") } else { hex }
+        }
+        Value::Bytes(bytes) if is_national(to) => {
+            let units: Vec<u16> =
+                bytes.chunks(2).map(|p| u16::from(p[0]) | u16::from(p.get(1).copied().unwrap_or(0)) << 8).collect();
+            String::from_utf16_lossy(&units)
+        }
+        Value::Bytes(bytes) => bytes.iter().map(|b| char::from(*b)).collect(),
+        Value::Date(days) => moments::show_date(*days),
+        Value::Time(ticks) => moments::show_time(*ticks, 7),
+        Value::DateTime { days, ticks } => show_datetime(*days, *ticks, style),
+        Value::DateTimeOffset { days, ticks, offset_minutes } => {
+            let sign = if *offset_minutes < 0 { '-' } else { '+' };
+            let offset = offset_minutes.unsigned_abs();
+            format!(
+                "{} {} {sign}{:02}:{:02}",
+                moments::show_date(*days),
+                moments::show_time(*ticks, 7),
+                offset / 60,
+                offset % 60
+            )
+        }
+    })
+}
+
+fn show_datetime(days: i32, ticks: u64, style: i64) -> String {
+    let date = moments::show_date(days);
+    match style {
+        23 => date,
+        112 => date.replace('-', ""),
+        108 => moments::show_time(ticks, 0),
+        120 | 20 => format!("{date} {}", moments::show_time(ticks, 0)),
+        126 | 127 => format!("{date}T{}", moments::show_time(ticks, 3)),
+        _ => format!("{date} {}", moments::show_time(ticks, if ticks.is_multiple_of(10_000) { 3 } else { 7 })),
+    }
+}
+
+/// Cut to `n` UTF-16 units (or characters of code page 1252), never through a character.
+fn fit(text: &str, n: Option<u16>, _national: bool) -> String {
+    let Some(n) = n else { return text.to_owned() };
+    let mut units = 0;
+    text.chars()
+        .take_while(|c| {
+            units += c.len_utf16();
+            units <= usize::from(n)
+        })
+        .collect()
+}
+
+fn pad(mut text: String, n: u16) -> String {
+    let units = text.encode_utf16().count();
+    text.extend(std::iter::repeat_n(' ', usize::from(n).saturating_sub(units)));
+    text
+}
+
+/// Code page 1252 has no sign for other characters: they become `?`, as on the server.
+fn cp1252(text: &str) -> String {
+    const HIGH: &str = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ";
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if u32::from(c) < 256 || HIGH.contains(c) { c } else { '?' }).collect()
+}
+
+fn moment(value: &Value, to: SqlType) -> Result<Value, Message> {
+    let (days, ticks, offset) = match value {
+        Value::Date(days) => (*days, 0, 0),
+        Value::Time(ticks) => (moments::days(1900, 1, 1).unwrap_or(0), *ticks, 0),
+        Value::DateTime { days, ticks } => (*days, *ticks, 0),
+        Value::DateTimeOffset { days, ticks, offset_minutes } => (*days, *ticks, *offset_minutes),
+        Value::Text(text) => moments::parse(text).ok_or_else(|| {
+            Message::new(241, 16, 1, "Conversion failed when converting date and/or time from character string.")
+        })?,
+        Value::Int(n) if matches!(to, SqlType::DateTime | SqlType::SmallDateTime) => {
+            let days = i32::try_from(*n).ok().and_then(|n| moments::days(1900, 1, 1)?.checked_add(n));
+            (days.ok_or_else(|| errors::overflow("datetime"))?, 0, 0)
+        }
+        other => return Err(not_allowed(other, to)),
+    };
+    let round = |scale: u8| {
+        let unit = 10u64.pow(u32::from(7 - scale.min(7)));
+        let rounded = (ticks + unit / 2) / unit * unit;
+        if rounded >= moments::TICKS_PER_DAY { (days + 1, 0) } else { (days, rounded) }
+    };
+    Ok(match to {
+        SqlType::Date => Value::Date(days),
+        SqlType::Time { scale } => Value::Time(round(scale).1),
+        SqlType::DateTime => moments::round_datetime(days, ticks),
+        SqlType::DateTime2 { scale } => {
+            let (days, ticks) = round(scale);
+            Value::DateTime { days, ticks }
+        }
+        SqlType::SmallDateTime => {
+            let minutes = (ticks + 30 * moments::TICKS_PER_SECOND) / (60 * moments::TICKS_PER_SECOND);
+            Value::DateTime { days, ticks: (minutes * 60 * moments::TICKS_PER_SECOND) % moments::TICKS_PER_DAY }
+        }
+        SqlType::DateTimeOffset { scale } => {
+            let (days, ticks) = round(scale);
+            Value::DateTimeOffset { days, ticks, offset_minutes: offset }
+        }
+        _ => return Err(not_allowed(value, to)),
+    })
+}
