@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::control::{self, Control};
 use crate::entra::endpoint::{self, Entra};
+use crate::entra::managed_identity::{self, Host};
 use crate::entra::{self, Tokens, Verifier};
 use crate::fabric::{self, Fabric, Served};
 use crate::faults::Faults;
@@ -196,6 +197,7 @@ pub struct Emulator {
 struct Endpoints {
     fabric: u16,
     entra: u16,
+    identity: u16,
     control: u16,
 }
 
@@ -212,8 +214,10 @@ impl Emulator {
     ) -> Result<Self, StartError> {
         let parts = Arc::new(parts);
         let rest = Loopback::bind().await.map_err(StartError::Listen)?;
+        let identity = Loopback::bind().await.map_err(StartError::Listen)?;
         let control = Loopback::bind().await.map_err(StartError::Listen)?;
-        let endpoints = Endpoints { fabric: rest.port, entra: entra.port, control: control.port };
+        let endpoints =
+            Endpoints { fabric: rest.port, entra: entra.port, identity: identity.port, control: control.port };
         let tls = parts.tls.server_config(&["h2", "http/1.1"])?;
 
         let recorded = |router: Router, channel| {
@@ -228,6 +232,8 @@ impl Emulator {
         let directory = Arc::new(parts.scenario.directory.clone());
         let authority = https(endpoints.entra);
         let tokens = parts.tokens.clone();
+        let host = Host { directory: directory.clone(), tokens: tokens.clone() };
+        identity.serve(recorded(managed_identity::router(host), Channel::Token), None, &stop);
         let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
         entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
 
@@ -266,6 +272,9 @@ impl Emulator {
                 tenant_id: scenario.directory.tenant_id,
                 client_id: first(application.and_then(|application| application.app_id)),
                 client_secret: application.and_then(|found| found.secrets.first().cloned()).unwrap_or_default(),
+                imds_endpoint: http(self.endpoints.identity) + managed_identity::IMDS_PATH,
+                identity_endpoint: http(self.endpoints.identity) + managed_identity::APP_SERVICE_PATH,
+                identity_header: managed_identity::IDENTITY_HEADER.to_owned(),
             },
             scenario: ReadyScenario {
                 workspace_id: first(workspace.map(|workspace| workspace.id)),
@@ -273,7 +282,7 @@ impl Emulator {
                 database: scenario.instance.databases.first().map(|found| found.name.clone()).unwrap_or_default(),
                 instance_identity_object_id: scenario.instance.identity_object_id,
             },
-            control: ReadyControl { url: format!("http://127.0.0.1:{}", self.endpoints.control) },
+            control: ReadyControl { url: http(self.endpoints.control) },
             ca_certificate_file: ca_certificate_file.to_owned(),
             pid: std::process::id(),
         }
@@ -301,6 +310,10 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn http(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 fn https(port: u16) -> String {
@@ -393,6 +406,15 @@ pub struct ReadyEntra {
     pub tenant_id: Uuid,
     pub client_id: Uuid,
     pub client_secret: String,
+    /// Where a machine's managed identity gets its tokens. Clients know no other host than 169.254.169.254 and reach this
+    /// through a proxy for plain HTTP, which this port is as well.
+    #[serde(default)]
+    pub imds_endpoint: String,
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` of an app in App Service.
+    #[serde(default)]
+    pub identity_endpoint: String,
+    #[serde(default)]
+    pub identity_header: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -412,13 +434,26 @@ pub struct ReadyControl {
 const PASSWORD_SEED: &str = "emulator-only-seed-0123456789abcdef";
 
 impl Ready {
-    /// The provider's environment and the tutorial's variables, as lines for a shell.
-    pub fn exports(&self) -> String {
+    /// The provider's environment and the tutorial's variables, as lines for a shell. With a managed identity in place
+    /// of the application's secret, if so.
+    pub fn exports(&self, managed_identity: bool) -> String {
         let uuid = |id: Uuid| id.to_string();
+        let application = if managed_identity {
+            [
+                ("FABRIC_USE_MSI", "true".to_owned()),
+                ("IDENTITY_ENDPOINT", self.entra.identity_endpoint.clone()),
+                ("IDENTITY_HEADER", self.entra.identity_header.clone()),
+            ]
+            .to_vec()
+        } else {
+            [
+                ("FABRIC_CLIENT_ID", uuid(self.entra.client_id)),
+                ("FABRIC_CLIENT_SECRET", self.entra.client_secret.clone()),
+            ]
+            .to_vec()
+        };
         let variables = [
             ("FABRIC_TENANT_ID", uuid(self.entra.tenant_id)),
-            ("FABRIC_CLIENT_ID", uuid(self.entra.client_id)),
-            ("FABRIC_CLIENT_SECRET", self.entra.client_secret.clone()),
             ("FABRIC_ENDPOINT", self.fabric.endpoint.clone()),
             ("AZURE_AUTHORITY_HOST", self.entra.authority_host.clone()),
             ("FABRICMIRROR_SQL_SERVER", self.sql.server.clone()),
@@ -431,7 +466,8 @@ impl Ready {
             ("TF_VAR_instance_identity_object_id", uuid(self.scenario.instance_identity_object_id)),
             ("TF_VAR_password_seed", PASSWORD_SEED.to_owned()),
         ];
-        variables.iter().map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
+        let variables = application.iter().chain(&variables);
+        variables.map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
     }
 }
 

@@ -34,6 +34,9 @@ enum Command {
     Env {
         #[arg(long, value_name = "FILE")]
         ready_file: PathBuf,
+        /// Identify by the managed identity of the scenario's machine, in place of the application's secret.
+        #[arg(long)]
+        managed_identity: bool,
     },
 }
 
@@ -62,7 +65,7 @@ struct Serve {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Some(Command::Env { ready_file }) => print_environment(&ready_file),
+        Some(Command::Env { ready_file, managed_identity }) => print_environment(&ready_file, managed_identity),
         None => serve(cli.serve),
     };
     match outcome {
@@ -74,12 +77,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_environment(path: &Path) -> Result<(), String> {
+fn print_environment(path: &Path, managed_identity: bool) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let ready: Ready =
         serde_json::from_str(&text).map_err(|error| format!("{} is not a ready-file: {error}", path.display()))?;
     // A reader that has gone away wants nothing more.
-    let _ = std::io::stdout().write_all(ready.exports().as_bytes());
+    let _ = std::io::stdout().write_all(ready.exports(managed_identity).as_bytes());
     Ok(())
 }
 

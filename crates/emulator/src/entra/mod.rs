@@ -1,8 +1,10 @@
 //! Microsoft Entra as far as the product needs it: a directory of principals ([`directory`]), access tokens
-//! ([`tokens`]) and the token endpoint for applications ([`endpoint`]). Facts: tds.md §4, fabric-api.md §8.4.
+//! ([`tokens`]) and the token endpoint for applications
+//! ([`endpoint`]) and those for managed identities ([`managed_identity`]). Facts: tds.md §4, fabric-api.md §8.4.
 
 pub mod directory;
 pub mod endpoint;
+pub mod managed_identity;
 pub mod tokens;
 
 pub use directory::{Directory, Principal, PrincipalKind};

@@ -8,6 +8,7 @@ mod control;
 mod entra;
 mod fake;
 mod items;
+mod managed_identity;
 mod mirroring;
 mod scenarios;
 mod site;
