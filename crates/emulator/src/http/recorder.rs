@@ -59,7 +59,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         }
         Some(Effect::Reset { reset: When::After }) => cut_after = true,
         Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
-        Some(Effect::SqlError { .. }) | None => {}
+        Some(Effect::SqlError { .. } | Effect::Route { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let response = recorder.finish(index, response).await;

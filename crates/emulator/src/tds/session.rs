@@ -165,7 +165,7 @@ impl Connection {
                 response.finish(&mut self.to).await?;
                 return Ok(fatal.then_some(Closing::Orderly));
             }
-            Some(Effect::Answer { .. }) | None => {}
+            Some(Effect::Answer { .. } | Effect::Route { .. }) | None => {}
         }
         let mut ran = Ran::ToItsEnd;
         for step in work.steps {
