@@ -7,6 +7,7 @@ mod ablation;
 mod access;
 mod choices;
 mod drift;
+mod endurance;
 mod faults;
 mod handshake;
 mod hcl;
@@ -100,10 +101,14 @@ fn main() -> ExitCode {
         }
     }
     let (clients, browsers) = (third_party::Ran::default(), third_party::Ran::default());
-    let (others, others_absent) =
-        [handshake::trials(&base), third_party::trials(&base, &clients), monitor::trials(&base, &browsers)]
-            .into_iter()
-            .unzip::<_, _, Vec<_>, Vec<_>>();
+    let (others, others_absent) = [
+        handshake::trials(&base),
+        endurance::trials(&base),
+        third_party::trials(&base, &clients),
+        monitor::trials(&base, &browsers),
+    ]
+    .into_iter()
+    .unzip::<_, _, Vec<_>, Vec<_>>();
     trials.extend(others.into_iter().flatten());
     let conclusion = libtest_mimic::run(&arguments, trials);
 

@@ -247,7 +247,7 @@ async fn fits_a_phone(browser: &Browser) -> Result<()> {
         .map((it) => it.outerHTML.slice(0, 200))
         .concat(innerWidth === 360 && document.documentElement.scrollWidth <= 360 ? [] : ['the page itself: ' + innerWidth + ', ' + document.documentElement.scrollWidth])";
     let folder = std::env::var_os("FABRICMIRROR_SCREENSHOTS").map(PathBuf::from);
-    for (name, width, height) in [("desktop", 1100, 1000), ("phone", 360, 740)] {
+    for (name, width, height) in [("desktop", 1100, 1000), ("phone", 360, 640)] {
         browser.screen(width, height).await?;
         for (scheme, place) in [("light", "0"), ("dark", "document.getElementById('requests').offsetTop")] {
             browser.prefers("prefers-color-scheme", scheme).await?;

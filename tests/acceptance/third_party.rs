@@ -38,6 +38,8 @@ pub fn trials(base: &Path, ran: &Ran) -> (Vec<Trial>, Vec<String>) {
     let clients = [
         ("the_tutorial_typed_by_pymssql", PYMSSQL, python("tutorial_pymssql.py", &[PYMSSQL])),
         ("the_tutorial_typed_by_python_tds", PYTDS[0], python("tutorial_pytds.py", &PYTDS)),
+        ("the_wire_read_by_pymssql", PYMSSQL, python("wire_pymssql.py", &[PYMSSQL])),
+        ("the_wire_read_by_python_tds", PYTDS[0], python("wire_pytds.py", &PYTDS)),
         ("the_tutorial_typed_by_mssql_python", MSSQL_PYTHON, mssql_python()),
         ("the_tutorial_typed_by_go_mssqldb", "go-mssqldb", go()),
         ("the_tutorial_typed_by_tedious", TEDIOUS, cli::node_packages(TEDIOUS).map(Program::Node)),
@@ -55,7 +57,11 @@ pub fn trials(base: &Path, ran: &Ran) -> (Vec<Trial>, Vec<String>) {
         };
         let (folder, ran) = (base.join(name), Arc::clone(ran));
         trials.push(Trial::test(format!("third_party::{name}"), move || {
-            ran.lock().map_err(|error| error.to_string())?.push(client.to_owned());
+            let mut names = ran.lock().map_err(|error| error.to_string())?;
+            if !names.iter().any(|name| name == client) {
+                names.push(client.to_owned());
+            }
+            drop(names);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(told(&folder, &program)).map_err(|error| error.to_string().into())
         }));

@@ -1,5 +1,6 @@
 //! `make bench`: how long a provider takes from its start to its handshake line, ours beside every binary in `PEERS`
-//! (paths, separated by blanks).
+//! (paths, separated by blanks); how long an emulator takes from its start to its ready-file and for one request, ours
+//! beside every binary in `EMULATOR_PEERS`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -7,13 +8,22 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use fabricmirror_tests::build::Binaries;
+use fabricmirror_tests::emulator::{Emulator, Options};
 use fabricmirror_tests::{Result, fail};
 
-/// Starts of each binary; the first is not counted.
+/// Starts of each provider; the first is not counted.
 const RUNS: usize = 51;
+/// Starts of each emulator; the first is not counted.
+const EMULATOR_RUNS: usize = 21;
+/// `SELECT 1` on one connection, to one emulator and the next in turn.
+const REQUESTS: usize = 2000;
 
 fn main() -> ExitCode {
-    match measure() {
+    let measured = measure().and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(measure_emulators())
+    });
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "{error}");
@@ -25,28 +35,102 @@ fn main() -> ExitCode {
 fn measure() -> Result<()> {
     let certificate = certificate()?;
     let ours = Binaries::find()?.provider;
-    let peers: Vec<PathBuf> =
-        std::env::var("PEERS").unwrap_or_default().split_whitespace().map(PathBuf::from).collect();
-    let mut out = std::io::stdout();
-    writeln!(out, "exec to handshake line, {} starts each, milliseconds", RUNS - 1)?;
-    writeln!(out, "{:<45} {:>8} {:>8} {:>8} {:>7}", "binary", "min", "median", "max", "ratio")?;
-    let mut first = None;
+    let peers = peers("PEERS");
+    let mut table = Table::new(&format!("exec to handshake line, {} starts each", RUNS - 1))?;
     for binary in std::iter::once(&ours).chain(&peers) {
         let mut times = Vec::with_capacity(RUNS);
         for _ in 0..RUNS {
-            times.push(start(binary, &certificate)?.as_secs_f64() * 1000.0);
+            times.push(start(binary, &certificate)?);
         }
-        let mut times = times.split_off(1);
-        times.sort_by(f64::total_cmp);
-        let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
-        let ratio = median / *first.get_or_insert(median);
-        let name = binary.file_name().unwrap_or_default().to_string_lossy();
-        writeln!(out, "{name:<45} {least:>8.2} {median:>8.2} {most:>8.2} {ratio:>7.2}")?;
+        table.row(binary, times.split_off(1))?;
     }
     if peers.is_empty() {
-        writeln!(out, "no peer was measured: name their binaries in PEERS")?;
+        writeln!(std::io::stdout(), "no peer was measured: name their binaries in PEERS")?;
     }
     Ok(())
+}
+
+async fn measure_emulators() -> Result<()> {
+    let binaries = Binaries::find()?;
+    let all: Vec<Binaries> = std::iter::once(binaries.emulator.clone())
+        .chain(peers("EMULATOR_PEERS"))
+        .map(|emulator| Binaries { emulator, ..binaries.clone() })
+        .collect();
+    let folder = tempfile::tempdir()?;
+    let mut table = Table::new(&format!("exec to ready-file, {} starts each", EMULATOR_RUNS - 1))?;
+    for binaries in &all {
+        let mut times = Vec::with_capacity(EMULATOR_RUNS);
+        for _ in 0..EMULATOR_RUNS {
+            let ready_file = folder.path().join("emulator.json");
+            let started = Instant::now();
+            let mut child = Command::new(&binaries.emulator)
+                .arg("--ready-file")
+                .arg(&ready_file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?;
+            while !ready_file.is_file() {
+                if started.elapsed() > Duration::from_secs(20) {
+                    fail!("{} was not ready after 20 s", binaries.emulator.display());
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            times.push(started.elapsed());
+            child.kill()?;
+            child.wait()?;
+            std::fs::remove_file(ready_file)?;
+        }
+        table.row(&binaries.emulator, times.split_off(1))?;
+    }
+    let mut sessions = Vec::new();
+    for (number, binaries) in all.iter().enumerate() {
+        let folder = folder.path().join(number.to_string());
+        std::fs::create_dir(&folder)?;
+        let emulator = Emulator::start(binaries, &folder, &Options::default()).await?;
+        let session = emulator.session("Sales").await?;
+        sessions.push((binaries, emulator, session, Vec::with_capacity(REQUESTS)));
+    }
+    for _ in 0..REQUESTS {
+        for (_, _, session, times) in &mut sessions {
+            let started = Instant::now();
+            session.simple_query("SELECT 1").await?.into_results().await?;
+            times.push(started.elapsed());
+        }
+    }
+    let mut table = Table::new(&format!("SELECT 1 over tiberius, {REQUESTS} times each"))?;
+    for (binaries, _emulator, _, times) in sessions {
+        table.row(&binaries.emulator, times)?;
+    }
+    Ok(())
+}
+
+fn peers(variable: &str) -> Vec<PathBuf> {
+    std::env::var(variable).unwrap_or_default().split_whitespace().map(PathBuf::from).collect()
+}
+
+/// Figures of several binaries; the ratio is that of the median to the first binary's.
+struct Table {
+    first: Option<f64>,
+}
+
+impl Table {
+    fn new(what: &str) -> Result<Self> {
+        let mut out = std::io::stdout();
+        writeln!(out, "{what}, milliseconds")?;
+        writeln!(out, "{:<45} {:>8} {:>8} {:>8} {:>7}", "binary", "min", "median", "max", "ratio")?;
+        Ok(Self { first: None })
+    }
+
+    fn row(&mut self, binary: &Path, times: Vec<Duration>) -> Result<()> {
+        let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
+        times.sort_by(f64::total_cmp);
+        let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+        let ratio = median / *self.first.get_or_insert(median);
+        let name = binary.file_name().unwrap_or_default().to_string_lossy();
+        writeln!(std::io::stdout(), "{name:<45} {least:>8.2} {median:>8.2} {most:>8.2} {ratio:>7.2}")?;
+        Ok(())
+    }
 }
 
 /// A certificate as the CLIs make theirs: self-signed, P-521.

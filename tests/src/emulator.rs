@@ -18,6 +18,9 @@ use crate::{Result, fail};
 /// In the folder of an emulator: every request that has ended, a line of JSON each. It outlives resets and kills.
 pub const JOURNAL: &str = "requests.jsonl";
 
+/// A client of the instance that is not ours.
+pub type Session = tiberius::Client<tokio_util::compat::Compat<TcpStream>>;
+
 /// An emulator that ends when this is dropped.
 #[derive(Debug)]
 pub struct Emulator {
@@ -190,6 +193,11 @@ impl Emulator {
         }
     }
 
+    /// The newest entry of the request journal.
+    pub async fn last_request(&self) -> Result<Value> {
+        Ok(self.control(reqwest::Method::GET, "/requests?limit=1", None).await?[0].take())
+    }
+
     pub async fn plant(&self, fault: Value) -> Result<()> {
         self.control(reqwest::Method::POST, "/faults", Some(fault)).await.map(drop)
     }
@@ -219,6 +227,18 @@ impl Emulator {
 
     /// The same, as somebody else.
     pub async fn sql_as(&self, user: &str, password: &str, database: &str, text: &str) -> Result<Vec<Vec<String>>> {
+        let mut client = self.session_as(user, password, database).await?;
+        let rows = client.simple_query(text).await?.into_first_result().await?;
+        Ok(rows.iter().map(|row| row.cells().map(|(_, cell)| text_of(cell)).collect()).collect())
+    }
+
+    /// A session of the instance's administrator.
+    pub async fn session(&self, database: &str) -> Result<Session> {
+        let sql = &self.ready.sql;
+        self.session_as(&sql.username, &sql.password, database).await
+    }
+
+    async fn session_as(&self, user: &str, password: &str, database: &str) -> Result<Session> {
         let mut config = tiberius::Config::new();
         config.host(&self.ready.sql.host);
         config.port(self.ready.sql.port);
@@ -227,9 +247,7 @@ impl Emulator {
         config.encryption(tiberius::EncryptionLevel::Required);
         config.trust_cert_ca(&self.ready.ca_certificate_file);
         let stream = TcpStream::connect(config.get_addr()).await?;
-        let mut client = tiberius::Client::connect(config, stream.compat_write()).await?;
-        let rows = client.simple_query(text).await?.into_first_result().await?;
-        Ok(rows.iter().map(|row| row.cells().map(|(_, cell)| text_of(cell)).collect()).collect())
+        Ok(tiberius::Client::connect(config, stream.compat_write()).await?)
     }
 
     /// Calls the Fabric API as the scenario's application.

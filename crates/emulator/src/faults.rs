@@ -73,6 +73,16 @@ pub enum Effect {
     Throttle { throttle_s: u64 },
     /// A SQL error instead of the real answer; nothing is done.
     SqlError { sql_error: SqlFault },
+    /// A login is sent elsewhere, as the gateway of an instance with the connection type Redirect does. Strikes logins
+    /// alone.
+    Route { route: Route },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    pub host: String,
+    pub port: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +155,9 @@ impl Planted {
         let text = |pattern: &Option<Regex>, text: Option<&str>| {
             pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| pattern.is_match(text)))
         };
-        self.channel.is_none_or(|channel| channel == entry.channel)
+        let login = entry.channel == Channel::Sql && entry.text.is_none();
+        (login || !matches!(self.effect, Effect::Route { .. }))
+            && self.channel.is_none_or(|channel| channel == entry.channel)
             && self.index.is_none_or(|index| index == entry.index)
             && text(&self.method, entry.method.as_deref())
             && text(&self.path, entry.path.as_deref())

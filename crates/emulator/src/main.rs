@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the parent is looked for.
 const PARENT_CHECK: Duration = Duration::from_millis(500);
+/// How long a thread that served a request waits for another. The emulator's ticks go to those that wait longest, and
+/// would keep forty of them for ever with tokio's ten seconds.
+const IDLE_THREAD: Duration = Duration::from_secs(1);
 
 /// Azure SQL Managed Instance, Microsoft Fabric and Entra on loopback, as far as mirroring needs them.
 #[derive(Parser)]
@@ -110,6 +113,7 @@ fn serve(options: Serve) -> Result<(), String> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_keep_alive(IDLE_THREAD)
         .build()
         .map_err(|error| format!("no threads to serve with: {error}"))?;
     let served = runtime.block_on(run(parts, &ready_file));

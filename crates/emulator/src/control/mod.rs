@@ -250,6 +250,12 @@ async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode
         Effect::SqlError { .. } if matches!(channel, Some(Channel::Rest | Channel::Token)) => {
             return Err(Misunderstood("sql_error is for the channel sql; use status, headers and body".to_owned()));
         }
+        Effect::Route { .. } if matches!(channel, Some(Channel::Rest | Channel::Token)) => {
+            return Err(Misunderstood("route is for logins, which are of the channel sql".to_owned()));
+        }
+        Effect::Route { .. } if fault.matches.sql.is_some() => {
+            return Err(Misunderstood("route is for logins, which have no sql".to_owned()));
+        }
         _ => {}
     }
     control.parts.faults.plant(fault).map_err(|error| Misunderstood(error.to_string()))?;

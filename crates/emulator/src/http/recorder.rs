@@ -72,7 +72,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
             return recorder.finish(index, response, None).await;
         }
         Some(Effect::Partial { partial }) => sent = Some(partial),
-        Some(Effect::SqlError { .. }) | None => {}
+        Some(Effect::SqlError { .. } | Effect::Route { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let error = if cut_after {

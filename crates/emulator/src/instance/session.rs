@@ -1,5 +1,6 @@
 //! A session: its settings, its transaction, and how one statement gets at the state.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use super::state::State;
 use super::work::Work;
 use super::{Instance, OpenSession, SessionInfo, Shared};
 use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement};
+use crate::tsql::parser::STACK;
 
 pub struct InstanceSession {
     pub instance: Arc<Instance>,
@@ -443,7 +445,7 @@ impl Session for InstanceSession {
         self.login_name.clone()
     }
 
-    /// On a thread with stack enough for the deepest text the grammar takes.
+    /// With stack enough for the deepest text the grammar takes: the thread's own, if it has that much left.
     fn execute(&mut self, request: Request, cancel: &Cancel, out: &mut dyn FnMut(Outcome)) {
         if self.is_killed() {
             out(Outcome::Message(Message::new(
@@ -455,23 +457,16 @@ impl Session for InstanceSession {
             out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
             return;
         }
-        let (sender, receiver) = std::sync::mpsc::channel();
-        std::thread::scope(|scope| {
-            let work = move || {
-                let mut send = |outcome| _ = sender.send(outcome);
-                Run { session: self, cancel, out: &mut send, variables: Variables::new(), tries: 0, depth: 0 }
-                    .request(request);
-            };
-            let thread = std::thread::Builder::new().stack_size(crate::tsql::parser::STACK).spawn_scoped(scope, work);
-            for outcome in receiver {
-                out(outcome);
-            }
-            let failed = thread.map_or(true, |thread| thread.join().is_err());
-            if failed {
-                out(Outcome::Message(errors::internal("the statement stopped in the middle")));
-                out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
-            }
+        let work = AssertUnwindSafe(|| {
+            Run { session: self, cancel, out: &mut *out, variables: Variables::new(), tries: 0, depth: 0 }
+                .request(request);
         });
+        // A panic must not take the session with it: state is only replaced whole.
+        let ran = stacker::maybe_grow(STACK, STACK, || catch_unwind(work));
+        if ran.is_err() {
+            out(Outcome::Message(errors::internal("the statement stopped in the middle")));
+            out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
+        }
     }
 
     fn reset(&mut self, keep_transaction: bool) {

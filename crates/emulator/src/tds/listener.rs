@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::faults::{Effect, Faults, When};
+use crate::faults::{Effect, Faults, Route, When};
 use crate::journal::{Channel, Entry, Journal};
 
 use super::TlsIdentity;
@@ -26,7 +26,7 @@ use super::session::{Connection, sql_error};
 use super::tls::Wrapped;
 use super::tokens::{Change, End, Tokens, done};
 
-/// From the first byte to the answer of the login.
+/// From the first byte to the answer of the login. UNCONFIRMED: how long an instance waits is not documented.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections beyond this many wait to be accepted.
 const MOST_CONNECTIONS: usize = 1024;
@@ -43,6 +43,14 @@ pub struct Service {
     wrapped: TlsAcceptor,
     strict: TlsAcceptor,
     connections: AtomicU64,
+    pub(super) login_timeout: Duration,
+}
+
+/// What comes of a login.
+enum Admission {
+    Session(Box<dyn Session>),
+    Refused(Vec<Message>),
+    Elsewhere(Route),
 }
 
 /// A stream of a logged-in client, whichever way TLS reached it.
@@ -84,6 +92,7 @@ impl Service {
             wrapped: Arc::new(wrapped).into(),
             strict: Arc::new(strict).into(),
             connections: AtomicU64::new(0),
+            login_timeout: LOGIN_TIMEOUT,
         })
     }
 
@@ -127,7 +136,7 @@ impl Service {
         };
         let logged_in = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            logged_in = tokio::time::timeout(LOGIN_TIMEOUT, login) => logged_in.map_err(|_| io::ErrorKind::TimedOut)??,
+            logged_in = tokio::time::timeout(self.login_timeout, login) => logged_in.map_err(|_| io::ErrorKind::TimedOut)??,
         };
         let Some((stream, logged_in)) = logged_in else { return Ok(()) };
         Connection::new(self, stream, logged_in).run(shutdown).await
@@ -158,8 +167,8 @@ impl Service {
         }
     }
 
-    /// `None` when the login was refused; the client has been told then.
-    async fn log_in(&self, stream: &mut Box<dyn Stream>, strict: bool) -> io::Result<Option<LoggedIn>> {
+    /// `None` when the login was refused or sent elsewhere; the client has been told then.
+    pub(super) async fn log_in(&self, stream: &mut Box<dyn Stream>, strict: bool) -> io::Result<Option<LoggedIn>> {
         let message = expect(stream, kind::LOGIN).await?;
         let login = Login7::decode(&message).map_err(io::Error::other)?;
         let federated = login.federated().map_err(io::Error::other)?;
@@ -180,7 +189,7 @@ impl Service {
             Entry { channel: Channel::Sql, connection, server, database: database.clone(), ..Entry::default() };
         entry.index = self.journal.begin(entry.clone());
         match self.admit(&login, token, database, &entry).await? {
-            Ok(session) => {
+            Admission::Session(session) => {
                 let answer = self.welcome(&login, strict, session.as_ref());
                 self.journal.end(entry.index, |_| {});
                 write_message(stream, kind::RESPONSE, DEFAULT_SIZE, session.id(), &answer.0).await?;
@@ -191,7 +200,17 @@ impl Service {
                     session,
                 }))
             }
-            Err(messages) => {
+            Admission::Elsewhere(Route { host, port }) => {
+                let mut answer = Tokens::default();
+                answer.login_ack(strict && login.tds_version == TDS_8_0);
+                answer.change(Change::Routing { host: &host, port });
+                answer.done(End::Batch, 0, 0, 0);
+                self.journal.end(entry.index, |entry| entry.answer = Some(format!("routed to {host},{port}")));
+                write_message(stream, kind::RESPONSE, DEFAULT_SIZE, 0, &answer.0).await?;
+                stream.shutdown().await?;
+                Ok(None)
+            }
+            Admission::Refused(messages) => {
                 let server = self.engine.server_name();
                 let mut answer = Tokens::default();
                 messages.iter().for_each(|message| answer.message(message, &server));
@@ -213,7 +232,7 @@ impl Service {
         token: Option<String>,
         database: Option<String>,
         entry: &Entry,
-    ) -> io::Result<Result<Box<dyn Session>, Vec<Message>>> {
+    ) -> io::Result<Admission> {
         let cut = || {
             self.journal.end(entry.index, |entry| entry.error = Some("connection reset by a planted fault".to_owned()));
             io::Error::from(io::ErrorKind::ConnectionAborted)
@@ -223,7 +242,8 @@ impl Service {
             self.journal.struck(entry.index, fault);
         }
         match &fault {
-            Some(Effect::SqlError { sql_error: error }) => return Ok(Err(vec![sql_error(error)])),
+            Some(Effect::SqlError { sql_error: error }) => return Ok(Admission::Refused(vec![sql_error(error)])),
+            Some(Effect::Route { route }) => return Ok(Admission::Elsewhere(route.clone())),
             Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,
             Some(Effect::Reset { reset: When::Before }) => return Err(cut()),
             _ => {}
@@ -232,10 +252,11 @@ impl Service {
         if login.integrated {
             let text = "Login failed. The login is from an untrusted domain and cannot be used with Integrated \
                         authentication.";
-            return Ok(Err(vec![Message::new(18452, 14, 1, text)]));
+            return Ok(Admission::Refused(vec![Message::new(18452, 14, 1, text)]));
         }
         if login.changes_password {
-            return Ok(Err(vec![Message::new(18456, 14, 1, format!("Login failed for user '{user}'."))]));
+            let text = format!("Login failed for user '{user}'.");
+            return Ok(Admission::Refused(vec![Message::new(18456, 14, 1, text)]));
         }
         let credentials = match token {
             Some(token) => Credentials::Token(token),
@@ -253,7 +274,7 @@ impl Service {
         if matches!(fault, Some(Effect::Reset { reset: When::After } | Effect::Partial { .. })) {
             return Err(cut());
         }
-        Ok(admitted)
+        Ok(admitted.map_or_else(Admission::Refused, Admission::Session))
     }
 
     fn welcome(&self, login: &Login7, strict: bool, session: &dyn Session) -> Tokens {
@@ -280,7 +301,7 @@ impl Service {
     }
 }
 
-async fn negotiate(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+pub(super) async fn negotiate(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     let prelogin = Prelogin::decode(&expect(stream, kind::PRELOGIN).await?).map_err(io::Error::other)?;
     write_message(stream, kind::RESPONSE, DEFAULT_SIZE, 0, &prelogin.answer()).await
 }

@@ -170,7 +170,7 @@ impl Connection {
                 return Ok(fatal.then_some(Closing::Orderly));
             }
             Some(Effect::Partial { partial }) => response.send_only(partial),
-            Some(Effect::Answer { .. } | Effect::Throttle { .. }) | None => {}
+            Some(Effect::Answer { .. } | Effect::Throttle { .. } | Effect::Route { .. }) | None => {}
         }
         let mut ran = Ran::ToItsEnd;
         for step in work.steps {

@@ -31,14 +31,28 @@ pub mod done {
 /// What changed in the client's environment.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    Database { new: &'a str, old: &'a str },
-    Language { new: &'a str, old: &'a str },
-    PacketSize { new: usize, old: usize },
+    Database {
+        new: &'a str,
+        old: &'a str,
+    },
+    Language {
+        new: &'a str,
+        old: &'a str,
+    },
+    PacketSize {
+        new: usize,
+        old: usize,
+    },
     Collation,
     Began(u64),
     Committed(u64),
     RolledBack(u64),
     ResetDone,
+    /// Log in there instead: over TCP, at this host and port (MS-TDS 2.2.7.9, type 20).
+    Routing {
+        host: &'a str,
+        port: u16,
+    },
 }
 
 const ENV_CHANGE: u8 = 0xE3;
@@ -89,6 +103,17 @@ impl Tokens {
                 out.extend(transaction.to_le_bytes());
             }
             Change::ResetDone => out.extend([18, 0, 0]),
+            Change::Routing { host, port } => {
+                const TCP: u8 = 0;
+                let host = cut(host, 1024);
+                out.push(20);
+                out.extend((5 + host.len() as u16).to_le_bytes());
+                out.push(TCP);
+                out.extend(port.to_le_bytes());
+                out.extend(((host.len() / 2) as u16).to_le_bytes());
+                out.extend(host);
+                out.extend([0, 0]);
+            }
         });
     }
 

@@ -96,6 +96,12 @@ async fn what_is_not_understood_is_refused_with_a_reason() {
             "sql_error",
         ),
         ("/faults", json!({ "effect": { "status": 99 } }), "99"),
+        (
+            "/faults",
+            json!({ "match": { "channel": "rest" }, "effect": { "route": { "host": "h", "port": 1 } } }),
+            "for logins",
+        ),
+        ("/faults", json!({ "match": { "sql": "x" }, "effect": { "route": { "host": "h", "port": 1 } } }), "no sql"),
         ("/world", json!({ "capacity_state": "Paused" }), "Inactive"),
         ("/world", json!({ "weather": "rain" }), "weather"),
         ("/clock", json!({ "advance_s": -1 }), "from 0"),

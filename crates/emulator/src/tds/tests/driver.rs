@@ -222,10 +222,22 @@ async fn garbage_loses_only_its_own_connection() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_sent_elsewhere_knows_where() {
+    let server = Server::start().await;
+    server.fault(serde_json::json!({ "effect": { "route": { "host": "localhost", "port": server.port } } }));
+    match connect_with(&server, config(&server)).await {
+        Err(Error::Routing { host, port }) => assert_eq!((host.as_str(), port), ("localhost", server.port)),
+        Err(other) => panic!("no redirect: {other}"),
+        Ok(_) => panic!("the login was admitted"),
+    }
+    assert_eq!(batch(&mut connect(&server).await, "two").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn planted_faults_strike() {
     let server = Server::start().await;
     let mut driver = connect(&server).await;
-    let plant = |json: serde_json::Value| server.faults.plant(serde_json::from_value(json).unwrap()).unwrap();
+    let plant = |json: serde_json::Value| server.fault(json);
     plant(serde_json::json!({"match": {"sql": "upd"}, "effect": {"sql_error": {"number": 1205, "severity": 13}}}));
     assert_eq!(number(driver.execute("update", &[]).await.unwrap_err()), 1205);
     assert_eq!(driver.execute("update", &[]).await.unwrap().rows_affected(), [7]);

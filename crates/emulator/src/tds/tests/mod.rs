@@ -2,6 +2,6 @@
 
 mod codec;
 mod driver;
-mod python;
+mod fuzz;
 mod raw;
 mod scripted;

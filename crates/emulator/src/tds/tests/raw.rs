@@ -19,7 +19,7 @@ struct Raw(TlsStream<TcpStream>);
 
 const HEADERS: &str = "16000000 12000000 0200 0000000000000000 01000000";
 
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap()).collect()
 }
@@ -29,7 +29,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 /// LOGIN7 with these strings, a library name and features.
-fn login(user: &str, password: &str, library: &str, features: &[u8]) -> Vec<u8> {
+pub(super) fn login(user: &str, password: &str, library: &str, features: &[u8]) -> Vec<u8> {
     let mut fixed = vec![0; 94];
     let mut data: Vec<u8> = Vec::new();
     let scrambled = utf16(password).into_iter().map(|byte| byte.rotate_left(4) ^ 0xA5).collect();
@@ -218,6 +218,74 @@ async fn what_cannot_be_served_is_refused_and_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn a_login_is_sent_elsewhere_by_these_bytes() {
+    let server = Server::start().await;
+    let mut staying = Raw::log_in(&server).await;
+    server.fault(serde_json::json!({ "effect": { "route": { "host": "node", "port": 11003 } } }));
+    // It strikes logins alone.
+    staying.batch("update").await;
+    assert_eq!(staying.receive().await[0], 0xFD);
+    let mut raw = Raw::open(&server).await;
+    raw.send(kind::LOGIN, 1, &login("sa", "wrong", "Raw", &[])).await;
+    let name = utf16("Microsoft SQL Server");
+    let acknowledged = [hex("AD 3200 01 08000000 14"), name, hex("0C 00 07D0")].concat();
+    let routed = [hex("E3 1200 14 0D00 00 FB2A 0400"), utf16("node"), hex("0000")].concat();
+    assert_eq!(raw.receive().await, [acknowledged, routed, hex("FD 0000 0000 0000000000000000")].concat());
+    assert!(read_message(&mut raw.0, 1 << 10).await.unwrap().is_none(), "the connection ends");
+    assert_eq!(server.journal.entries()[2].answer.as_deref(), Some("routed to node,11003"));
+    Raw::log_in(&server).await;
+}
+
+/// The session of who misbehaves ends, within the time a login may take; others go on.
+#[tokio::test]
+async fn who_stalls_or_leaves_half_way_loses_only_their_own_session() {
+    let server = Server::with_login_timeout(Duration::from_millis(500)).await;
+    let mut staying = Raw::log_in(&server).await;
+    let gone = async |mut tcp: TcpStream, sent: &[u8]| {
+        tcp.write_all(sent).await.unwrap();
+        let mut rest = Vec::new();
+        let read = timeout(Duration::from_secs(20), tokio::io::AsyncReadExt::read_to_end(&mut tcp, &mut rest));
+        let _ = read.await.expect("the server closes the connection");
+    };
+    let connect = async || TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    let prelogin = hex("12 01 0014 0000 01 00  00 0006 0006 FF 000D00000000");
+    let cut = &prelogin[..13];
+    // Nothing at all; within a header; within a payload; before TLS; within its first record; within a record.
+    gone(connect().await, &[]).await;
+    gone(connect().await, &prelogin[..3]).await;
+    gone(connect().await, cut).await;
+    gone(connect().await, &prelogin).await;
+    gone(connect().await, &[prelogin.as_slice(), &hex("12 01 0040 0000 01 00 16 0303 00FF")].concat()).await;
+    gone(connect().await, &hex("16 0301 0200 01")).await;
+    // Through TLS, and then no login.
+    let mut silent = Raw::open(&server).await;
+    let end = timeout(Duration::from_secs(20), read_message(&mut silent.0, 1 << 10)).await;
+    assert!(!matches!(end.expect("the server closes the connection"), Ok(Some(_))));
+    // Logged in, and gone within a packet, within a message of several, within an answer nobody reads.
+    for (sent, reads) in
+        [(hex("01 01 0100 0000 01 00 16"), false), (hex("01 00 0008 0000 01 00"), false), (Vec::new(), true)]
+    {
+        let mut leaving = Raw::log_in(&server).await;
+        if reads {
+            leaving.batch("wait after rows").await;
+        }
+        leaving.0.write_all(&sent).await.unwrap();
+        leaving.0.flush().await.unwrap();
+        drop(leaving);
+    }
+    // A session that logged in may be idle for longer than a login takes.
+    staying.batch("update").await;
+    assert_eq!(staying.receive().await[0], 0xFD);
+    for _ in 0..500 {
+        if server.sessions() == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} sessions are left", server.sessions());
+}
+
+#[tokio::test]
 async fn a_client_is_told_where_to_fetch_its_token() {
     let server = Server::start().await;
     for (token, admitted) in [("good.jwt.token", true), ("bad", false)] {
@@ -240,7 +308,7 @@ async fn a_client_is_told_where_to_fetch_its_token() {
 }
 
 /// sp_prepare of a text without parameters.
-fn prepare(text: &str) -> Vec<u8> {
+pub(super) fn prepare(text: &str) -> Vec<u8> {
     let text = utf16(text);
     let mut call = hex(HEADERS);
     call.extend(hex("FFFF 0B00 0000 00 01 26 04 00 00 00 E7 401F 0904D00034 FFFF 00 00 E7 401F 0904D00034"));
@@ -249,7 +317,7 @@ fn prepare(text: &str) -> Vec<u8> {
     call
 }
 
-fn execute(handle: u8) -> Vec<u8> {
+pub(super) fn execute(handle: u8) -> Vec<u8> {
     [hex(HEADERS), hex("FFFF 0C00 0000 00 00 26 04 04"), vec![handle, 0, 0, 0]].concat()
 }
 

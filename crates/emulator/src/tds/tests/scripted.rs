@@ -1,6 +1,7 @@
 //! An engine that knows a few words, so that the wire can be tested without one that knows SQL.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -10,14 +11,20 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Cancel, Credentials, Engine, LoginRequest, Message, Outcome, Request, Session, Statement};
 use crate::faults::Faults;
 use crate::journal::Journal;
-use crate::tds::{TlsIdentity, serve};
+use crate::tds::TlsIdentity;
+use crate::tds::listener::Service;
 use crate::value::{Column, SqlType, Value};
 
 pub const PASSWORD: &str = "Passw0rd!é";
 
-struct Scripted;
+#[derive(Default)]
+struct Scripted {
+    sessions: Arc<AtomicUsize>,
+}
 
 struct ScriptedSession {
+    /// How many there are.
+    sessions: Arc<AtomicUsize>,
     database: String,
     transaction: u64,
     open: bool,
@@ -37,7 +44,8 @@ impl Engine for Scripted {
             let text = "Cannot open database \"nodb\" requested by the login. The login failed.";
             return Err(vec![Message::new(4060, 11, 1, text), failed("sa")]);
         }
-        Ok(Box::new(ScriptedSession { database, transaction: 0, open: false }))
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(ScriptedSession { sessions: self.sessions.clone(), database, transaction: 0, open: false }))
     }
 
     fn server_name(&self) -> String {
@@ -143,6 +151,12 @@ impl Session for ScriptedSession {
     fn reset(&mut self, _keep_transaction: bool) {}
 }
 
+impl Drop for ScriptedSession {
+    fn drop(&mut self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 fn column(name: &str, sql_type: SqlType) -> Column {
     Column { name: name.to_owned(), sql_type, nullable: true, identity: false }
 }
@@ -196,11 +210,16 @@ pub struct Server {
     pub ca_pem: String,
     pub journal: Arc<Journal>,
     pub faults: Arc<Faults>,
+    sessions: Arc<AtomicUsize>,
     shutdown: CancellationToken,
 }
 
 impl Server {
     pub async fn start() -> Self {
+        Self::with_login_timeout(Duration::from_secs(30)).await
+    }
+
+    pub async fn with_login_timeout(login_timeout: Duration) -> Self {
         let mut ca = CertificateParams::new(vec![]).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Named unlike the leaf, which would otherwise pass for self-signed.
@@ -219,16 +238,23 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let (journal, faults) = (Arc::new(Journal::default()), Arc::new(Faults::default()));
         let shutdown = CancellationToken::new();
-        tokio::spawn(serve(
-            listener,
-            Arc::new(Scripted),
-            tls,
-            journal.clone(),
-            faults.clone(),
-            "https://localhost/tenant".to_owned(),
-            shutdown.clone(),
-        ));
-        Self { port, ca_pem: ca_certificate.pem(), journal, faults, shutdown }
+        let engine = Arc::new(Scripted::default());
+        let sessions = engine.sessions.clone();
+        let authority = "https://localhost/tenant".to_owned();
+        let mut service = Service::new(engine, tls, journal.clone(), faults.clone(), authority).unwrap();
+        service.login_timeout = login_timeout;
+        tokio::spawn(Arc::new(service).run(listener, shutdown.clone()));
+        Self { port, ca_pem: ca_certificate.pem(), journal, faults, sessions, shutdown }
+    }
+
+    /// Plants a fault.
+    pub fn fault(&self, fault: serde_json::Value) {
+        self.faults.plant(serde_json::from_value(fault).unwrap()).unwrap();
+    }
+
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
     }
 }
 
