@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
 use super::definition::Definition;
-use super::roles::{Assignment, ConnectionRole, WorkspaceRole};
+use super::gateways::OnPremisesSettings;
+use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
-use crate::scenario::Scenario;
+use crate::scenario::{self, GatewayKind, Scenario};
 
 #[derive(Clone, Default)]
 pub struct Store {
     pub workspaces: Vec<Workspace>,
     pub connections: Vec<Connection>,
+    pub gateways: Vec<Gateway>,
     pub mirrors: Vec<MirroredDatabase>,
     /// Names of deleted items that are not free yet.
     pub reserved: Vec<ReservedName>,
@@ -56,6 +59,9 @@ pub enum Connectivity {
         virtual_gateway: Uuid,
     },
     VirtualNetwork {
+        gateway: Uuid,
+    },
+    OnPremises {
         gateway: Uuid,
     },
 }
@@ -115,7 +121,8 @@ impl Store {
                 })
                 .collect(),
         });
-        Self { workspaces: workspaces.collect(), ..Self::default() }
+        let gateways = scenario.gateways.iter().map(|gateway| Gateway::new(gateway, scenario)).collect();
+        Self { workspaces: workspaces.collect(), gateways, ..Self::default() }
     }
 
     pub fn connection(&self, id: Uuid) -> Option<&Connection> {
@@ -127,22 +134,129 @@ impl Store {
     }
 }
 
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    pub id: Uuid,
+    pub display_name: String,
+    pub details: GatewayDetails,
+    pub roles: Vec<Assignment<GatewayRole>>,
+}
+
+#[derive(Debug, Clone)]
+pub enum GatewayDetails {
+    VirtualNetwork {
+        capacity_id: Option<Uuid>,
+        network: VirtualNetwork,
+        inactivity_minutes: u32,
+        members: MemberCount,
+    },
+    OnPremises {
+        /// The primary one first.
+        members: Vec<Member>,
+        settings: OnPremisesSettings,
+    },
+}
+
+/// Which subnet a virtual network gateway is in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualNetwork {
+    pub subscription_id: Uuid,
+    pub resource_group_name: String,
+    pub virtual_network_name: String,
+    pub subnet_name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberCount {
+    Fixed(u32),
+    /// The least and the most.
+    Between(u32, u32),
+}
+
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub id: Uuid,
+    pub display_name: String,
+    pub enabled: bool,
+}
+
+impl Gateway {
+    fn new(gateway: &scenario::Gateway, scenario: &Scenario) -> Self {
+        let details = match gateway.kind {
+            GatewayKind::VirtualNetwork => GatewayDetails::VirtualNetwork {
+                capacity_id: gateway.capacity_id,
+                network: VirtualNetwork {
+                    // Derived, so that a scenario need not name what nothing depends on.
+                    subscription_id: Uuid::new_v5(&gateway.id, b"subscription"),
+                    resource_group_name: "network".to_owned(),
+                    virtual_network_name: "instances".to_owned(),
+                    subnet_name: "gateways".to_owned(),
+                },
+                inactivity_minutes: 30,
+                members: MemberCount::Fixed(1),
+            },
+            GatewayKind::OnPremises => {
+                let member = |id, name: &String| Member { id, display_name: name.clone(), enabled: true };
+                let listed = gateway.members.iter().map(|given| member(given.id, &given.display_name));
+                let mut members: Vec<Member> = listed.collect();
+                if members.is_empty() {
+                    members.push(member(gateway.id, &gateway.display_name));
+                }
+                GatewayDetails::OnPremises { members, settings: OnPremisesSettings::default() }
+            }
+        };
+        let admin = |id: &Uuid| {
+            let kind = scenario.directory.find(*id)?.kind;
+            Some(Assignment { principal: *id, kind, role: GatewayRole::Admin })
+        };
+        let roles = gateway.administrators.iter().filter_map(admin).collect();
+        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles }
+    }
+}
+
+impl GatewayDetails {
+    /// As the API spells the type.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::VirtualNetwork { .. } => "VirtualNetwork",
+            Self::OnPremises { .. } => "OnPremises",
+        }
+    }
+
+    /// Of an on-premises gateway.
+    pub fn members(&self) -> Option<&[Member]> {
+        match self {
+            Self::VirtualNetwork { .. } => None,
+            Self::OnPremises { members, .. } => Some(members),
+        }
+    }
+
+    pub fn members_mut(&mut self) -> Option<&mut Vec<Member>> {
+        match self {
+            Self::VirtualNetwork { .. } => None,
+            Self::OnPremises { members, .. } => Some(members),
+        }
+    }
+}
+
 impl Connectivity {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cloud { .. } => "ShareableCloud",
             Self::VirtualNetwork { .. } => "VirtualNetworkGateway",
+            Self::OnPremises { .. } => "OnPremisesGateway",
         }
     }
 
     pub fn gateway(self) -> Uuid {
         match self {
             Self::Cloud { virtual_gateway } => virtual_gateway,
-            Self::VirtualNetwork { gateway } => gateway,
+            Self::VirtualNetwork { gateway } | Self::OnPremises { gateway } => gateway,
         }
     }
 
     pub fn through_gateway(self) -> bool {
-        matches!(self, Self::VirtualNetwork { .. })
+        !matches!(self, Self::Cloud { .. })
     }
 }

@@ -49,6 +49,9 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
 const SERVED: &str = "
 DELETE /connections/{connectionId}
 DELETE /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+DELETE /gateways/{gatewayId}
+DELETE /gateways/{gatewayId}/members/{gatewayMemberId}
+DELETE /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 DELETE /workspaces/{workspaceId}/items/{itemId}
 DELETE /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 DELETE /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -61,6 +64,9 @@ GET /connections/{connectionId}/roleAssignments
 GET /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
 GET /gateways
 GET /gateways/{gatewayId}
+GET /gateways/{gatewayId}/members
+GET /gateways/{gatewayId}/roleAssignments
+GET /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 GET /operations/{operationId}
 GET /operations/{operationId}/result
 GET /workspaces
@@ -74,13 +80,19 @@ GET /workspaces/{workspaceId}/roleAssignments
 GET /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
 PATCH /connections/{connectionId}
 PATCH /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+PATCH /gateways/{gatewayId}
+PATCH /gateways/{gatewayId}/members/{gatewayMemberId}
+PATCH /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 PATCH /workspaces/{workspaceId}/items/{itemId}
 PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 PATCH /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
 POST /connections
 POST /connections/{connectionId}/roleAssignments
 POST /connections/{connectionId}/testConnection
+POST /gateways
 POST /gateways/{gatewayId}/checkStatus
+POST /gateways/{gatewayId}/members/{gatewayMemberId}/checkStatus
+POST /gateways/{gatewayId}/roleAssignments
 POST /workspaces/{workspaceId}/items
 POST /workspaces/{workspaceId}/items/{itemId}/getDefinition
 POST /workspaces/{workspaceId}/items/{itemId}/updateDefinition
