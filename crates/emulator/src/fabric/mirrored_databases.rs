@@ -404,7 +404,7 @@ impl Fabric {
         let answer = DefinitionAnswer { definition: DefinitionParts { parts } };
         if self.rest().long_running_definitions {
             let result = serde_json::to_value(answer).unwrap_or_default();
-            return Ok(self.accept(store, caller, result));
+            return Ok(self.accept(store, caller, Some(result), super::operations::RETRY_AFTER));
         }
         Ok(Json(answer).into_response())
     }
@@ -468,7 +468,7 @@ impl Fabric {
         if self.rest().long_running_definitions {
             // It has a result: the item (§11, against §3).
             let result = serde_json::to_value(store.mirrors[index].item_answer()).unwrap_or_default();
-            return Ok(self.accept(store, caller, result));
+            return Ok(self.accept(store, caller, Some(result), super::operations::RETRY_AFTER));
         }
         Ok(Empty(StatusCode::OK).into_response())
     }

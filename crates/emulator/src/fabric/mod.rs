@@ -33,6 +33,7 @@ pub mod roles;
 pub mod server;
 pub mod store;
 pub mod tenant;
+pub mod workspace_changes;
 pub mod workspaces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -198,6 +199,12 @@ impl Fabric {
     fn settle(&self, store: &mut Store) {
         let now = self.now();
         store.reserved.retain(|name| name.until > now);
+        for workspace in &mut store.workspaces {
+            let is_gone = workspace.identity.and_then(|identity| identity.gone).is_some_and(|gone| now >= gone);
+            if is_gone {
+                workspace.identity = None;
+            }
+        }
         for index in 0..store.mirrors.len() {
             self.place(store, index);
             let setup = self.setup(store, index);
@@ -314,6 +321,7 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn router(fabric: Arc<Fabric>) -> Router {
     Router::new()
         .merge(workspaces::routes())
+        .merge(workspace_changes::routes())
         .merge(tenant::routes())
         .merge(gateways::routes())
         .merge(connections::routes())

@@ -9,6 +9,7 @@ use super::connection_kinds::ConnectionKind;
 use super::definition::Definition;
 use super::gateways::OnPremisesSettings;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
+use super::workspace_changes::Identity;
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
 use crate::scenario::{self, GatewayKind, Scenario};
@@ -30,6 +31,9 @@ pub struct Workspace {
     pub display_name: String,
     pub description: String,
     pub capacity_id: Option<Uuid>,
+    /// When the capacity was changed last.
+    pub assigned: Option<Duration>,
+    pub identity: Option<Identity>,
     pub roles: Vec<Assignment<WorkspaceRole>>,
 }
 
@@ -102,7 +106,10 @@ pub struct Operation {
     pub owner: Uuid,
     pub began: Duration,
     pub ends: Duration,
-    pub result: serde_json::Value,
+    /// `None` where there is none to ask for.
+    pub result: Option<serde_json::Value>,
+    /// What Retry-After says while it runs.
+    pub retry_after: &'static str,
 }
 
 impl Store {
@@ -113,6 +120,8 @@ impl Store {
             display_name: workspace.display_name.clone(),
             description: workspace.description.clone(),
             capacity_id: workspace.capacity_id,
+            assigned: None,
+            identity: None,
             roles: workspace
                 .roles
                 .iter()

@@ -38,6 +38,12 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
     site.get(&operation).await;
     site.pass(60);
     site.get(&operation).await;
+    assert_eq!(site.order(&format!("{workspace}/provisionIdentity")).await.status, 202);
+    site.pass(60);
+    let accepted = site.order(&format!("{workspace}/deprovisionIdentity")).await;
+    let operation = format!("/operations/{}", accepted.headers["x-ms-operation-id"].to_str().unwrap());
+    site.pass(60);
+    site.get(&operation).await;
     let body = json!({ "type": "MirroredDatabase", "displayName": "Other", "definition": definition(&connection, &json!({})) });
     assert_eq!(site.post(&format!("{workspace}/items"), body).await.status, 201);
 
@@ -52,6 +58,7 @@ DELETE /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
 DELETE /gateways/{gatewayId}
 DELETE /gateways/{gatewayId}/members/{gatewayMemberId}
 DELETE /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
+DELETE /workspaces/{workspaceId}
 DELETE /workspaces/{workspaceId}/items/{itemId}
 DELETE /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 DELETE /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -83,6 +90,7 @@ PATCH /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
 PATCH /gateways/{gatewayId}
 PATCH /gateways/{gatewayId}/members/{gatewayMemberId}
 PATCH /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
+PATCH /workspaces/{workspaceId}
 PATCH /workspaces/{workspaceId}/items/{itemId}
 PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 PATCH /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -93,6 +101,9 @@ POST /gateways
 POST /gateways/{gatewayId}/checkStatus
 POST /gateways/{gatewayId}/members/{gatewayMemberId}/checkStatus
 POST /gateways/{gatewayId}/roleAssignments
+POST /workspaces
+POST /workspaces/{workspaceId}/assignToCapacity
+POST /workspaces/{workspaceId}/deprovisionIdentity
 POST /workspaces/{workspaceId}/items
 POST /workspaces/{workspaceId}/items/{itemId}/getDefinition
 POST /workspaces/{workspaceId}/items/{itemId}/updateDefinition
@@ -103,7 +114,9 @@ POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesM
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/startMirroring
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/stopMirroring
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/updateDefinition
+POST /workspaces/{workspaceId}/provisionIdentity
 POST /workspaces/{workspaceId}/roleAssignments
+POST /workspaces/{workspaceId}/unassignFromCapacity
 ";
 
 /// Ids are nil: what is served answers that there is no such thing.

@@ -39,7 +39,7 @@ fn encrypt(key: &Value, text: &str) -> String {
     STANDARD.encode(wrapped) + &STANDARD.encode([&[0, 0][..], tag.as_ref(), &iv, &content].concat())
 }
 
-fn basic(name: &str, password: &str) -> String {
+pub fn basic(name: &str, password: &str) -> String {
     let data = json!([{ "name": "username", "value": name }, { "name": "password", "value": password }]);
     json!({ "credentialData": data }).to_string()
 }
@@ -51,7 +51,7 @@ async fn on_premises() -> (Site, Uuid) {
 }
 
 /// One entry for each member, encrypted with its key.
-async fn values(site: &Site, gateway: Uuid, text: &str) -> Value {
+pub async fn values(site: &Site, gateway: Uuid, text: &str) -> Value {
     let members = site.get(&format!("/gateways/{gateway}/members")).await;
     let members = members.body["value"].as_array().unwrap().clone();
     let entry = |member: &Value| json!({ "gatewayId": member["id"], "encryptedCredentials": encrypt(&member["publicKey"], text) });
