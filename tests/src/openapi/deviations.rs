@@ -31,6 +31,7 @@ pub const KNOWN: &[Known] = &[
     known("PATCH /workspaces/{workspaceId}/items/{itemId}", 200, What::HeaderUndeclared, "ETag", EMPTY_TAG),
     known(MIRROR, 200, What::Null, "$.properties.oneLakeTablesPath", "recorded: null while the mirror initializes"),
     known(MIRROR_PATCH, 200, What::Null, "$.properties.oneLakeTablesPath", "as GET"),
+    known(MIRROR_LIST, 200, What::Null, "$.value[].properties.oneLakeTablesPath", "as GET of one"),
     known(TABLES, 200, What::Null, "$.continuationUri", "recorded: null on the last page"),
     known(TABLES, 200, What::Null, "$.continuationToken", "recorded: null on the last page"),
     known(ROLES, 400, What::FieldMissing, "$.moreDetails[].errorCode", PRINCIPAL_NOT_FOUND),
@@ -53,6 +54,7 @@ pub const KNOWN: &[Known] = &[
 
 const MIRRORS: &str = "POST /workspaces/{workspaceId}/mirroredDatabases";
 const MIRROR: &str = "GET /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
+const MIRROR_LIST: &str = "GET /workspaces/{workspaceId}/mirroredDatabases";
 const MIRROR_PATCH: &str = "PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const TABLES: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesMirroringStatus";
 const ROLES: &str = "POST /workspaces/{workspaceId}/roleAssignments";

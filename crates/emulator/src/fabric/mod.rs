@@ -1,4 +1,4 @@
-//! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces and their roles, capacities,
+//! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces, folders and roles, capacities,
 //! gateways, connections, mirrored databases, items, operations.
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
@@ -23,6 +23,7 @@ pub mod connection_requests;
 pub mod connections;
 pub mod definition;
 pub mod error;
+pub mod folders;
 pub mod gateway_keys;
 pub mod gateways;
 pub mod items;
@@ -327,6 +328,7 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(folders::routes())
         .merge(operations::routes())
         .fallback(unknown_endpoint)
         .method_not_allowed_fallback(unknown_endpoint)

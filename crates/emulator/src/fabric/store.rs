@@ -19,6 +19,7 @@ pub struct Store {
     pub workspaces: Vec<Workspace>,
     pub connections: Vec<Connection>,
     pub gateways: Vec<Gateway>,
+    pub folders: Vec<Folder>,
     pub mirrors: Vec<MirroredDatabase>,
     /// Names of deleted items that are not free yet.
     pub reserved: Vec<ReservedName>,
@@ -85,11 +86,22 @@ pub struct MirroredDatabase {
     pub description: String,
     pub created: Duration,
     pub sql_endpoint_id: Uuid,
+    /// `None` is the workspace's root.
+    pub folder_id: Option<Uuid>,
     /// Its source's place in [`super::Fabric::instances`].
     pub instance: usize,
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,
+}
+
+#[derive(Debug, Clone)]
+pub struct Folder {
+    pub id: Uuid,
+    pub workspace_id: Uuid,
+    pub display_name: String,
+    /// `None` is the workspace's root.
+    pub parent: Option<Uuid>,
 }
 
 #[derive(Debug, Clone)]

@@ -171,6 +171,7 @@ pub async fn remove(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -
     fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     store.mirrors.retain(|item| item.workspace_id != id);
     store.reserved.retain(|name| name.workspace_id != id);
+    store.folders.retain(|folder| folder.workspace_id != id);
     store.workspaces.retain(|workspace| workspace.id != id);
     Ok(Empty(StatusCode::OK))
 }

@@ -28,6 +28,7 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
     site.post(&format!("{workspace}/roleAssignments"), unknown).await.is(400, "PrincipalNotFound");
     let mirror = site.create_mirror(&connection).await;
     let item = mirror.replace("mirroredDatabases", "items");
+    site.get(&format!("{workspace}/mirroredDatabases")).await;
     for path in [&mirror, &item] {
         site.get(path).await;
         site.patch(path, json!({ "description": "new" })).await;
@@ -59,6 +60,7 @@ DELETE /gateways/{gatewayId}
 DELETE /gateways/{gatewayId}/members/{gatewayMemberId}
 DELETE /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 DELETE /workspaces/{workspaceId}
+DELETE /workspaces/{workspaceId}/folders/{folderId}
 DELETE /workspaces/{workspaceId}/items/{itemId}
 DELETE /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 DELETE /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -78,6 +80,8 @@ GET /operations/{operationId}
 GET /operations/{operationId}/result
 GET /workspaces
 GET /workspaces/{workspaceId}
+GET /workspaces/{workspaceId}/folders
+GET /workspaces/{workspaceId}/folders/{folderId}
 GET /workspaces/{workspaceId}/items
 GET /workspaces/{workspaceId}/items/{itemId}
 GET /workspaces/{workspaceId}/items/{itemId}/connections
@@ -91,6 +95,7 @@ PATCH /gateways/{gatewayId}
 PATCH /gateways/{gatewayId}/members/{gatewayMemberId}
 PATCH /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 PATCH /workspaces/{workspaceId}
+PATCH /workspaces/{workspaceId}/folders/{folderId}
 PATCH /workspaces/{workspaceId}/items/{itemId}
 PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 PATCH /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -104,8 +109,11 @@ POST /gateways/{gatewayId}/roleAssignments
 POST /workspaces
 POST /workspaces/{workspaceId}/assignToCapacity
 POST /workspaces/{workspaceId}/deprovisionIdentity
+POST /workspaces/{workspaceId}/folders
+POST /workspaces/{workspaceId}/folders/{folderId}/move
 POST /workspaces/{workspaceId}/items
 POST /workspaces/{workspaceId}/items/{itemId}/getDefinition
+POST /workspaces/{workspaceId}/items/{itemId}/move
 POST /workspaces/{workspaceId}/items/{itemId}/updateDefinition
 POST /workspaces/{workspaceId}/mirroredDatabases
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getDefinition
