@@ -86,7 +86,7 @@ pub fn default() -> Result<Cli> {
     }
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
@@ -227,7 +227,7 @@ fn write_executable(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         fail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -15,6 +15,9 @@ use tokio_util::compat::TokioAsyncWriteCompatExt;
 use crate::build::Binaries;
 use crate::{Result, fail};
 
+/// In the folder of an emulator: every request that has ended, a line of JSON each. It outlives resets and kills.
+pub const JOURNAL: &str = "requests.jsonl";
+
 /// An emulator that ends when this is dropped.
 #[derive(Debug)]
 pub struct Emulator {
@@ -103,6 +106,7 @@ impl Emulator {
             Command::new(&binaries.emulator)
         };
         command.arg("--ready-file").arg(&ready_file).args(["--time-scale", &options.time_scale.to_string()]);
+        command.arg("--journal").arg(folder.join(JOURNAL));
         if let Some(scenario) = &options.scenario {
             std::fs::write(folder.join("scenario.json"), scenario)?;
             command.arg("--scenario").arg(folder.join("scenario.json"));

@@ -1,6 +1,7 @@
 //! The harness of the acceptance tests and of the demonstration: real CLIs, each run in a folder and with an emulator
 //! of its own. It speaks to the emulator through its control interface and through clients that are not ours.
 
+pub mod browser;
 pub mod build;
 pub mod cli;
 pub mod emulator;

@@ -9,6 +9,7 @@
 //! "not run" is printed and [`spec`] is `None`.
 
 pub mod deviations;
+mod journal;
 mod schema;
 
 use std::collections::HashMap;

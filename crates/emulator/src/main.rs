@@ -4,11 +4,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
+use fabricmirror_emulator::journal::Journal;
 use fabricmirror_emulator::scenario::{Scenario, ScenarioError, shipped};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,9 @@ struct Serve {
     /// Keep the state in FILE across restarts.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Append the request journal to FILE, a line of JSON for each request.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// How many times as fast as the machine's clock the emulator's runs.
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     time_scale: f64,
@@ -93,7 +98,16 @@ fn serve(options: Serve) -> Result<(), String> {
         Some(given) => read_scenario(given)?,
         None => Scenario::default(),
     };
-    let parts = Parts::prepare(scenario, options.time_scale, &options.left_out).map_err(|error| error.to_string())?;
+    let mut parts =
+        Parts::prepare(scenario, options.time_scale, &options.left_out).map_err(|error| error.to_string())?;
+    if let Some(path) = options.journal {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        parts.journal = Arc::new(Journal::kept_in(file));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -53,8 +53,8 @@ pub const KNOWN: &[Known] = &[
 ];
 
 const MIRRORS: &str = "POST /workspaces/{workspaceId}/mirroredDatabases";
-const MIRROR: &str = "GET /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const MIRROR_LIST: &str = "GET /workspaces/{workspaceId}/mirroredDatabases";
+const MIRROR: &str = "GET /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const MIRROR_PATCH: &str = "PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}";
 const TABLES: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesMirroringStatus";
 const ROLES: &str = "POST /workspaces/{workspaceId}/roleAssignments";

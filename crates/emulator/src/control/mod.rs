@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
@@ -23,9 +24,9 @@ use crate::emulator::Parts;
 use crate::fabric::Fabric;
 use crate::fabric::roles::WorkspaceRole;
 use crate::faults::{Effect, Fault};
-use crate::journal::{Channel, Entry};
+use crate::journal::Channel;
 use crate::scenario::Rest;
-use crate::world::Facts;
+use crate::world::{self, Facts};
 
 /// Ten years: more would leave the calendar.
 const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
@@ -39,7 +40,7 @@ pub struct Control {
 
 pub fn router(control: Control) -> Router {
     Router::new()
-        .route("/", get(monitor))
+        .merge(page::routes())
         .route("/state", get(state))
         .route("/requests", get(requests))
         .route("/faults", post(plant).delete(clear))
@@ -69,21 +70,34 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Misunderstood> {
 /// The `fabric` part of `GET /state`; the `sql` part is the instance's own.
 #[derive(Debug, Serialize)]
 pub struct FabricState {
+    pub capacities: Vec<CapacityState>,
     pub workspaces: Vec<WorkspaceState>,
     pub connections: Vec<ConnectionState>,
     pub mirrored_databases: Vec<MirrorState>,
 }
 
 #[derive(Debug, Serialize)]
+pub struct CapacityState {
+    pub id: Uuid,
+    pub display_name: String,
+    pub sku: String,
+    pub state: world::CapacityState,
+}
+
+#[derive(Debug, Serialize)]
 pub struct WorkspaceState {
     pub id: Uuid,
     pub display_name: String,
+    pub capacity_id: Option<Uuid>,
     pub role_assignments: Vec<RoleState>,
 }
 
 #[derive(Debug, Serialize)]
 pub struct RoleState {
     pub principal_id: Uuid,
+    /// Absent when the directory has no such principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_name: Option<String>,
     pub role: WorkspaceRole,
 }
 
@@ -93,6 +107,9 @@ pub struct ConnectionState {
     pub display_name: String,
     #[serde(rename = "type")]
     pub kind: &'static str,
+    pub server: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +117,11 @@ pub struct MirrorState {
     pub id: Uuid,
     pub workspace_id: Uuid,
     pub display_name: String,
+    /// Connection and database of its definition, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     pub status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -114,31 +136,49 @@ pub struct TableState {
     pub rows: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    #[serde(skip)]
-    pub last_sync: Option<Duration>,
+    /// Virtual moment (RFC 3339, UTC) of the last change that was copied; absent until the snapshot is through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<String>,
 }
 
 impl Control {
     fn fabric_state(&self) -> FabricState {
         let (store, lag) = (self.fabric.store(), self.fabric.lag());
+        let Parts { scenario, clock, world, .. } = &*self.parts;
+        let capacities = scenario.capacities.iter().map(|capacity| CapacityState {
+            id: capacity.id,
+            display_name: capacity.display_name.clone(),
+            sku: capacity.sku.clone(),
+            state: world.facts().capacity_state,
+        });
+        let name = |principal| scenario.directory.find(principal).map(|found| found.display_name.clone());
         let workspaces = store.workspaces.iter().map(|workspace| WorkspaceState {
             id: workspace.id,
             display_name: workspace.display_name.clone(),
+            capacity_id: workspace.capacity_id,
             role_assignments: workspace
                 .roles
                 .iter()
-                .map(|role| RoleState { principal_id: role.principal, role: role.role })
+                .map(|role| RoleState {
+                    principal_id: role.principal,
+                    principal_name: name(role.principal),
+                    role: role.role,
+                })
                 .collect(),
         });
         let connections = store.connections.iter().map(|connection| ConnectionState {
             id: connection.id,
             display_name: connection.display_name.clone(),
             kind: connection.kind.name(),
+            server: connection.server.clone(),
+            database: connection.database.clone(),
         });
         let mirrors = store.mirrors.iter().map(|item| MirrorState {
             id: item.id,
             workspace_id: item.workspace_id,
             display_name: item.display_name.clone(),
+            connection_id: item.definition.as_ref().map(|definition| definition.connection),
+            database: item.definition.as_ref().and_then(|definition| definition.database.clone()),
             status: item.mirror.status().name(),
             error: item.mirror.error().map(|error| error.message.clone()),
             tables: item
@@ -151,11 +191,12 @@ impl Control {
                     status: table.status().name(),
                     rows: table.metrics().map_or(0, |metrics| metrics.rows),
                     error: table.error().map(|error| error.message.clone()),
-                    last_sync: table.metrics().map(|metrics| metrics.last_sync + lag),
+                    last_sync: table.metrics().map(|metrics| format!("{:.0}", clock.at(metrics.last_sync + lag))),
                 })
                 .collect(),
         });
         FabricState {
+            capacities: capacities.collect(),
             workspaces: workspaces.collect(),
             connections: connections.collect(),
             mirrored_databases: mirrors.collect(),
@@ -175,8 +216,22 @@ async fn state(State(control): State<Control>) -> Response {
     Json(serde_json::json!({ "sql": sql, "other_instances": others, "fabric": fabric })).into_response()
 }
 
-async fn requests(State(control): State<Control>) -> Json<Vec<Entry>> {
-    Json(control.parts.journal.entries())
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// All of the journal, or what came after an index, or the last of these. The header tells when indices start anew.
+async fn requests(State(control): State<Control>, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+    match wanted {
+        Ok(Query(Wanted { after, limit })) => {
+            let excerpt = control.parts.journal.excerpt(after, limit);
+            ([("journal-clearings", excerpt.clearings.to_string())], Json(excerpt.entries)).into_response()
+        }
+        Err(error) => Misunderstood(error.body_text()).into_response(),
+    }
 }
 
 async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode, Misunderstood> {
@@ -286,8 +341,4 @@ async fn reset(State(control): State<Control>) -> StatusCode {
     control.fabric.sources().for_each(|source| source.reset());
     control.parts.journal.clear();
     StatusCode::NO_CONTENT
-}
-
-async fn monitor(State(control): State<Control>) -> Html<String> {
-    Html(page::render(&control))
 }

@@ -49,11 +49,15 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
     let index = recorder.journal.begin(entry.clone());
     entry.index = index;
 
+    let fault = recorder.faults.strike(&entry, None);
+    if let Some(fault) = &fault {
+        recorder.journal.struck(index, fault);
+    }
     let (mut cut_after, mut sent) = (false, None);
-    match recorder.faults.strike(&entry, None) {
+    match fault {
         Some(Effect::Answer { status, headers, body }) => {
             let response = recorder.planted(status, &headers, &body);
-            return recorder.finish(index, response).await;
+            return recorder.finish(index, response, None).await;
         }
         Some(Effect::Reset { reset: When::Before }) => {
             recorder
@@ -65,24 +69,25 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
         Some(Effect::Throttle { throttle_s }) => {
             let response = recorder.throttled(throttle_s);
-            return recorder.finish(index, response).await;
+            return recorder.finish(index, response, None).await;
         }
         Some(Effect::Partial { partial }) => sent = Some(partial),
         Some(Effect::SqlError { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let response = recorder.finish(index, response).await;
+    let error = if cut_after {
+        Some("connection cut before the answer".to_owned())
+    } else {
+        sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
+    };
+    let response = recorder.finish(index, response, error).await;
     if cut_after {
-        recorder.journal.end(index, |entry| entry.error = Some("connection cut before the answer".into()));
         return cut(connection).await;
     }
-    if let Some(bytes) = sent {
-        recorder
-            .journal
-            .end(index, |entry| entry.error = Some(format!("connection cut after {bytes} bytes of the body")));
-        return half_written(response, bytes, connection).await;
+    match sent {
+        Some(bytes) => half_written(response, bytes, connection).await,
+        None => response,
     }
-    response
 }
 
 /// The answer's head, which promises the whole body, and its first bytes; then the connection is cut.
@@ -147,11 +152,13 @@ impl Recorder {
         self.planted(StatusCode::TOO_MANY_REQUESTS.as_u16(), &headers, &body)
     }
 
-    async fn finish(&self, index: u64, response: Response) -> Response {
+    async fn finish(&self, index: u64, response: Response, error: Option<String>) -> Response {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
         self.journal.end(index, |entry| {
             entry.status = Some(parts.status.as_u16());
+            entry.error = error;
+            entry.headers = headers(&parts.headers);
             entry.answer = mask::body(content_type(&parts.headers), &body);
         });
         Response::from_parts(parts, Body::from(body))
@@ -164,6 +171,13 @@ async fn cut(connection: Option<Connection>) -> Response {
         connection.cut.cancel();
     }
     std::future::pending().await
+}
+
+fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
 }
 
 fn content_type(headers: &HeaderMap) -> &str {

@@ -219,6 +219,9 @@ impl Service {
             io::Error::from(io::ErrorKind::ConnectionAborted)
         };
         let fault = self.faults.strike(entry, None);
+        if let Some(fault) = &fault {
+            self.journal.struck(entry.index, fault);
+        }
         match &fault {
             Some(Effect::SqlError { sql_error: error }) => return Ok(Err(vec![sql_error(error)])),
             Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(*delay_ms)).await,

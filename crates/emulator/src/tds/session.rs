@@ -145,6 +145,9 @@ impl Connection {
         };
         entry.index = self.service.journal.begin(entry.clone());
         let fault = self.service.faults.strike(&entry, Some(&statement));
+        if let Some(fault) = &fault {
+            self.service.journal.struck(entry.index, fault);
+        }
         let cut = |service: &Service| {
             service.journal.end(entry.index, |entry| {
                 entry.error.get_or_insert_with(|| "connection reset by a planted fault".to_owned());

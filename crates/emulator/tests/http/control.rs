@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fake::PASSWORD;
-use crate::site::{Site, connection};
+use crate::site::{Answer, Site, connection};
 
 async fn plant(site: &Site, fault: Value) {
     let answer = site.control(Method::POST, "/faults", Some(fault)).await;
@@ -122,7 +122,14 @@ async fn state_is_the_contract_and_reset_brings_it_back() {
     let state = site.control(Method::GET, "/state", None).await.body;
     let mirrored = &state["fabric"]["mirrored_databases"][0];
     assert_eq!((&mirrored["status"], &mirrored["display_name"]), (&json!("Running"), &json!("Sales")));
-    assert_eq!(mirrored["tables"][1], json!({ "schema": "dbo", "name": "Orders", "status": "Replicating", "rows": 5 }));
+    let table = &mirrored["tables"][1];
+    assert_eq!((&table["schema"], &table["name"]), (&json!("dbo"), &json!("Orders")));
+    assert_eq!((&table["status"], &table["rows"]), (&json!("Replicating"), &json!(5)));
+    assert!(table["last_sync"].as_str().unwrap().ends_with('Z') && mirrored["error"].is_null());
+    assert_eq!(mirrored["connection_id"], state["fabric"]["connections"][0]["id"]);
+    assert_eq!(state["fabric"]["connections"][0]["database"], "Sales");
+    assert_eq!(state["fabric"]["capacities"][0]["state"], "Active");
+    assert!(state["fabric"]["workspaces"][0]["role_assignments"][0]["principal_name"].is_string());
     assert_eq!(state["fabric"]["connections"][0]["type"], "AzureSqlMI");
     assert_eq!(state["sql"]["logins"][0]["type"], "S");
 
@@ -135,23 +142,50 @@ async fn state_is_the_contract_and_reset_brings_it_back() {
 }
 
 #[tokio::test]
-async fn the_monitor_page_shows_everything_and_escapes_it() {
+async fn the_journal_can_be_read_from_where_one_was() {
     let site = Site::new().await;
-    let mirror = site.start_mirror().await;
-    site.pass(60);
-    site.patch(&mirror, json!({ "displayName": "<Sales & Co>" })).await;
-    let page = site.control(Method::GET, "/", None).await.text;
-    for wanted in [
-        "&lt;Sales &amp; Co&gt;",
-        "dbo.Orders",
-        "Replicating",
-        "&lt;sqladmin&gt;",
-        "startMirroring",
-        "http-equiv=refresh",
-    ] {
-        assert!(page.contains(wanted), "{wanted}\n{page}");
+    for _ in 0..3 {
+        site.get("/workspaces").await;
     }
-    assert!(!page.contains("<Sales"));
+    let indices = |answer: &Answer| {
+        let entries = answer.body.as_array().unwrap();
+        entries.iter().map(|entry| entry["index"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    // The token, and three calls.
+    for (query, expected) in
+        [("", vec![0, 1, 2, 3]), ("?after=1", vec![2, 3]), ("?after=3", vec![]), ("?limit=1&after=0", vec![3])]
+    {
+        let answer = site.control(Method::GET, &format!("/requests{query}"), None).await;
+        assert_eq!(indices(&answer), expected, "{query}");
+        assert_eq!(answer.headers["journal-clearings"], "0");
+    }
+    site.control(Method::POST, "/reset", None).await;
+    assert_eq!(site.control(Method::GET, "/requests?after=3", None).await.headers["journal-clearings"], "1");
+    for query in ["?after=-1", "?after=x", "?before=1"] {
+        let answer = site.control(Method::GET, &format!("/requests{query}"), None).await;
+        assert!(answer.status == 400 && answer.body["error"].is_string(), "{query} {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn the_monitor_page_asks_nobody_else() {
+    let site = Site::new().await;
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/monitor.css", "text/css; charset=utf-8"),
+        ("/monitor.js", "text/javascript; charset=utf-8"),
+        ("/monitor.svg", "image/svg+xml"),
+    ] {
+        let answer = site.control(Method::GET, path, None).await;
+        assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, kind), "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        // Nor does it write HTML.
+        for word in ["https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!answer.text.contains(word), "{path} has {word}");
+        }
+    }
 }
 
 #[tokio::test]
