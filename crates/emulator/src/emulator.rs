@@ -18,6 +18,7 @@ use crate::control::{self, Control};
 use crate::entra::endpoint::{self, Entra};
 use crate::entra::managed_identity::{self, Host};
 use crate::entra::{self, Tokens, Verifier};
+use crate::fabric::gateway_keys::{GatewayKeys, KeyGeneration};
 use crate::fabric::{self, Fabric, Served};
 use crate::faults::Faults;
 use crate::http::listen::Loopback;
@@ -69,6 +70,8 @@ pub enum Step {
 pub enum StartError {
     #[error("no certificate or key could be made: {0}")]
     Certificates(#[from] rcgen::Error),
+    #[error(transparent)]
+    GatewayKey(#[from] KeyGeneration),
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
     #[error("loopback cannot be listened on: {0}")]
@@ -237,11 +240,13 @@ impl Emulator {
         let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
         entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
 
+        let keys = GatewayKeys::generate(&parts.scenario)?;
         let fabric = Arc::new(Fabric::new(
             parts.scenario.clone(),
             parts.clock.clone(),
             parts.world.clone(),
             instances,
+            keys,
             parts.tokens.verifier(),
             https(endpoints.fabric),
         ));

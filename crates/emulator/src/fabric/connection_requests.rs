@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Fabric;
 use super::connection_kinds::ConnectionKind;
 use super::error::ApiError;
-use super::store::Credential;
+use super::store::{Connectivity, Credential, Store};
 use crate::entra::Directory;
 use crate::mirroring::conditions::Login;
 
@@ -76,6 +76,16 @@ pub struct Credentials {
     service_principal_client_id: Option<Uuid>,
     service_principal_secret: Option<String>,
     service_principal_secret_reference: Option<SecretReference>,
+    /// For an on-premises gateway: one entry for each member.
+    values: Option<Vec<Encrypted>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Encrypted {
+    /// The member's id.
+    gateway_id: Uuid,
+    encrypted_credentials: String,
 }
 
 /// A secret in a key vault. No key vault is emulated, so no connection to one can exist.
@@ -156,7 +166,7 @@ pub struct CheckedCredentials {
 impl CredentialDetails {
     /// # Errors
     /// 400.
-    pub fn read(
+    fn read(
         self,
         kind: ConnectionKind,
         behind_gateway: bool,
@@ -203,6 +213,9 @@ impl Credentials {
             let text = format!("The connection {} is not a connection to a key vault", reference.connection_id);
             return Err(invalid(&text));
         }
+        if self.values.is_some() {
+            return Err(invalid("Only credentials for an on-premises gateway are encrypted"));
+        }
         let has_password_fields = self.username.is_some() || self.password.is_some();
         let has_application_fields = self.tenant_id.is_some()
             || self.service_principal_client_id.is_some()
@@ -235,7 +248,87 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// Has the fields that were encrypted in their place.
+    fn with(mut self, data: Vec<(String, String)>) -> Result<Self, ApiError> {
+        let invalid = |text: &str| ApiError::bad_request("InvalidCredentialDetails", text);
+        for (name, value) in data {
+            let id = || Uuid::try_parse(&value).map_err(|_| invalid("An encrypted id is no GUID"));
+            match name.as_str() {
+                "username" => self.username = Some(value),
+                "password" => self.password = Some(value),
+                // Names of the service principal's fields: UNCONFIRMED behind an on-premises gateway (gateway.md §3).
+                "tenantId" => self.tenant_id = Some(id()?),
+                "servicePrincipalClientId" => self.service_principal_client_id = Some(id()?),
+                "servicePrincipalSecret" => self.service_principal_secret = Some(value),
+                _ => return Err(invalid("The encrypted credentials hold a field that does not belong there")),
+            }
+        }
+        Ok(self)
+    }
+
+    fn has_clear_fields(&self) -> bool {
+        self.username.is_some()
+            || self.password.is_some()
+            || self.password_reference.is_some()
+            || self.tenant_id.is_some()
+            || self.service_principal_client_id.is_some()
+            || self.service_principal_secret.is_some()
+            || self.service_principal_secret_reference.is_some()
+    }
+}
+
 impl Fabric {
+    /// # Errors
+    /// 400.
+    pub fn read_credentials(
+        &self,
+        store: &Store,
+        mut details: CredentialDetails,
+        kind: ConnectionKind,
+        connectivity: Connectivity,
+    ) -> Result<CheckedCredentials, ApiError> {
+        if let Connectivity::OnPremises { gateway } = connectivity
+            && let Some(credentials) = details.credentials
+        {
+            details.credentials = Some(self.decrypt(store, gateway, credentials)?);
+        }
+        details.read(kind, connectivity.through_gateway(), &self.scenario.directory)
+    }
+
+    /// Opens what was encrypted for the members of a gateway, as each of them would; the primary one's is used. That
+    /// every member must be given is UNCONFIRMED (gateway.md §9): the description has an entry for each.
+    fn decrypt(&self, store: &Store, gateway: Uuid, mut credentials: Credentials) -> Result<Credentials, ApiError> {
+        let invalid = |text: String| ApiError::bad_request("InvalidCredentialDetails", text);
+        if credentials.has_clear_fields() {
+            let text = "Credentials for an on-premises gateway are encrypted, and given in 'values' alone";
+            return Err(invalid(text.to_owned()));
+        }
+        let values = credentials.values.take().ok_or_else(|| ApiError::required("Values"))?;
+        let found = store.gateways.iter().find(|known| known.id == gateway);
+        let members: Vec<Uuid> = found
+            .and_then(|found| found.details.members())
+            .map(|members| members.iter().map(|member| member.id).collect())
+            .unwrap_or_default();
+        if let Some(stranger) = values.iter().find(|value| !members.contains(&value.gateway_id)) {
+            return Err(invalid(format!("{} is no member of the gateway", stranger.gateway_id)));
+        }
+        let mut primary = None;
+        for member in &members {
+            let mut given = values.iter().filter(|value| value.gateway_id == *member);
+            let (Some(value), None) = (given.next(), given.next()) else {
+                return Err(invalid(format!("The member {member} must have one entry in 'values'")));
+            };
+            let data = self.gateway_keys.decrypt(*member, &value.encrypted_credentials);
+            let data = data
+                .map_err(|error| invalid(format!("The credentials for the member {member} cannot be read: {error}")))?;
+            if *member == gateway {
+                primary = Some(data);
+            }
+        }
+        credentials.with(primary.ok_or_else(|| invalid("The primary member has no credentials".to_owned()))?)
+    }
+
     /// # Errors
     /// 400 for one that is empty or too long.
     pub fn connection_name(&self, name: Option<String>) -> Result<String, ApiError> {

@@ -14,8 +14,8 @@ use super::connection_kinds::{ConnectionKind, Metadata};
 use super::connection_requests::{CreateConnection, UpdateConnection, privacy_level};
 use super::error::ApiError;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
-use super::roles::{Assignment, ConnectionRole};
-use super::server::{self, Endpoint};
+use super::roles::{Assignment, ConnectionRole, GatewayRole};
+use super::server::Endpoint;
 use super::store::{Connection, Connectivity, Store};
 use super::workspaces::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer, connection_principal};
 use super::{Fabric, Service};
@@ -137,18 +137,26 @@ async fn create(
             {
                 return Err(ApiError::invalid_parameter("The allow fields are for cloud connections only."));
             }
-            Connectivity::VirtualNetwork { gateway: fabric.gateway(gateway, &caller)?.id }
+            fabric.creatable_through(gateway, &caller, "VirtualNetwork")?;
+            Connectivity::VirtualNetwork { gateway }
+        }
+        Some("OnPremisesGateway") => {
+            let gateway = request.gateway_id.ok_or_else(|| ApiError::required("GatewayId"))?;
+            if request.allow_connection_usage_in_gateway.is_some()
+                || request.allow_usage_in_user_controlled_code.is_some()
+            {
+                return Err(ApiError::invalid_parameter("The allow fields are for cloud connections only."));
+            }
+            fabric.creatable_through(gateway, &caller, "OnPremises")?;
+            Connectivity::OnPremises { gateway }
         }
         Some(other) => return Err(unsupported_connectivity(other)),
     };
     let display_name = fabric.connection_name(request.display_name)?;
     let privacy = request.privacy_level.as_deref().map_or(Ok("Organizational"), privacy_level)?;
     let target = request.connection_details.ok_or_else(|| ApiError::required("ConnectionDetails"))?.read()?;
-    let credentials = request.credential_details.ok_or_else(|| ApiError::required("CredentialDetails"))?.read(
-        target.kind,
-        connectivity.through_gateway(),
-        &fabric.scenario.directory,
-    )?;
+    let credentials = request.credential_details.ok_or_else(|| ApiError::required("CredentialDetails"))?;
+    let credentials = fabric.read_credentials(&fabric.store(), credentials, target.kind, connectivity)?;
     let credential = credentials.credential.ok_or_else(|| ApiError::required("Credentials"))?;
     let kind =
         fabric.scenario.directory.find(caller.object_id).map_or(PrincipalKind::ServicePrincipal, |found| found.kind);
@@ -172,7 +180,9 @@ async fn create(
         roles: vec![Assignment { principal: caller.object_id, kind, role: ConnectionRole::Owner }],
     };
     if !credentials.skip_test {
-        fabric.try_login(&connection).map_err(|problem| test_failed(problem, "CreateGatewayConnectionFailed"))?;
+        fabric
+            .try_login(&store, &connection)
+            .map_err(|problem| test_failed(problem, "CreateGatewayConnectionFailed"))?;
     }
     let location = format!("{}/v1/connections/{}", fabric.endpoint, connection.id);
     let answer = created(location, &connection.answer());
@@ -183,6 +193,19 @@ async fn create(
 fn unsupported_connectivity(given: &str) -> ApiError {
     let text = format!("The ConnectivityType input '{given}' is not supported");
     ApiError::bad_request("UnsupportedConnectivityTypeInput", text)
+}
+
+impl Fabric {
+    /// That connections of this connectivity can be made through the gateway by the caller.
+    fn creatable_through(&self, gateway: Uuid, caller: &Caller, kind: &str) -> Result<(), ApiError> {
+        let store = self.store();
+        let gateway = self.gateway(&store, gateway, caller, GatewayRole::ConnectionCreator)?;
+        if gateway.details.name() != kind {
+            let text = format!("The gateway is of the type {}.", gateway.details.name());
+            return Err(ApiError::invalid_parameter(text));
+        }
+        Ok(())
+    }
 }
 
 /// Names are unique in the tenant, whoever may see the other one (§11).
@@ -199,9 +222,8 @@ fn refuse_duplicate(store: &Store, name: &str, own: Option<Uuid>) -> Result<(), 
 
 impl Fabric {
     /// Logs in as the connection would. Without a database the login is tried in `master`.
-    fn try_login(&self, connection: &Connection) -> Result<(), LoginProblem> {
-        let (instance, endpoint) =
-            server::find(&connection.server, &self.instances).unwrap_or((0, Endpoint::Elsewhere));
+    fn try_login(&self, store: &Store, connection: &Connection) -> Result<(), LoginProblem> {
+        let (instance, endpoint) = self.reach(store, connection).unwrap_or((0, Endpoint::Elsewhere));
         let link = Link {
             endpoint,
             through_gateway: connection.connectivity.through_gateway(),
@@ -296,7 +318,7 @@ async fn update(
     let privacy = request.privacy_level.as_deref().map(privacy_level).transpose()?;
     let credentials = request
         .credential_details
-        .map(|details| details.read(connection.kind, behind_gateway, &fabric.scenario.directory))
+        .map(|details| fabric.read_credentials(&store, details, connection.kind, connection.connectivity))
         .transpose()?;
     if let Some(credential) = credentials.as_ref().and_then(|credentials| credentials.credential.as_ref())
         && credential.kind != connection.credential.kind
@@ -305,18 +327,18 @@ async fn update(
         return Err(ApiError::bad_request("CannotUpdateCredentialType", text));
     }
 
+    if let Some(credentials) = &credentials
+        && let Some(credential) = &credentials.credential
+        && !credentials.skip_test
+    {
+        let changed = Connection { credential: credential.clone(), ..connection.clone() };
+        let tested = fabric.try_login(&store, &changed);
+        tested.map_err(|problem| test_failed(problem, "UpdateGatewayConnectionFailed"))?;
+    }
+
     let connection = connection_mut(&mut store, id)?;
     if let Some(credentials) = credentials {
-        let before = connection.credential.clone();
-        if let Some(credential) = credentials.credential {
-            connection.credential = credential;
-            if !credentials.skip_test
-                && let Err(problem) = fabric.try_login(connection)
-            {
-                connection.credential = before;
-                return Err(test_failed(problem, "UpdateGatewayConnectionFailed"));
-            }
-        }
+        connection.credential = credentials.credential.unwrap_or_else(|| connection.credential.clone());
         connection.encryption = credentials.encryption.unwrap_or(connection.encryption);
     }
     if let Some(name) = display_name {
@@ -351,7 +373,7 @@ struct TestError {
 async fn test(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<TestAnswer>, ApiError> {
     let store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
-    let (status, errors) = match fabric.try_login(connection) {
+    let (status, errors) = match fabric.try_login(&store, connection) {
         Ok(()) => ("Online", Vec::new()),
         Err(LoginProblem::Refused(message)) => {
             ("Offline", vec![TestError { error_code: "IncorrectCredentials", message }])
@@ -371,7 +393,7 @@ async fn supported_types(
     let gateway = query.id("gatewayId")?;
     query.flag("showAllCreationMethods")?;
     if let Some(gateway) = gateway {
-        fabric.gateway(gateway, &caller)?;
+        fabric.gateway(&fabric.store(), gateway, &caller, GatewayRole::ConnectionCreator)?;
     }
     let all = ConnectionKind::ALL.into_iter().map(|kind| kind.metadata(gateway.is_some())).collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::connections::ConnectionAnswer;
 use super::definition::Envelope;
 use super::error::ApiError;
-use super::mirrored_databases::{CreateRequest, DefinitionRequest, ItemAnswer, UpdateRequest, folder_filter, tagged};
+use super::folders::Below;
+use super::mirrored_databases::{CreateRequest, DefinitionRequest, ItemAnswer, UpdateRequest, tagged};
 use super::reply::{Body, Empty, Ids, Page, Query};
 use super::roles::WorkspaceRole;
 use super::store::{MirroredDatabase, Store};
@@ -57,8 +58,9 @@ async fn list(
 ) -> Result<Json<Page<ItemAnswer>>, ApiError> {
     let store = fabric.store();
     fabric.item_workspace(&store, workspace, &caller, WorkspaceRole::Viewer)?;
-    folder_filter(&query)?;
+    let below = Below::read(&query, &store, workspace)?;
     let mut all = fabric.items(&store, workspace);
+    all.retain(|item| below.holds(&store, item.folder_id));
     if let Some(kind) = query.get("type") {
         all.retain(|item| item.kind.eq_ignore_ascii_case(kind));
     }
@@ -123,7 +125,7 @@ async fn read(State(fabric): Service, caller: Caller, Ids([workspace, id]): Ids<
 
 impl Fabric {
     /// The mirrored database with this id; its SQL endpoint is managed with it and by nobody else.
-    fn changeable(&self, store: &Store, ids: [Uuid; 2], caller: &Caller) -> Result<usize, ApiError> {
+    pub fn changeable(&self, store: &Store, ids: [Uuid; 2], caller: &Caller) -> Result<usize, ApiError> {
         let is_endpoint = self.items(store, ids[0]).iter().any(|item| item.id == ids[1] && item.kind == "SQLEndpoint");
         if is_endpoint {
             self.item_workspace(store, ids[0], caller, WorkspaceRole::Contributor)?;

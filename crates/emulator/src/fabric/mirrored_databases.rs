@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::definition::{Definition, Envelope, Given, Part, check_format};
 use super::error::{ApiError, ErrorBody};
+use super::folders::Below;
 use super::reply::{Body, Empty, Ids, Page, Query};
 use super::roles::WorkspaceRole;
 use super::store::{MirroredDatabase, ReservedName, Store};
@@ -49,6 +50,8 @@ pub struct ItemAnswer {
     pub description: String,
     pub workspace_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<PropertiesAnswer>,
 }
 
@@ -78,6 +81,7 @@ impl MirroredDatabase {
             display_name: self.display_name.clone(),
             description: self.description.clone(),
             workspace_id: self.workspace_id,
+            folder_id: self.folder_id,
             properties: None,
         }
     }
@@ -114,25 +118,10 @@ async fn list(
 ) -> Result<Json<Page<ItemAnswer>>, ApiError> {
     let store = fabric.store();
     fabric.item_workspace(&store, workspace, &caller, WorkspaceRole::Viewer)?;
-    folder_filter(&query)?;
-    let all = store.mirrors.iter().filter(|item| item.workspace_id == workspace).map(MirroredDatabase::answer);
+    let below = Below::read(&query, &store, workspace)?;
+    let own = store.mirrors.iter().filter(|item| item.workspace_id == workspace);
+    let all = own.filter(|item| below.holds(&store, item.folder_id)).map(MirroredDatabase::answer);
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all.collect())?))
-}
-
-/// Everything lies in the workspace's root: there are no folders here, so any other root is unknown.
-///
-/// # Errors
-/// 404 `FolderNotFound`, 400 for what is no flag or id.
-pub fn folder_filter(query: &Query) -> Result<(), ApiError> {
-    query.flag("recursive")?;
-    match query.id("rootFolderId")? {
-        Some(folder) => Err(unknown_folder(folder)),
-        None => Ok(()),
-    }
-}
-
-fn unknown_folder(folder: Uuid) -> ApiError {
-    ApiError::not_found("FolderNotFound", format!("The folder {folder} was not found"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,9 +163,7 @@ impl Fabric {
         check_name(&display_name)?;
         let description = request.description.unwrap_or_default();
         check_description(&description)?;
-        if let Some(folder) = request.folder_id {
-            return Err(unknown_folder(folder));
-        }
+        store.check_folder(workspace, request.folder_id)?;
         if request.sensitivity_label_settings.is_some() {
             // The tenant has no labels, so every label is unknown; the code is UNCONFIRMED.
             return Err(ApiError::invalid_parameter("The sensitivity label was not found in the tenant"));
@@ -195,6 +182,7 @@ impl Fabric {
             description,
             created: now,
             sql_endpoint_id: Uuid::new_v4(),
+            folder_id: request.folder_id,
             instance: 0,
             definition,
             mirror: Mirror::new(now),
@@ -406,7 +394,7 @@ impl Fabric {
         let answer = DefinitionAnswer { definition: DefinitionParts { parts } };
         if self.rest().long_running_definitions {
             let result = serde_json::to_value(answer).unwrap_or_default();
-            return Ok(self.accept(store, caller, result));
+            return Ok(self.accept(store, caller, Some(result), super::operations::RETRY_AFTER));
         }
         Ok(Json(answer).into_response())
     }
@@ -470,7 +458,7 @@ impl Fabric {
         if self.rest().long_running_definitions {
             // It has a result: the item (§11, against §3).
             let result = serde_json::to_value(store.mirrors[index].item_answer()).unwrap_or_default();
-            return Ok(self.accept(store, caller, result));
+            return Ok(self.accept(store, caller, Some(result), super::operations::RETRY_AFTER));
         }
         Ok(Empty(StatusCode::OK).into_response())
     }

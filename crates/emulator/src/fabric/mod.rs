@@ -1,5 +1,5 @@
-//! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces and their roles, capacities,
-//! gateways (read), connections, mirrored databases, items, operations.
+//! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces, folders and roles, capacities,
+//! gateways, connections, mirrored databases, items, operations.
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
 //! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
@@ -23,6 +23,9 @@ pub mod connection_requests;
 pub mod connections;
 pub mod definition;
 pub mod error;
+pub mod folders;
+pub mod gateway_keys;
+pub mod gateways;
 pub mod items;
 pub mod mirrored_databases;
 pub mod operations;
@@ -31,6 +34,7 @@ pub mod roles;
 pub mod server;
 pub mod store;
 pub mod tenant;
+pub mod workspace_changes;
 pub mod workspaces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +56,7 @@ use crate::scenario::{Instance, Rest, Scenario};
 use crate::source::{Restore, Source};
 use crate::world::{CapacityState, World};
 use error::ApiError;
+use gateway_keys::GatewayKeys;
 use roles::{ConnectionRole, WorkspaceRole, effective};
 use server::Endpoint;
 use store::{Connection, Store, Workspace};
@@ -64,6 +69,7 @@ pub struct Fabric {
     /// The first of the instances.
     pub source: Arc<dyn Source>,
     pub instances: Vec<Served>,
+    pub gateway_keys: GatewayKeys,
     pub verifier: Verifier,
     /// `https://localhost:PORT`, where Location and continuationUri point.
     pub endpoint: String,
@@ -100,13 +106,26 @@ impl Fabric {
         clock: Arc<Clock>,
         world: World,
         instances: Vec<Served>,
+        gateway_keys: GatewayKeys,
         verifier: Verifier,
         endpoint: String,
     ) -> Self {
         let store = Mutex::new(Store::new(&scenario));
         let rest = Mutex::new(scenario.rest.clone());
         let source = instances[0].source.clone();
-        Self { scenario, clock, world, source, instances, verifier, endpoint, store, rest, lag: Mutex::default() }
+        Self {
+            scenario,
+            clock,
+            world,
+            source,
+            instances,
+            gateway_keys,
+            verifier,
+            endpoint,
+            store,
+            rest,
+            lag: Mutex::default(),
+        }
     }
 
     /// The store, brought up to the present.
@@ -182,6 +201,12 @@ impl Fabric {
     fn settle(&self, store: &mut Store) {
         let now = self.now();
         store.reserved.retain(|name| name.until > now);
+        for workspace in &mut store.workspaces {
+            let is_gone = workspace.identity.and_then(|identity| identity.gone).is_some_and(|gone| now >= gone);
+            if is_gone {
+                workspace.identity = None;
+            }
+        }
         for index in 0..store.mirrors.len() {
             self.place(store, index);
             let setup = self.setup(store, index);
@@ -211,20 +236,30 @@ impl Fabric {
             rest: self.rest(),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
-                .and_then(|connection| self.link(connection)),
+                .and_then(|connection| self.link(store, connection)),
             listed: definition.and_then(|definition| definition.tables.clone()),
             identity_role: workspace
                 .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
         }
     }
 
-    fn link(&self, connection: &Connection) -> Option<Link> {
+    fn link(&self, store: &Store, connection: &Connection) -> Option<Link> {
         Some(Link {
-            endpoint: server::find(&connection.server, &self.instances).map_or(Endpoint::Elsewhere, |found| found.1),
+            endpoint: self.reach(store, connection).map_or(Endpoint::Elsewhere, |found| found.1),
             through_gateway: connection.connectivity.through_gateway(),
             database: connection.database.clone()?,
             login: connection.credential.login.clone(),
         })
+    }
+
+    /// The instance a connection leads to, and how; nowhere when its gateway is gone.
+    fn reach(&self, store: &Store, connection: &Connection) -> Option<(usize, Endpoint)> {
+        let gateway = connection.connectivity.gateway();
+        let is_there = store.gateways.iter().any(|known| known.id == gateway);
+        if connection.connectivity.through_gateway() && !is_there {
+            return None;
+        }
+        server::find(&connection.server, &self.instances)
     }
 
     /// The workspace, if the caller holds at least `role` there.
@@ -294,10 +329,13 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn router(fabric: Arc<Fabric>) -> Router {
     Router::new()
         .merge(workspaces::routes())
+        .merge(workspace_changes::routes())
         .merge(tenant::routes())
+        .merge(gateways::routes())
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(folders::routes())
         .merge(operations::routes())
         .fallback(unknown_endpoint)
         .method_not_allowed_fallback(unknown_endpoint)

@@ -18,9 +18,9 @@ use super::store::{Operation, Store};
 use super::{Fabric, Service};
 use crate::entra::Caller;
 
-const TAKES: Duration = Duration::from_secs(15);
+pub const TAKES: Duration = Duration::from_secs(15);
 /// Seconds (§11).
-const RETRY_AFTER: f64 = 20.0;
+pub const RETRY_AFTER: f64 = 20.0;
 const OPERATION_ID: HeaderName = HeaderName::from_static("x-ms-operation-id");
 
 pub fn routes() -> Router<Arc<Fabric>> {
@@ -30,19 +30,32 @@ pub fn routes() -> Router<Arc<Fabric>> {
 }
 
 impl Fabric {
-    /// Answers 202 for something that is done already and whose result may be fetched a while later.
-    pub fn accept(&self, store: &mut Store, caller: &Caller, result: serde_json::Value) -> Response {
+    /// Answers 202 for something that is done a while later; its result, if it has one, may be fetched then.
+    pub fn accept(
+        &self,
+        store: &mut Store,
+        caller: &Caller,
+        result: Option<serde_json::Value>,
+        retry_after: f64,
+    ) -> Response {
         let began = self.now();
         let id = Uuid::new_v4();
-        store.operations.push(Operation { id, owner: caller.object_id, began, ends: began + TAKES, result });
-        let headers = self.pending_headers(id);
+        store.operations.push(Operation {
+            id,
+            owner: caller.object_id,
+            began,
+            ends: began + TAKES,
+            result,
+            retry_after,
+        });
+        let headers = self.pending_headers(id, retry_after);
         (StatusCode::ACCEPTED, headers, Json(serde_json::Value::Null)).into_response()
     }
 
-    fn pending_headers(&self, id: Uuid) -> [(HeaderName, String); 3] {
+    fn pending_headers(&self, id: Uuid, retry_after: f64) -> [(HeaderName, String); 3] {
         [
             (header::LOCATION, format!("{}/v1/operations/{id}", self.endpoint)),
-            (header::RETRY_AFTER, self.clock.retry_after(RETRY_AFTER).to_string()),
+            (header::RETRY_AFTER, self.clock.retry_after(retry_after).to_string()),
             (OPERATION_ID, id.to_string()),
         ]
     }
@@ -81,11 +94,15 @@ async fn state(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Res
         last_updated_time_utc: fabric.time_without_zone(if done { operation.ends } else { operation.began }),
         percent_complete: done.then_some(100),
     };
+    if done && operation.result.is_none() {
+        // None of the three headers (§11).
+        return Ok(Json(state).into_response());
+    }
     if done {
         let location = format!("{}/v1/operations/{id}/result", fabric.endpoint);
         return Ok(([(header::LOCATION, location), (OPERATION_ID, id.to_string())], Json(state)).into_response());
     }
-    Ok((fabric.pending_headers(id), Json(state)).into_response())
+    Ok((fabric.pending_headers(id, operation.retry_after), Json(state)).into_response())
 }
 
 async fn result(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
@@ -95,5 +112,9 @@ async fn result(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Re
         let text = "The operation has not succeeded";
         return Err(ApiError::bad_request("OperationNotSucceeded", text));
     }
-    Ok(([(HeaderName::from_static(PLAIN_JSON), "1")], Json(&operation.result)).into_response())
+    let result = operation
+        .result
+        .as_ref()
+        .ok_or_else(|| ApiError::bad_request("OperationHasNoResult", "The operation has no result"))?;
+    Ok(([(HeaderName::from_static(PLAIN_JSON), "1")], Json(result)).into_response())
 }

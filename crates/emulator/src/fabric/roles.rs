@@ -1,4 +1,4 @@
-//! Roles in workspaces and on connections, lowest first, and who holds them. fabric-api facts §4.6, §6.
+//! Roles in workspaces, on connections and on gateways, lowest first, and who holds them. fabric-api facts §4.6, §5, §6.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
@@ -18,6 +18,13 @@ pub enum ConnectionRole {
     User,
     UserWithReshare,
     Owner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum GatewayRole {
+    ConnectionCreator,
+    ConnectionCreatorWithResharing,
+    Admin,
 }
 
 /// Somebody's role; the assignment's id is the principal's (§11).
@@ -52,6 +59,14 @@ impl ConnectionRole {
         [("User", Self::User), ("UserWithReshare", Self::UserWithReshare), ("Owner", Self::Owner)];
 }
 
+impl GatewayRole {
+    const ALL: [(&'static str, Self); 3] = [
+        ("ConnectionCreator", Self::ConnectionCreator),
+        ("ConnectionCreatorWithResharing", Self::ConnectionCreatorWithResharing),
+        ("Admin", Self::Admin),
+    ];
+}
+
 /// `role` is taken in any case and answered in its own (§11).
 fn by_name<'de, D: Deserializer<'de>, R: Copy>(deserializer: D, all: &[(&'static str, R)]) -> Result<R, D::Error> {
     let name = String::deserialize(deserializer)?;
@@ -68,6 +83,12 @@ impl<'de> Deserialize<'de> for WorkspaceRole {
 }
 
 impl<'de> Deserialize<'de> for ConnectionRole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_name(deserializer, &Self::ALL)
+    }
+}
+
+impl<'de> Deserialize<'de> for GatewayRole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         by_name(deserializer, &Self::ALL)
     }

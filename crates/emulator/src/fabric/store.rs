@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
 use super::definition::Definition;
-use super::roles::{Assignment, ConnectionRole, WorkspaceRole};
+use super::gateways::OnPremisesSettings;
+use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
+use super::workspace_changes::Identity;
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
-use crate::scenario::Scenario;
+use crate::scenario::{self, GatewayKind, Scenario};
 
 #[derive(Clone, Default)]
 pub struct Store {
     pub workspaces: Vec<Workspace>,
     pub connections: Vec<Connection>,
+    pub gateways: Vec<Gateway>,
+    pub folders: Vec<Folder>,
     pub mirrors: Vec<MirroredDatabase>,
     /// Names of deleted items that are not free yet.
     pub reserved: Vec<ReservedName>,
@@ -27,6 +32,9 @@ pub struct Workspace {
     pub display_name: String,
     pub description: String,
     pub capacity_id: Option<Uuid>,
+    /// When the capacity was changed last.
+    pub assigned: Option<Duration>,
+    pub identity: Option<Identity>,
     pub roles: Vec<Assignment<WorkspaceRole>>,
 }
 
@@ -58,6 +66,9 @@ pub enum Connectivity {
     VirtualNetwork {
         gateway: Uuid,
     },
+    OnPremises {
+        gateway: Uuid,
+    },
 }
 
 /// No `Debug`: it holds secrets.
@@ -75,11 +86,22 @@ pub struct MirroredDatabase {
     pub description: String,
     pub created: Duration,
     pub sql_endpoint_id: Uuid,
+    /// `None` is the workspace's root.
+    pub folder_id: Option<Uuid>,
     /// Its source's place in [`super::Fabric::instances`].
     pub instance: usize,
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,
+}
+
+#[derive(Debug, Clone)]
+pub struct Folder {
+    pub id: Uuid,
+    pub workspace_id: Uuid,
+    pub display_name: String,
+    /// `None` is the workspace's root.
+    pub parent: Option<Uuid>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +118,10 @@ pub struct Operation {
     pub owner: Uuid,
     pub began: Duration,
     pub ends: Duration,
-    pub result: serde_json::Value,
+    /// `None` where there is none to ask for.
+    pub result: Option<serde_json::Value>,
+    /// What Retry-After says while it runs.
+    pub retry_after: f64,
 }
 
 impl Store {
@@ -107,6 +132,8 @@ impl Store {
             display_name: workspace.display_name.clone(),
             description: workspace.description.clone(),
             capacity_id: workspace.capacity_id,
+            assigned: None,
+            identity: None,
             roles: workspace
                 .roles
                 .iter()
@@ -115,7 +142,8 @@ impl Store {
                 })
                 .collect(),
         });
-        Self { workspaces: workspaces.collect(), ..Self::default() }
+        let gateways = scenario.gateways.iter().map(|gateway| Gateway::new(gateway, scenario)).collect();
+        Self { workspaces: workspaces.collect(), gateways, ..Self::default() }
     }
 
     pub fn connection(&self, id: Uuid) -> Option<&Connection> {
@@ -127,22 +155,129 @@ impl Store {
     }
 }
 
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    pub id: Uuid,
+    pub display_name: String,
+    pub details: GatewayDetails,
+    pub roles: Vec<Assignment<GatewayRole>>,
+}
+
+#[derive(Debug, Clone)]
+pub enum GatewayDetails {
+    VirtualNetwork {
+        capacity_id: Option<Uuid>,
+        network: VirtualNetwork,
+        inactivity_minutes: u32,
+        members: MemberCount,
+    },
+    OnPremises {
+        /// The primary one first.
+        members: Vec<Member>,
+        settings: OnPremisesSettings,
+    },
+}
+
+/// Which subnet a virtual network gateway is in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualNetwork {
+    pub subscription_id: Uuid,
+    pub resource_group_name: String,
+    pub virtual_network_name: String,
+    pub subnet_name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberCount {
+    Fixed(u32),
+    /// The least and the most.
+    Between(u32, u32),
+}
+
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub id: Uuid,
+    pub display_name: String,
+    pub enabled: bool,
+}
+
+impl Gateway {
+    fn new(gateway: &scenario::Gateway, scenario: &Scenario) -> Self {
+        let details = match gateway.kind {
+            GatewayKind::VirtualNetwork => GatewayDetails::VirtualNetwork {
+                capacity_id: gateway.capacity_id,
+                network: VirtualNetwork {
+                    // Derived, so that a scenario need not name what nothing depends on.
+                    subscription_id: Uuid::new_v5(&gateway.id, b"subscription"),
+                    resource_group_name: "network".to_owned(),
+                    virtual_network_name: "instances".to_owned(),
+                    subnet_name: "gateways".to_owned(),
+                },
+                inactivity_minutes: 30,
+                members: MemberCount::Fixed(1),
+            },
+            GatewayKind::OnPremises => {
+                let member = |id, name: &String| Member { id, display_name: name.clone(), enabled: true };
+                let listed = gateway.members.iter().map(|given| member(given.id, &given.display_name));
+                let mut members: Vec<Member> = listed.collect();
+                if members.is_empty() {
+                    members.push(member(gateway.id, &gateway.display_name));
+                }
+                GatewayDetails::OnPremises { members, settings: OnPremisesSettings::default() }
+            }
+        };
+        let admin = |id: &Uuid| {
+            let kind = scenario.directory.find(*id)?.kind;
+            Some(Assignment { principal: *id, kind, role: GatewayRole::Admin })
+        };
+        let roles = gateway.administrators.iter().filter_map(admin).collect();
+        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles }
+    }
+}
+
+impl GatewayDetails {
+    /// As the API spells the type.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::VirtualNetwork { .. } => "VirtualNetwork",
+            Self::OnPremises { .. } => "OnPremises",
+        }
+    }
+
+    /// Of an on-premises gateway.
+    pub fn members(&self) -> Option<&[Member]> {
+        match self {
+            Self::VirtualNetwork { .. } => None,
+            Self::OnPremises { members, .. } => Some(members),
+        }
+    }
+
+    pub fn members_mut(&mut self) -> Option<&mut Vec<Member>> {
+        match self {
+            Self::VirtualNetwork { .. } => None,
+            Self::OnPremises { members, .. } => Some(members),
+        }
+    }
+}
+
 impl Connectivity {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cloud { .. } => "ShareableCloud",
             Self::VirtualNetwork { .. } => "VirtualNetworkGateway",
+            Self::OnPremises { .. } => "OnPremisesGateway",
         }
     }
 
     pub fn gateway(self) -> Uuid {
         match self {
             Self::Cloud { virtual_gateway } => virtual_gateway,
-            Self::VirtualNetwork { gateway } => gateway,
+            Self::VirtualNetwork { gateway } | Self::OnPremises { gateway } => gateway,
         }
     }
 
     pub fn through_gateway(self) -> bool {
-        matches!(self, Self::VirtualNetwork { .. })
+        !matches!(self, Self::Cloud { .. })
     }
 }

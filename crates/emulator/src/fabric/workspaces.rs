@@ -14,13 +14,17 @@ use super::error::{ApiError, Detail, RelatedResource};
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, WorkspaceRole, effective};
 use super::store::Workspace;
+use super::workspace_changes::{self, ASSIGNING, IdentityAnswer};
 use super::{Fabric, Service};
 use crate::entra::{Caller, Directory, Principal, PrincipalKind};
 
 pub fn routes() -> Router<Arc<Fabric>> {
     Router::new()
-        .route("/v1/workspaces", get(list))
-        .route("/v1/workspaces/{workspaceId}", get(read))
+        .route("/v1/workspaces", get(list).post(workspace_changes::create))
+        .route(
+            "/v1/workspaces/{workspaceId}",
+            get(read).patch(workspace_changes::update).delete(workspace_changes::remove),
+        )
         .route("/v1/workspaces/{workspaceId}/roleassignments", get(list_roles).post(add_role))
         .route(
             "/v1/workspaces/{workspaceId}/roleassignments/{workspaceRoleAssignmentId}",
@@ -30,7 +34,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkspaceAnswer {
+pub struct WorkspaceAnswer {
     id: Uuid,
     display_name: String,
     description: String,
@@ -50,6 +54,8 @@ struct WorkspaceAnswer {
 struct WorkspaceInfo {
     capacity_assignment_progress: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    workspace_identity: Option<IdentityAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     one_lake_endpoints: Option<OneLakeEndpoints>,
 }
 
@@ -61,7 +67,7 @@ struct OneLakeEndpoints {
 }
 
 impl Fabric {
-    fn workspace_answer(&self, workspace: &Workspace) -> WorkspaceAnswer {
+    pub fn workspace_answer(&self, workspace: &Workspace) -> WorkspaceAnswer {
         let capacity = self.scenario.capacities.iter().find(|capacity| Some(capacity.id) == workspace.capacity_id);
         WorkspaceAnswer {
             id: workspace.id,
@@ -101,7 +107,16 @@ async fn read(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Resu
             dfs_endpoint: format!("https://{region}-onelake.dfs.fabric.microsoft.com"),
         }
     });
-    answer.info = Some(WorkspaceInfo { capacity_assignment_progress: "Completed", one_lake_endpoints: endpoints });
+    let now = fabric.now();
+    let is_assigning = workspace.assigned.is_some_and(|since| now < since + ASSIGNING);
+    answer.info = Some(WorkspaceInfo {
+        capacity_assignment_progress: if is_assigning { "InProgress" } else { "Completed" },
+        workspace_identity: workspace
+            .identity
+            .filter(|identity| now >= identity.ready)
+            .map(|identity| identity.answer()),
+        one_lake_endpoints: endpoints,
+    });
     Ok(Json(answer).into_response())
 }
 
@@ -320,7 +335,7 @@ fn keep_an_admin(workspace: &Workspace, assignment: Uuid, becomes: Option<Worksp
     Ok(())
 }
 
-fn workspace_mut(store: &mut super::store::Store, id: Uuid) -> Result<&mut Workspace, ApiError> {
+pub fn workspace_mut(store: &mut super::store::Store, id: Uuid) -> Result<&mut Workspace, ApiError> {
     store
         .workspaces
         .iter_mut()

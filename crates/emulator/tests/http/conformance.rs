@@ -39,6 +39,12 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
     site.get(&operation).await;
     site.pass(60);
     site.get(&operation).await;
+    assert_eq!(site.order(&format!("{workspace}/provisionIdentity")).await.status, 202);
+    site.pass(60);
+    let accepted = site.order(&format!("{workspace}/deprovisionIdentity")).await;
+    let operation = format!("/operations/{}", accepted.headers["x-ms-operation-id"].to_str().unwrap());
+    site.pass(60);
+    site.get(&operation).await;
     let body = json!({ "type": "MirroredDatabase", "displayName": "Other", "definition": definition(&connection, &json!({})) });
     assert_eq!(site.post(&format!("{workspace}/items"), body).await.status, 201);
 
@@ -57,6 +63,11 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
 const SERVED: &str = "
 DELETE /connections/{connectionId}
 DELETE /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+DELETE /gateways/{gatewayId}
+DELETE /gateways/{gatewayId}/members/{gatewayMemberId}
+DELETE /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
+DELETE /workspaces/{workspaceId}
+DELETE /workspaces/{workspaceId}/folders/{folderId}
 DELETE /workspaces/{workspaceId}/items/{itemId}
 DELETE /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 DELETE /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
@@ -69,10 +80,15 @@ GET /connections/{connectionId}/roleAssignments
 GET /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
 GET /gateways
 GET /gateways/{gatewayId}
+GET /gateways/{gatewayId}/members
+GET /gateways/{gatewayId}/roleAssignments
+GET /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
 GET /operations/{operationId}
 GET /operations/{operationId}/result
 GET /workspaces
 GET /workspaces/{workspaceId}
+GET /workspaces/{workspaceId}/folders
+GET /workspaces/{workspaceId}/folders/{folderId}
 GET /workspaces/{workspaceId}/items
 GET /workspaces/{workspaceId}/items/{itemId}
 GET /workspaces/{workspaceId}/items/{itemId}/connections
@@ -82,15 +98,29 @@ GET /workspaces/{workspaceId}/roleAssignments
 GET /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
 PATCH /connections/{connectionId}
 PATCH /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+PATCH /gateways/{gatewayId}
+PATCH /gateways/{gatewayId}/members/{gatewayMemberId}
+PATCH /gateways/{gatewayId}/roleAssignments/{gatewayRoleAssignmentId}
+PATCH /workspaces/{workspaceId}
+PATCH /workspaces/{workspaceId}/folders/{folderId}
 PATCH /workspaces/{workspaceId}/items/{itemId}
 PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
 PATCH /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
 POST /connections
 POST /connections/{connectionId}/roleAssignments
 POST /connections/{connectionId}/testConnection
+POST /gateways
 POST /gateways/{gatewayId}/checkStatus
+POST /gateways/{gatewayId}/members/{gatewayMemberId}/checkStatus
+POST /gateways/{gatewayId}/roleAssignments
+POST /workspaces
+POST /workspaces/{workspaceId}/assignToCapacity
+POST /workspaces/{workspaceId}/deprovisionIdentity
+POST /workspaces/{workspaceId}/folders
+POST /workspaces/{workspaceId}/folders/{folderId}/move
 POST /workspaces/{workspaceId}/items
 POST /workspaces/{workspaceId}/items/{itemId}/getDefinition
+POST /workspaces/{workspaceId}/items/{itemId}/move
 POST /workspaces/{workspaceId}/items/{itemId}/updateDefinition
 POST /workspaces/{workspaceId}/mirroredDatabases
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getDefinition
@@ -99,7 +129,9 @@ POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesM
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/startMirroring
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/stopMirroring
 POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/updateDefinition
+POST /workspaces/{workspaceId}/provisionIdentity
 POST /workspaces/{workspaceId}/roleAssignments
+POST /workspaces/{workspaceId}/unassignFromCapacity
 ";
 
 /// Ids are nil: what is served answers that there is no such thing.

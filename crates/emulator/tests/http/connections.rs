@@ -123,7 +123,8 @@ async fn what_a_connection_cannot_be() {
     let credentials = |value: Value| with("/credentialDetails/credentials", value);
     let cases = [
         (with("/connectivityType", Value::Null), "InvalidParameter"),
-        (with("/connectivityType", json!("OnPremisesGateway")), "UnsupportedConnectivityTypeInput"),
+        (with("/connectivityType", json!("OnPremisesGateway")), "InvalidParameter"),
+        (with("/connectivityType", json!("PersonalCloud")), "UnsupportedConnectivityTypeInput"),
         (with("/displayName", Value::Null), "InvalidParameter"),
         (with("/displayName", json!("x".repeat(201))), "InvalidParameter"),
         (with("/connectionDetails/creationMethod", Value::Null), "InvalidParameter"),

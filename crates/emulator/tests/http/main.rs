@@ -7,6 +7,8 @@ mod connections;
 mod control;
 mod entra;
 mod fake;
+mod folders;
+mod gateways;
 mod items;
 mod managed_identity;
 mod mirroring;

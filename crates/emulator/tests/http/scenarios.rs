@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 
+use crate::gateways;
 use crate::site::{Answer, Site, connection, definition, listed};
 
 const PASSWORD: &str = "Str0ng!Passw0rd2";
@@ -163,6 +164,28 @@ async fn private_endpoint() {
     body["gatewayId"] = gateway;
     let connection = site.post("/connections", body).await;
     let_write(&site, site.identity()).await;
+    let created = mirror(&site, "Sales", &connection, &json!({})).await;
+    let mirror = format!("{}/mirroredDatabases/{}", site.workspace(), created.id());
+    site.pass(60);
+    site.order(&format!("{mirror}/startMirroring")).await;
+    site.pass(90);
+    assert_eq!(site.status(&mirror).await.0, "Running");
+}
+
+#[tokio::test]
+async fn on_premises_gateway() {
+    let site = start("on-premises-gateway").await;
+    principal(&site, 0, "Sales").await;
+    let_write(&site, site.identity()).await;
+    let gateway = &site.get("/gateways").await.body["value"][0];
+    assert_eq!((&gateway["type"], &gateway["numberOfMemberGateways"]), (&json!("OnPremises"), &json!(2)));
+    let id = gateway["id"].as_str().unwrap().parse().unwrap();
+    let values = gateways::values(&site, id, &gateways::basic("fabric_login", PASSWORD)).await;
+    let mut body = connection_to(&site.ready.instances[0].private_server, "Sales");
+    body["connectivityType"] = json!("OnPremisesGateway");
+    body["gatewayId"] = json!(id);
+    body["credentialDetails"]["credentials"] = json!({ "credentialType": "Basic", "values": values });
+    let connection = site.post("/connections", body).await;
     let created = mirror(&site, "Sales", &connection, &json!({})).await;
     let mirror = format!("{}/mirroredDatabases/{}", site.workspace(), created.id());
     site.pass(60);
