@@ -25,15 +25,19 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fabricmirror_tests::Result;
 use fabricmirror_tests::cli::{self, Absent, Cli};
-use fabricmirror_tests::emulator::Options;
+use fabricmirror_tests::emulator::{JOURNAL, Options};
 use fabricmirror_tests::run::Run;
+use fabricmirror_tests::{Result, openapi};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What is told of a folder with a CLI and an emulator.
 type Test = for<'a> fn(&'a mut Run) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// How many answers of the REST API were checked against Microsoft's description of it.
+static ANSWERS_CHECKED: AtomicUsize = AtomicUsize::new(0);
 
 /// A test for each CLI.
 pub struct Case {
@@ -115,9 +119,14 @@ fn main() -> ExitCode {
     let list = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     let names = |ran: &third_party::Ran| list(&ran.lock().map(|ran| ran.clone()).unwrap_or_default());
     let (ran, clients, browsers, absent) = (list(&ran), names(&clients), names(&browsers), list(&absent));
+    let checked = match openapi::spec() {
+        Some(_) => ANSWERS_CHECKED.load(Ordering::Relaxed).to_string(),
+        None => "not run".to_owned(),
+    };
     let _ = writeln!(
         std::io::stdout(),
-        "CLIs that ran: {ran}; SQL clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}"
+        "CLIs that ran: {ran}; SQL clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}\n\
+         REST answers that fit the published description: {checked}"
     );
     let _ = std::fs::remove_dir(&base);
     if there.is_empty() && !listing {
@@ -136,6 +145,18 @@ fn trial(case: &Case, cli: Cli, base: PathBuf) -> Trial {
     })
 }
 
+/// A test that has passed leaves no folder – unless an answer that the emulator gave in it deviates from what
+/// Microsoft publishes of the API.
+fn conclude(folder: &Path) -> Result<()> {
+    for place in [folder, &folder.join("run")] {
+        let journal = place.join(JOURNAL);
+        if let Some(spec) = openapi::spec().filter(|_| journal.is_file()) {
+            ANSWERS_CHECKED.fetch_add(spec.check_journal(&journal)?, Ordering::Relaxed);
+        }
+    }
+    Ok(std::fs::remove_dir_all(folder)?)
+}
+
 async fn story(cli: Cli, folder: &Path, options: &Options, test: Test) -> std::result::Result<(), Failed> {
     let mut run = Run::start(cli, folder, "run", options).await.map_err(|error| error.to_string())?;
     let told = {
@@ -145,8 +166,7 @@ async fn story(cli: Cli, folder: &Path, options: &Options, test: Test) -> std::r
     let error = match told {
         Ok(Ok(())) => {
             drop(run);
-            let _ = std::fs::remove_dir_all(folder);
-            return Ok(());
+            return conclude(folder).map_err(|error| error.to_string().into());
         }
         Ok(Err(error)) => error.to_string(),
         Err(panic) => panic

@@ -131,8 +131,7 @@ async fn told(folder: &Path, program: &Program) -> Result<()> {
         fail!("a missing database is answered {missing:?}");
     }
     drop(emulator);
-    std::fs::remove_dir_all(folder)?;
-    Ok(())
+    crate::conclude(folder)
 }
 
 fn succeeded(output: &Output) -> Result<()> {

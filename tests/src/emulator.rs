@@ -18,6 +18,9 @@ use crate::{Result, fail};
 /// A client of the instance that is not ours.
 pub type Session = tiberius::Client<tokio_util::compat::Compat<TcpStream>>;
 
+/// In the folder of an emulator: every request that has ended, a line of JSON each. It outlives resets and kills.
+pub const JOURNAL: &str = "requests.jsonl";
+
 /// An emulator that ends when this is dropped.
 #[derive(Debug)]
 pub struct Emulator {
@@ -106,6 +109,7 @@ impl Emulator {
             Command::new(&binaries.emulator)
         };
         command.arg("--ready-file").arg(&ready_file).args(["--time-scale", &options.time_scale.to_string()]);
+        command.arg("--journal").arg(folder.join(JOURNAL));
         if let Some(scenario) = &options.scenario {
             std::fs::write(folder.join("scenario.json"), scenario)?;
             command.arg("--scenario").arg(folder.join("scenario.json"));

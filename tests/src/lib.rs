@@ -5,6 +5,7 @@ pub mod browser;
 pub mod build;
 pub mod cli;
 pub mod emulator;
+pub mod openapi;
 pub mod run;
 
 /// Everything here fails with a text for whoever reads the test's output.

@@ -1,7 +1,6 @@
 //! One test's folder: a configuration, a CLI that runs in it, an emulator for its provider, and what all three said.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -197,14 +196,8 @@ impl Run {
         Ok(serde_json::from_str(&shown.stdout)?)
     }
 
-    /// Writes down what the emulator saw, for whoever looks into a failure.
+    /// Writes down what the emulator holds, for whoever looks into a failure. Its journal lies there already.
     pub async fn write_evidence(&self) -> Result<()> {
-        let journal = self.emulator.requests().await?;
-        let mut text = String::new();
-        for entry in journal {
-            writeln!(text, "{entry}")?;
-        }
-        self.write("requests.jsonl", &text)?;
         self.write("emulator-state.json", &serde_json::to_string_pretty(&self.emulator.state().await?)?)
     }
 

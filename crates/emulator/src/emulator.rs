@@ -17,14 +17,14 @@ use crate::clock::Clock;
 use crate::control::{self, Control};
 use crate::entra::endpoint::{self, Entra};
 use crate::entra::{self, Tokens, Verifier};
-use crate::fabric::{self, Fabric};
+use crate::fabric::{self, Fabric, Served};
 use crate::faults::Faults;
 use crate::http::listen::Loopback;
 use crate::http::recorder::{Recorder, record};
 use crate::instance::Instance;
 use crate::journal::{Channel, Journal};
-use crate::scenario::Scenario;
-use crate::source::{self, DirectoryPrincipal, Source, TokenSubject};
+use crate::scenario::{self, Scenario};
+use crate::source::{self, DirectoryPrincipal, TokenSubject};
 use crate::tds::{self, TlsIdentity};
 use crate::tls::Tls;
 use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy, World};
@@ -74,7 +74,7 @@ pub enum StartError {
     Listen(#[source] io::Error),
     #[error("{path} cannot be written: {source}")]
     Write { path: PathBuf, source: io::Error },
-    #[error("the instance cannot be started: {0}")]
+    #[error("the scenario does not add up: {0}")]
     Sql(String),
 }
 
@@ -113,31 +113,41 @@ impl Parts {
     }
 }
 
-/// Makes the instance and serves TDS. `authority` is where clients that fetch their own token are sent.
+/// Makes the instances and serves TDS. `authority` is where clients that fetch their own token are sent.
 ///
 /// # Errors
 /// A script of the scenario that the instance refuses, no free port, or a certificate TLS does not take.
-pub async fn serve_sql(
+pub async fn serve_sql(parts: &Parts, authority: String, stop: &CancellationToken) -> Result<Vec<Served>, StartError> {
+    let mut served = Vec::new();
+    for (place, instance) in parts.scenario.instances().enumerate() {
+        served.push(serve_instance(parts, place, instance, &authority, stop).await?);
+    }
+    Ok(served)
+}
+
+async fn serve_instance(
     parts: &Parts,
-    authority: String,
+    place: usize,
+    config: &scenario::Instance,
+    authority: &str,
     stop: &CancellationToken,
-) -> Result<(Arc<dyn Source>, u16), StartError> {
+) -> Result<Served, StartError> {
     let people = Arc::new(People { scenario: parts.scenario.clone(), verifier: parts.tokens.verifier() });
-    let config = parts.scenario.instance_config();
-    let instance = Instance::new(config, parts.world.clone(), parts.clock.clone(), people)
-        .map_err(|message| StartError::Sql(format!("{}: {}", message.number, message.text)))?;
+    let instance =
+        Instance::new(parts.scenario.instance_config(config), parts.world.clone(), parts.clock.clone(), people)
+            .map_err(|error| StartError::Sql(config.explain(place, &error)))?;
     let listeners = Loopback::bind().await.map_err(StartError::Listen)?;
     for listener in listeners.listeners {
         let tls = TlsIdentity { chain: parts.tls.chain(), key: parts.tls.key() };
         let (journal, faults) = (parts.journal.clone(), parts.faults.clone());
-        let served = tds::serve(listener, instance.clone(), tls, journal, faults, authority.clone(), stop.clone());
+        let served = tds::serve(listener, instance.clone(), tls, journal, faults, authority.to_owned(), stop.clone());
         tokio::spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "TDS is not served");
             }
         });
     }
-    Ok((instance, listeners.port))
+    Ok(Served { instance: config.clone(), source: instance, port: listeners.port })
 }
 
 /// The directory, as the instance asks it.
@@ -184,32 +194,35 @@ pub struct Emulator {
 
 #[derive(Debug, Clone, Copy)]
 struct Endpoints {
-    sql: u16,
     fabric: u16,
     entra: u16,
     control: u16,
 }
 
 impl Emulator {
-    /// Serves Entra on `entra`, and Fabric and the control interface, beside an instance that listens on `sql_port`.
+    /// Serves Entra on `entra`, and Fabric and the control interface, beside instances that listen already.
     ///
     /// # Errors
     /// No port is free, or TLS does not take the certificate.
     pub async fn start(
         parts: Parts,
         entra: Loopback,
-        source: Arc<dyn Source>,
-        sql_port: u16,
+        instances: Vec<Served>,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let parts = Arc::new(parts);
         let rest = Loopback::bind().await.map_err(StartError::Listen)?;
         let control = Loopback::bind().await.map_err(StartError::Listen)?;
-        let endpoints = Endpoints { sql: sql_port, fabric: rest.port, entra: entra.port, control: control.port };
+        let endpoints = Endpoints { fabric: rest.port, entra: entra.port, control: control.port };
         let tls = parts.tls.server_config(&["h2", "http/1.1"])?;
 
         let recorded = |router: Router, channel| {
-            let recorder = Recorder { channel, journal: parts.journal.clone(), faults: parts.faults.clone() };
+            let recorder = Recorder {
+                channel,
+                journal: parts.journal.clone(),
+                faults: parts.faults.clone(),
+                clock: parts.clock.clone(),
+            };
             router.layer(middleware::from_fn_with_state(recorder, record))
         };
         let directory = Arc::new(parts.scenario.directory.clone());
@@ -222,17 +235,17 @@ impl Emulator {
             parts.scenario.clone(),
             parts.clock.clone(),
             parts.world.clone(),
-            source,
+            instances,
             parts.tokens.verifier(),
             https(endpoints.fabric),
-            sql_port,
         ));
         let service = Router::new()
             .fallback_service(fabric::router(fabric.clone()))
             .layer(middleware::from_fn(fabric::lower_path));
         rest.serve(recorded(service, Channel::Rest), Some(tls), &stop);
 
-        let service = control::router(Control { parts: parts.clone(), fabric: fabric.clone() });
+        let service =
+            control::router(Control { parts: parts.clone(), fabric: fabric.clone(), snapshots: Default::default() });
         control.serve(service, None, &stop);
         tokio::spawn(tick(fabric.clone(), stop.clone()));
         Ok(Self { parts, fabric, endpoints, stop })
@@ -245,13 +258,8 @@ impl Emulator {
         let workspace = scenario.workspaces.first();
         let first = |id: Option<Uuid>| id.unwrap_or_default();
         Ready {
-            sql: ReadySql {
-                server: format!("localhost,{}", self.endpoints.sql),
-                host: "localhost".to_owned(),
-                port: self.endpoints.sql,
-                username: scenario.instance.administrator.clone(),
-                password: scenario.instance.administrator_password.clone(),
-            },
+            sql: ready_sql(&self.fabric.instances[0]),
+            instances: self.fabric.instances.iter().map(ready_instance).collect(),
             fabric: ReadyFabric { endpoint: https(self.endpoints.fabric) },
             entra: ReadyEntra {
                 authority_host: https(self.endpoints.entra),
@@ -299,6 +307,27 @@ fn https(port: u16) -> String {
     format!("https://localhost:{port}")
 }
 
+fn ready_sql(served: &Served) -> ReadySql {
+    ReadySql {
+        server: format!("localhost,{}", served.port),
+        host: "localhost".to_owned(),
+        port: served.port,
+        username: served.instance.administrator.clone(),
+        password: served.instance.administrator_password.clone(),
+    }
+}
+
+fn ready_instance(served: &Served) -> ReadyInstance {
+    ReadyInstance {
+        name: served.instance.name.clone(),
+        sql: ready_sql(served),
+        private_server: served.instance.private_host(),
+        public_server: format!("{},3342", served.instance.public_host()),
+        databases: served.instance.databases.iter().map(|database| database.name.clone()).collect(),
+        identity_object_id: served.instance.identity_object_id,
+    }
+}
+
 /// Readers see the old file, none, or all of the new one.
 fn write_whole(path: &Path, content: &[u8]) -> Result<(), StartError> {
     let failed = |source| StartError::Write { path: path.to_owned(), source };
@@ -320,7 +349,10 @@ async fn tick(fabric: Arc<Fabric>, stop: CancellationToken) {
 /// The ready-file (design.md §5).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ready {
+    /// The first instance.
     pub sql: ReadySql,
+    #[serde(default)]
+    pub instances: Vec<ReadyInstance>,
     pub fabric: ReadyFabric,
     pub entra: ReadyEntra,
     pub scenario: ReadyScenario,
@@ -336,6 +368,18 @@ pub struct ReadySql {
     pub port: u16,
     pub username: String,
     pub password: String,
+}
+
+/// One of the instances. Servers are spelled as a connection spells them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyInstance {
+    pub name: String,
+    #[serde(flatten)]
+    pub sql: ReadySql,
+    pub private_server: String,
+    pub public_server: String,
+    pub databases: Vec<String>,
+    pub identity_object_id: Uuid,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -66,6 +66,11 @@ pub enum Effect {
     Reset { reset: When },
     /// The request is served late (real milliseconds).
     Delay { delay_ms: u64 },
+    /// The request is served, and of its answer the head and this many bytes are sent (of SQL: this many bytes) before
+    /// the connection is cut. At a SQL login no byte is sent.
+    Partial { partial: usize },
+    /// The Fabric API is throttled: 429 `RequestBlocked` with this Retry-After, in seconds; nothing is done.
+    Throttle { throttle_s: u64 },
     /// A SQL error instead of the real answer; nothing is done.
     SqlError { sql_error: SqlFault },
     /// A login is sent elsewhere, as the gateway of an instance with the connection type Redirect does. Strikes logins

@@ -1,17 +1,25 @@
 //! Every request of every channel, secrets masked: what `GET /requests` answers and what tests count.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::faults::Effect;
+
 /// Entries that are kept: the oldest go, so that days of requests do not fill the memory.
 pub const MOST_ENTRIES: usize = 50_000;
 
 #[derive(Debug, Default)]
-pub struct Journal(Mutex<Pages>);
+pub struct Journal {
+    pages: Mutex<Pages>,
+    /// Gets each request as a line of JSON when it has ended.
+    file: Option<Mutex<File>>,
+}
 
 #[derive(Debug, Default)]
 struct Pages {
@@ -37,6 +45,9 @@ pub struct Entry {
     pub at: String,
     /// Which connection of that channel, counted from 1.
     pub connection: u64,
+    /// `@@SERVERNAME` of the instance, of `sql`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// SQL text with secrets masked; absent for a login.
@@ -54,6 +65,12 @@ pub struct Entry {
     pub error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// The headers of the answer, names in lower case.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The planted fault that struck here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Effect>,
     /// Real milliseconds from request to answer; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<f64>,
@@ -71,6 +88,11 @@ pub enum Channel {
 }
 
 impl Journal {
+    /// A journal that outlives the process: each request is a line of `file` as soon as it has ended.
+    pub fn kept_in(file: File) -> Self {
+        Self { pages: Mutex::default(), file: Some(Mutex::new(file)) }
+    }
+
     /// Writes a request down and returns its index, from 0.
     pub fn begin(&self, mut entry: Entry) -> u64 {
         entry.started = Some(Instant::now());
@@ -86,14 +108,27 @@ impl Journal {
         index
     }
 
+    /// Notes the fault that strikes a request.
+    pub fn struck(&self, index: u64, fault: &Effect) {
+        if let Some(entry) = self.lock().entry(index) {
+            entry.fault = Some(fault.clone());
+        }
+    }
+
     /// Completes the entry; the time it took is filled in.
     pub fn end(&self, index: u64, complete: impl FnOnce(&mut Entry)) {
-        let mut pages = self.lock();
-        let place = index.checked_sub(pages.first).and_then(|place| usize::try_from(place).ok());
-        if let Some(entry) = place.and_then(|place| pages.entries.get_mut(place)) {
+        if let Some(entry) = self.lock().entry(index) {
             entry.ms = entry.started.map(|started| started.elapsed().as_secs_f64() * 1000.0);
             complete(entry);
+            self.keep(entry);
         }
+    }
+
+    fn keep(&self, entry: &Entry) {
+        let (Some(file), Ok(mut line)) = (&self.file, serde_json::to_vec(entry)) else { return };
+        line.push(b'\n');
+        // In one piece. Whoever reads the file counts what is there: a full disk is no reason to stop serving.
+        let _ = file.lock().expect("no panic while held").write_all(&line);
     }
 
     pub fn entries(&self) -> Vec<Entry> {
@@ -117,7 +152,13 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().expect("no panic while held")
+        self.pages.lock().expect("no panic while held")
+    }
+}
+
+impl Pages {
+    fn entry(&mut self, index: u64) -> Option<&mut Entry> {
+        self.entries.get_mut(usize::try_from(index.checked_sub(self.first)?).ok()?)
     }
 }
 

@@ -4,12 +4,14 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
-use fabricmirror_emulator::scenario::Scenario;
+use fabricmirror_emulator::journal::Journal;
+use fabricmirror_emulator::scenario::{Scenario, ScenarioError, shipped};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -43,12 +45,15 @@ struct Serve {
     /// Written, in one piece, once everything serves.
     #[arg(long, value_name = "FILE", required = true)]
     ready_file: Option<PathBuf>,
-    /// The world at the beginning (JSON); left out, the default scenario.
-    #[arg(long, value_name = "FILE")]
-    scenario: Option<PathBuf>,
+    /// The world at the beginning: a JSON file, or the name of a shipped scenario; left out, `tutorial`.
+    #[arg(long, value_name = "FILE|NAME")]
+    scenario: Option<String>,
     /// Keep the state in FILE across restarts.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Append the request journal to FILE, a line of JSON for each request.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// How many times as fast as the machine's clock the emulator's runs.
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     time_scale: f64,
@@ -89,11 +94,20 @@ fn serve(options: Serve) -> Result<(), String> {
     if !(0.001..=1_000_000.0).contains(&options.time_scale) {
         return Err("--time-scale must be from 0.001 to 1000000".to_owned());
     }
-    let scenario = match options.scenario {
-        Some(path) => Scenario::read(&path).map_err(|error| format!("{} {error}", path.display()))?,
+    let scenario = match &options.scenario {
+        Some(given) => read_scenario(given)?,
         None => Scenario::default(),
     };
-    let parts = Parts::prepare(scenario, options.time_scale, &options.left_out).map_err(|error| error.to_string())?;
+    let mut parts =
+        Parts::prepare(scenario, options.time_scale, &options.left_out).map_err(|error| error.to_string())?;
+    if let Some(path) = options.journal {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        parts.journal = Arc::new(Journal::kept_in(file));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_keep_alive(IDLE_THREAD)
@@ -104,6 +118,20 @@ fn serve(options: Serve) -> Result<(), String> {
     served
 }
 
+/// A shipped scenario by its name, or a file.
+fn read_scenario(given: &str) -> Result<Scenario, String> {
+    match shipped::text(given) {
+        Some(text) => Scenario::parse(text).map_err(|error| format!("the scenario {given} {error}")),
+        None => Scenario::read(Path::new(given)).map_err(|error| {
+            let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
+            match error {
+                ScenarioError::Read(_) => format!("{given} {error}; the shipped scenarios are {}", names.join(", ")),
+                _ => format!("{given} {error}"),
+            }
+        }),
+    }
+}
+
 async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let parent = std::os::unix::process::parent_id();
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -111,8 +139,8 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let stop = CancellationToken::new();
     let entra = Loopback::bind().await.map_err(|error| format!("loopback cannot be listened on: {error}"))?;
     let authority = format!("https://localhost:{}/{}", entra.port, parts.scenario.directory.tenant_id);
-    let (source, sql_port) = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
-    let emulator = Emulator::start(parts, entra, source, sql_port, stop).await.map_err(|error| error.to_string())?;
+    let instances = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
+    let emulator = Emulator::start(parts, entra, instances, stop).await.map_err(|error| error.to_string())?;
     let ready = emulator.write_ready_file(ready_file).map_err(|error| error.to_string())?;
     say(&format!("serving; monitor page: {}", ready.control.url));
     tokio::select! {

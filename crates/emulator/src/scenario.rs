@@ -17,16 +17,21 @@
 //!   "gateways": [ { "id": "…", "display_name": "…", "administrators": ["…"] } ]
 //! }
 //! ```
-//! Gateways are virtual network data gateways. The first workspace, capacity and database are those of the ready-file;
+//! The first workspace, capacity and database are those of the ready-file;
 //! the application of the ready-file is the first service principal with a secret.
 
-use serde::Deserialize;
+pub mod check;
+pub mod shipped;
+
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Uuid, uuid};
 
+use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
 use crate::entra::{Directory, Principal, PrincipalKind};
 use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
 use crate::world::Facts;
+pub use check::Problem;
 
 const TENANT: Uuid = uuid!("5c0ffee0-7e2a-4a0e-9a44-0d8f2a3b1c01");
 const APPLICATION_OBJECT: Uuid = uuid!("a11ce000-1b2c-4d3e-8f40-5a6b7c8d9e02");
@@ -35,15 +40,22 @@ const IDENTITY_OBJECT: Uuid = uuid!("1de47171-90ab-4cde-8f12-3456789abc04");
 const IDENTITY_CLIENT: Uuid = uuid!("1de47171-aa01-4b23-9c45-6789abcdef05");
 const BOB: Uuid = uuid!("b0b00000-2c3d-4e5f-8a6b-7c8d9e0f1a06");
 const DATA_TEAM: Uuid = uuid!("da7a7ea1-3d4e-4f5a-8b7c-8d9e0f1a2b07");
+const RUNNER_OBJECT: Uuid = uuid!("5e1f0b1e-6a7b-4c8d-9e0f-1a2b3c4d5e0a");
+const RUNNER_CLIENT: Uuid = uuid!("5e1f0b1e-7b8c-4d9e-8f1a-2b3c4d5e6f0b");
+const RUNNER_RESOURCE: &str = "/subscriptions/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d/resourceGroups/ci/providers/Microsoft.Compute/virtualMachines/runner";
 const CAPACITY: Uuid = uuid!("ca9ac171-4e5f-4a6b-8c8d-9e0f1a2b3c08");
 const WORKSPACE: Uuid = uuid!("3095face-5f6a-4b7c-8d9e-0f1a2b3c4d09");
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
+    /// For people.
+    pub description: String,
     pub world: Facts,
     pub rest: Rest,
     pub instance: Instance,
+    /// More instances, each with a port of its own.
+    pub other_instances: Vec<Instance>,
     pub directory: Directory,
     pub capacities: Vec<Capacity>,
     pub workspaces: Vec<Workspace>,
@@ -51,7 +63,7 @@ pub struct Scenario {
 }
 
 /// How the Fabric API behaves where real tenants differ.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rest {
     /// Elements per page of a list.
@@ -76,6 +88,8 @@ pub struct Instance {
     pub name: String,
     /// DNS zone: `NAME.ZONE.database.windows.net`.
     pub zone: String,
+    /// Whether the public endpoint is on. Where it is off, the instance is reached through a gateway alone.
+    pub public_endpoint: bool,
     pub administrator: String,
     pub administrator_password: String,
     /// Object and client id of the instance's system-assigned identity, which the directory must hold too.
@@ -88,9 +102,22 @@ pub struct Instance {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub name: String,
-    /// T-SQL run in the database: tables and rows.
-    #[serde(default)]
+    /// T-SQL run in the database: tables and rows. A text, or a list of its lines.
+    #[serde(default, deserialize_with = "lines")]
     pub script: String,
+}
+
+fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a script is a text or a list of lines")]
+    enum Script {
+        Whole(String),
+        Lines(Vec<String>),
+    }
+    Ok(match Script::deserialize(deserializer)? {
+        Script::Whole(text) => text,
+        Script::Lines(lines) => lines.join("\n"),
+    })
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -135,14 +162,37 @@ pub struct Role {
     pub role: WorkspaceRole,
 }
 
-/// A virtual network data gateway. (Credentials for on-premises gateways are encrypted by the client; none is offered.)
+/// A data gateway. fabric-api facts §5.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     pub id: Uuid,
+    #[serde(default, rename = "type")]
+    pub kind: GatewayKind,
     pub display_name: String,
     #[serde(default)]
     pub administrators: Vec<Uuid>,
+    /// Of a virtual network gateway.
+    #[serde(default)]
+    pub capacity_id: Option<Uuid>,
+    /// Of an on-premises gateway, the primary one first, whose id is the gateway's; left out, that one alone.
+    #[serde(default)]
+    pub members: Vec<GatewayMember>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum GatewayKind {
+    #[default]
+    VirtualNetwork,
+    /// Clients encrypt credentials for it; each member has a key, made at start.
+    OnPremises,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayMember {
+    pub id: Uuid,
+    pub display_name: String,
 }
 
 /// Why a scenario cannot be used.
@@ -150,10 +200,14 @@ pub struct Gateway {
 pub enum ScenarioError {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
-    #[error("is not a scenario: {0}")]
-    Format(#[from] serde_json::Error),
-    #[error("does not add up: {0}")]
-    Content(String),
+    /// An unknown key, a wrong type, no JSON; says where.
+    #[error("is not a scenario, at {}: {}", .0.path(), .0.inner())]
+    Format(#[from] serde_path_to_error::Error<serde_json::Error>),
+    #[error("is not a scenario: there is more after it: {0}")]
+    After(String),
+    /// References that lead nowhere, ids used twice, values out of range.
+    #[error("does not add up:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+    Content(Vec<Problem>),
 }
 
 impl Scenario {
@@ -168,37 +222,16 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError::Format`], [`ScenarioError::Content`].
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = serde_json::from_str(text)?;
-        scenario.check().map_err(ScenarioError::Content)?;
-        Ok(scenario)
+        let mut json = serde_json::Deserializer::from_str(text);
+        let scenario: Self = serde_path_to_error::deserialize(&mut json)?;
+        json.end().map_err(|error| ScenarioError::After(error.to_string()))?;
+        let problems = scenario.problems();
+        if problems.is_empty() { Ok(scenario) } else { Err(ScenarioError::Content(problems)) }
     }
 
-    fn check(&self) -> Result<(), String> {
-        let principal = |id: Uuid, what: &str| match self.directory.find(id) {
-            Some(_) => Ok(()),
-            None => Err(format!("{what} names {id}, which is no principal of the directory")),
-        };
-        if self.application().is_none() {
-            return Err("the directory needs a ServicePrincipal with app_id and secrets".to_owned());
-        }
-        if self.workspaces.is_empty() || self.capacities.is_empty() || self.instance.databases.is_empty() {
-            return Err("at least one workspace, capacity and database are needed".to_owned());
-        }
-        if self.rest.page_size == 0 {
-            return Err("rest.page_size must be at least 1".to_owned());
-        }
-        principal(self.instance.identity_object_id, "instance.identity_object_id")?;
-        for workspace in &self.workspaces {
-            for role in &workspace.roles {
-                principal(role.principal_id, "a workspace role")?;
-            }
-            if let Some(id) = workspace.capacity_id
-                && !self.capacities.iter().any(|capacity| capacity.id == id)
-            {
-                return Err(format!("workspace {} names capacity {id}, which does not exist", workspace.display_name));
-            }
-        }
-        Ok(())
+    /// `instance` and the others.
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        std::iter::once(&self.instance).chain(&self.other_instances)
     }
 
     /// The application of the ready-file.
@@ -206,21 +239,20 @@ impl Scenario {
         self.directory.principals.iter().find(|principal| principal.app_id.is_some() && !principal.secrets.is_empty())
     }
 
-    /// The part of it that is the SQL Managed Instance.
-    pub fn instance_config(&self) -> InstanceConfig {
+    /// What the SQL Managed Instance is made of.
+    pub fn instance_config(&self, instance: &Instance) -> InstanceConfig {
         let administrators = self.application().into_iter();
         InstanceConfig {
-            server_name: self.instance.private_host(),
-            identity_client_id: self.instance.identity_client_id,
-            identity_object_id: self.instance.identity_object_id,
+            server_name: instance.private_host(),
+            identity_client_id: instance.identity_client_id,
+            identity_object_id: instance.identity_object_id,
             tenant_id: self.directory.tenant_id,
-            administrator: self.instance.administrator.clone(),
-            administrator_password: self.instance.administrator_password.clone(),
+            administrator: instance.administrator.clone(),
+            administrator_password: instance.administrator_password.clone(),
             entra_administrators: administrators
                 .map(|application| (application.display_name.clone(), application.app_id.unwrap_or_default()))
                 .collect(),
-            databases: self
-                .instance
+            databases: instance
                 .databases
                 .iter()
                 .map(|database| DatabaseConfig { name: database.name.clone(), script: database.script.clone() })
@@ -244,9 +276,11 @@ impl Instance {
 impl Default for Scenario {
     fn default() -> Self {
         Self {
+            description: String::new(),
             world: Facts::default(),
             rest: Rest::default(),
             instance: Instance::default(),
+            other_instances: Vec::new(),
             directory: Directory { tenant_id: TENANT, principals: default_principals() },
             capacities: vec![Capacity {
                 id: CAPACITY,
@@ -276,6 +310,7 @@ fn default_principals() -> Vec<Principal> {
         app_id: None,
         secrets: Vec::new(),
         public_keys: Vec::new(),
+        managed_identity: None,
         members: Vec::new(),
     };
     vec![
@@ -293,6 +328,14 @@ fn default_principals() -> Vec<Principal> {
             ..principal(BOB, PrincipalKind::User, "bob@contoso.com")
         },
         Principal { members: vec![BOB], ..principal(DATA_TEAM, PrincipalKind::Group, "Data Team") },
+        Principal {
+            app_id: Some(RUNNER_CLIENT),
+            managed_identity: Some(ManagedIdentity {
+                kind: ManagedIdentityKind::SystemAssigned,
+                resource_id: RUNNER_RESOURCE.to_owned(),
+            }),
+            ..principal(RUNNER_OBJECT, PrincipalKind::ServicePrincipal, "runner")
+        },
     ]
 }
 
@@ -301,6 +344,7 @@ impl Default for Instance {
         Self {
             name: "contoso-mi".to_owned(),
             zone: "abc123".to_owned(),
+            public_endpoint: true,
             administrator: "sqladmin".to_owned(),
             administrator_password: "Sql-Admin-0nly-for-tests".to_owned(),
             identity_object_id: IDENTITY_OBJECT,
@@ -321,17 +365,8 @@ mod tests {
     fn an_empty_scenario_is_the_default_one() {
         let scenario = Scenario::parse("{}").unwrap();
         assert_eq!(scenario.workspaces[0].id, WORKSPACE);
-        assert_eq!(scenario.instance_config().server_name, "contoso-mi.abc123.database.windows.net");
+        assert_eq!(scenario.instance_config(&scenario.instance).server_name, "contoso-mi.abc123.database.windows.net");
         assert_eq!(scenario.instance.public_host(), "contoso-mi.public.abc123.database.windows.net");
         assert_eq!(scenario.application().unwrap().app_id, Some(APPLICATION));
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        let error = |text: &str| Scenario::parse(text).unwrap_err().to_string();
-        assert!(error(r#"{"wrold":{}}"#).contains("unknown field `wrold`"));
-        assert!(error(r#"{"world":{"documentation":"2024"}}"#).contains("2025-05"));
-        assert!(error(r#"{"workspaces":[]}"#).contains("at least one workspace"));
-        assert!(error(r#"{"rest":{"page_size":0}}"#).contains("page_size"));
     }
 }

@@ -49,9 +49,18 @@ pub trait Source: Send + Sync + 'static {
     /// The `sql` part of `GET /state` (design.md §5).
     fn state(&self) -> serde_json::Value;
 
+    /// All it holds now. The answer brings that back whenever it is called; sessions are killed then.
+    ///
+    /// # Errors
+    /// Why there can be no snapshot: a transaction that has changed something is open.
+    fn snapshot(&self) -> Result<Restore, String>;
+
     /// Back to the configuration; SIDs, object ids and contents as at the start. Sessions are killed.
     fn reset(&self);
 }
+
+/// Brings a snapshot back.
+pub type Restore = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Names in upper case as `sys.fn_builtin_permissions` spells them; server roles as they are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -32,12 +32,22 @@ fn what_cannot_be_started_says_why_and_is_exit_code_1() {
     let scenario = folder.path().join("scenario.json");
     std::fs::write(&scenario, r#"{"wrold": {}}"#).unwrap();
     let ready = folder.path().join("ready.json");
+    let bad_script = folder.path().join("script.json");
+    let script = r#"{"instance": {"databases": [{"name": "D", "script": ["SELECT 1;", "GO", "INSERT INTO dbo.Nowhere VALUES (1);"]}]}}"#;
+    std::fs::write(&bad_script, script).unwrap();
+    let bad_script = bad_script.to_str().unwrap();
     let (scenario, ready) = (scenario.to_str().unwrap(), ready.to_str().unwrap());
     let cases = [
         (vec!["--ready-file", ready, "--data", "state.json"], "--data is not available"),
         (vec!["--ready-file", ready, "--time-scale", "0"], "--time-scale must be"),
+        (vec!["--ready-file", ready, "--journal", "none/requests.jsonl"], "none/requests.jsonl cannot be written"),
         (vec!["--ready-file", ready, "--scenario", scenario], "unknown field `wrold`"),
+        (
+            vec!["--ready-file", ready, "--scenario", bad_script],
+            "instance.databases[0].script (database D), line 3, `INSERT INTO dbo.Nowhere VALUES (1);`: error 208",
+        ),
         (vec!["--ready-file", ready, "--scenario", "none.json"], "none.json cannot be read"),
+        (vec!["--ready-file", ready, "--scenario", "tutorail"], "the shipped scenarios are five-hundred-tables, "),
         (vec!["env", "--ready-file", "none.json"], "none.json cannot be read"),
         (vec!["env", "--ready-file", scenario], "is not a ready-file"),
     ];

@@ -4,6 +4,7 @@
 //! faults and the journal, so its indices start at 0 again; the clock never goes back.
 
 mod page;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::fabric::Fabric;
 use crate::fabric::roles::WorkspaceRole;
 use crate::faults::{Effect, Fault};
 use crate::journal::Channel;
+use crate::scenario::Rest;
 use crate::world::{self, Facts};
 
 /// Ten years: more would leave the calendar.
@@ -33,6 +35,7 @@ const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
 pub struct Control {
     pub parts: Arc<Parts>,
     pub fabric: Arc<Fabric>,
+    pub snapshots: snapshots::Snapshots,
 }
 
 pub fn router(control: Control) -> Router {
@@ -43,7 +46,10 @@ pub fn router(control: Control) -> Router {
         .route("/faults", post(plant).delete(clear))
         .route("/world", get(world).post(change_world))
         .route("/clock", get(clock).post(advance))
+        .route("/rest", get(rest).post(change_rest))
         .route("/reset", post(reset))
+        .route("/snapshot", post(snapshots::take))
+        .route("/restore", post(snapshots::restore))
         .with_state(control)
 }
 
@@ -137,7 +143,7 @@ pub struct TableState {
 
 impl Control {
     fn fabric_state(&self) -> FabricState {
-        let store = self.fabric.store();
+        let (store, lag) = (self.fabric.store(), self.fabric.lag());
         let Parts { scenario, clock, world, .. } = &*self.parts;
         let capacities = scenario.capacities.iter().map(|capacity| CapacityState {
             id: capacity.id,
@@ -185,7 +191,7 @@ impl Control {
                     status: table.status().name(),
                     rows: table.metrics().map_or(0, |metrics| metrics.rows),
                     error: table.error().map(|error| error.message.clone()),
-                    last_sync: table.metrics().map(|metrics| format!("{:.0}", clock.at(metrics.last_sync))),
+                    last_sync: table.metrics().map(|metrics| format!("{:.0}", clock.at(metrics.last_sync + lag))),
                 })
                 .collect(),
         });
@@ -201,7 +207,13 @@ impl Control {
 async fn state(State(control): State<Control>) -> Response {
     let fabric = control.fabric_state();
     let sql = control.fabric.source.state();
-    Json(serde_json::json!({ "sql": sql, "fabric": fabric })).into_response()
+    let others = control.fabric.instances.iter().skip(1).map(|served| {
+        let mut state = served.source.state();
+        state["name"] = served.instance.name.clone().into();
+        state
+    });
+    let others: Vec<_> = others.collect();
+    Json(serde_json::json!({ "sql": sql, "other_instances": others, "fabric": fabric })).into_response()
 }
 
 #[derive(Debug, Deserialize)]
@@ -232,6 +244,9 @@ async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode
         Effect::Answer { .. } if channel == Some(Channel::Sql) => {
             return Err(Misunderstood("the channel sql has no HTTP answers; use sql_error".to_owned()));
         }
+        Effect::Throttle { .. } if matches!(channel, Some(Channel::Sql | Channel::Token)) => {
+            return Err(Misunderstood("throttle_s is for the channel rest".to_owned()));
+        }
         Effect::SqlError { .. } if matches!(channel, Some(Channel::Rest | Channel::Token)) => {
             return Err(Misunderstood("sql_error is for the channel sql; use status, headers and body".to_owned()));
         }
@@ -256,27 +271,41 @@ async fn world(State(control): State<Control>) -> Json<Facts> {
     Json(control.parts.world.facts())
 }
 
-/// Changes the given facts and leaves the others.
-async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
-    let changes: serde_json::Map<String, serde_json::Value> = read(&body)?;
-    // Checked as a whole before anything changes.
-    let apply = |facts: &Facts| -> Result<Facts, serde_json::Error> {
-        let mut merged = serde_json::to_value(facts)?;
+/// `known` with the given members changed and the others left.
+fn merged<T: Serialize + DeserializeOwned>(known: &T, changes: &[u8]) -> Result<T, Misunderstood> {
+    let changes: serde_json::Map<String, serde_json::Value> = read(changes)?;
+    let merge = || {
+        let mut merged = serde_json::to_value(known)?;
         if let Some(members) = merged.as_object_mut() {
-            members.extend(changes.clone());
+            members.extend(changes);
         }
         serde_json::from_value(merged)
     };
-    apply(&control.parts.world.facts()).map_err(|error| Misunderstood(error.to_string()))?;
+    merge().map_err(|error: serde_json::Error| Misunderstood(error.to_string()))
+}
+
+/// Changes the given facts and leaves the others.
+async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
+    let changed = merged(&control.parts.world.facts(), &body)?;
     // Mirrors see the world as it was until now, then as it is from now on.
     control.fabric.tick();
-    control.parts.world.change(|facts| {
-        if let Ok(changed) = apply(facts) {
-            *facts = changed;
-        }
-    });
+    control.parts.world.change(|facts| *facts = changed);
     control.fabric.tick();
     Ok(Json(control.parts.world.facts()))
+}
+
+async fn rest(State(control): State<Control>) -> Json<Rest> {
+    Json(control.fabric.rest())
+}
+
+/// Changes the given settings of the REST API and leaves the others.
+async fn change_rest(State(control): State<Control>, body: Bytes) -> Result<Json<Rest>, Misunderstood> {
+    let changed = merged(&control.fabric.rest(), &body)?;
+    if changed.page_size == 0 {
+        return Err(Misunderstood("page_size must be at least 1".to_owned()));
+    }
+    control.fabric.set_rest(changed);
+    Ok(rest(State(control)).await)
 }
 
 #[derive(Debug, Serialize)]
@@ -315,7 +344,7 @@ async fn reset(State(control): State<Control>) -> StatusCode {
     control.parts.faults.clear();
     control.parts.world.change(|facts| *facts = control.parts.beginning.clone());
     control.fabric.reset();
-    control.fabric.source.reset();
+    control.fabric.sources().for_each(|source| source.reset());
     control.parts.journal.clear();
     StatusCode::NO_CONTENT
 }

@@ -31,9 +31,28 @@ pub struct Principal {
     /// Public keys (PEM, RSA) that client assertions of the application are verified with.
     #[serde(default)]
     pub public_keys: Vec<String>,
+    /// A managed identity of the machine or app that clients run on: its tokens come from
+    /// [`super::managed_identity`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_identity: Option<ManagedIdentity>,
     /// Object ids of a group's members.
     #[serde(default)]
     pub members: Vec<Uuid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedIdentity {
+    #[serde(rename = "type")]
+    pub kind: ManagedIdentityKind,
+    /// Id of the resource in Azure Resource Manager: `/subscriptions/…`.
+    pub resource_id: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManagedIdentityKind {
+    SystemAssigned,
+    UserAssigned,
 }
 
 /// Spelled as Fabric spells it: a managed identity is a `ServicePrincipal`.

@@ -15,9 +15,10 @@ use super::connection_requests::{CreateConnection, UpdateConnection, privacy_lev
 use super::error::ApiError;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, ConnectionRole};
+use super::server::{self, Endpoint};
 use super::store::{Connection, Connectivity, Store};
 use super::workspaces::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer, connection_principal};
-use super::{Fabric, Service, server};
+use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::mirroring::conditions::{Link, LoginProblem};
 
@@ -111,7 +112,7 @@ async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Js
     let store = fabric.store();
     let visible = store.connections.iter().filter(|connection| fabric.connection_role(connection, &caller).is_some());
     let all = visible.map(Connection::answer).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn create(
@@ -167,7 +168,7 @@ async fn create(
         credential,
         allow_usage_in_gateway: request.allow_connection_usage_in_gateway.unwrap_or(false),
         allow_usage_in_user_code: request.allow_usage_in_user_controlled_code.unwrap_or(false),
-        created: fabric.clock.elapsed(),
+        created: fabric.now(),
         roles: vec![Assignment { principal: caller.object_id, kind, role: ConnectionRole::Owner }],
     };
     if !credentials.skip_test {
@@ -199,13 +200,15 @@ fn refuse_duplicate(store: &Store, name: &str, own: Option<Uuid>) -> Result<(), 
 impl Fabric {
     /// Logs in as the connection would. Without a database the login is tried in `master`.
     fn try_login(&self, connection: &Connection) -> Result<(), LoginProblem> {
+        let (instance, endpoint) =
+            server::find(&connection.server, &self.instances).unwrap_or((0, Endpoint::Elsewhere));
         let link = Link {
-            endpoint: server::endpoint(&connection.server, &self.scenario.instance, self.sql_port),
+            endpoint,
             through_gateway: connection.connectivity.through_gateway(),
             database: connection.database.clone().unwrap_or_else(|| "master".to_owned()),
             login: connection.credential.login.clone(),
         };
-        link.check(&*self.source, &self.world.facts())
+        link.check(&*self.instances[instance].source, &self.world.facts())
     }
 }
 
@@ -371,7 +374,7 @@ async fn supported_types(
         fabric.gateway(gateway, &caller)?;
     }
     let all = ConnectionKind::ALL.into_iter().map(|kind| kind.metadata(gateway.is_some())).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 fn role_answer(assignment: &Assignment<ConnectionRole>) -> RoleAnswer<ConnectionRole> {
@@ -391,7 +394,7 @@ async fn list_roles(
     let store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
     let all = connection.roles.iter().map(role_answer).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn read_role(

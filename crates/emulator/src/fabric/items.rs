@@ -36,7 +36,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
 impl Fabric {
     /// Items of the workspace. The SQL endpoint appears some seconds after the create, with the mirror's name.
     fn items(&self, store: &Store, workspace: Uuid) -> Vec<ItemAnswer> {
-        let now = self.clock.elapsed();
+        let now = self.now();
         let own = store.mirrors.iter().filter(|item| item.workspace_id == workspace);
         let mut items: Vec<ItemAnswer> = own.clone().map(MirroredDatabase::item_answer).collect();
         items.extend(own.filter(|item| now >= item.created + ENDPOINT_LISTED).map(|item| ItemAnswer {
@@ -62,7 +62,7 @@ async fn list(
     if let Some(kind) = query.get("type") {
         all.retain(|item| item.kind.eq_ignore_ascii_case(kind));
     }
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,5 +188,5 @@ async fn connections(
     let index = fabric.changeable(&store, ids, &caller)?;
     let used = store.mirrors[index].definition.as_ref().and_then(|definition| store.connection(definition.connection));
     let all = used.map(|connection| connection.item_answer()).into_iter().collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }

@@ -115,7 +115,7 @@ async fn list(
     fabric.item_workspace(&store, workspace, &caller, WorkspaceRole::Viewer)?;
     folder_filter(&query)?;
     let all = store.mirrors.iter().filter(|item| item.workspace_id == workspace).map(MirroredDatabase::answer);
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all.collect())?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all.collect())?))
 }
 
 /// Everything lies in the workspace's root: there are no folders here, so any other root is unknown.
@@ -186,7 +186,7 @@ impl Fabric {
             self.check_connection(store, definition, caller)?;
         }
         self.check_free(store, workspace, &display_name, None)?;
-        let now = self.clock.elapsed();
+        let now = self.now();
         let item = MirroredDatabase {
             id: Uuid::new_v4(),
             workspace_id: workspace,
@@ -194,6 +194,7 @@ impl Fabric {
             description,
             created: now,
             sql_endpoint_id: Uuid::new_v4(),
+            instance: 0,
             definition,
             mirror: Mirror::new(now),
         };
@@ -351,13 +352,13 @@ impl Fabric {
         store.reserved.push(ReservedName {
             workspace_id: item.workspace_id,
             display_name: item.display_name,
-            until: self.clock.elapsed() + Duration::from_secs(self.scenario.rest.name_reserved_s),
+            until: self.now() + Duration::from_secs(self.rest().name_reserved_s),
         });
         // A stop that was accepted goes on without the item.
         if item.mirror.status() == Status::Stopping
             && let Some(database) = item.mirror.feeds()
         {
-            self.source.set_change_feed(database, false);
+            self.instances[item.instance].source.set_change_feed(database, false);
         }
     }
 }
@@ -401,7 +402,7 @@ impl Fabric {
             .ok_or_else(|| ApiError::bad_request("MissingDefinition", "The mirrored database has no definition"))?;
         let parts = definition.parts(&item.display_name, &item.description);
         let answer = DefinitionAnswer { definition: DefinitionParts { parts } };
-        if self.scenario.rest.long_running_definitions {
+        if self.rest().long_running_definitions {
             let result = serde_json::to_value(answer).unwrap_or_default();
             return Ok(self.accept(store, caller, result));
         }
@@ -464,7 +465,7 @@ impl Fabric {
             self.rename(store, index, UpdateRequest { display_name: Some(metadata.display_name), description })?;
         }
         store.mirrors[index].definition = Some(definition);
-        if self.scenario.rest.long_running_definitions {
+        if self.rest().long_running_definitions {
             // It has a result: the item (§11, against §3).
             let result = serde_json::to_value(store.mirrors[index].item_answer()).unwrap_or_default();
             return Ok(self.accept(store, caller, result));
@@ -481,7 +482,7 @@ async fn start(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Resu
         let text = "The mirrored database has no definition of what to mirror";
         return Err(ApiError::bad_request("MirroringDefinitionMissing", text));
     }
-    item.mirror.start(fabric.clock.elapsed()).map_err(|status| not_allowed("started", status))?;
+    item.mirror.start(fabric.now()).map_err(|status| not_allowed("started", status))?;
     Ok(Empty(StatusCode::OK))
 }
 
@@ -489,7 +490,7 @@ async fn stop(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Resul
     let mut store = fabric.store();
     let index = fabric.find_mirror(&store, ids, &caller, WorkspaceRole::Contributor)?;
     let item = &mut store.mirrors[index];
-    item.mirror.stop(fabric.clock.elapsed()).map_err(|status| not_allowed("stopped", status))?;
+    item.mirror.stop(fabric.now()).map_err(|status| not_allowed("stopped", status))?;
     Ok(Empty(StatusCode::OK))
 }
 
@@ -563,12 +564,12 @@ async fn table_status(
         metrics: table.metrics().map(|metrics| MetricsAnswer {
             processed_bytes: metrics.bytes,
             processed_rows: metrics.rows,
-            last_sync_date_time: fabric.clock.at(metrics.last_sync).strftime("%Y-%m-%dT%H:%M:%S%.7fZ").to_string(),
+            last_sync_date_time: fabric.at(metrics.last_sync).strftime("%Y-%m-%dT%H:%M:%S%.7fZ").to_string(),
             last_sync_latency_in_seconds: LATENCY_SECONDS,
         }),
         error: table.error().cloned(),
     });
-    let page = query.page(&fabric.endpoint, fabric.scenario.rest.page_size, tables.collect())?;
+    let page = query.page(&fabric.endpoint, fabric.rest().page_size, tables.collect())?;
     Ok(Json(TablesAnswer {
         continuation_token: page.continuation_token,
         continuation_uri: page.continuation_uri,

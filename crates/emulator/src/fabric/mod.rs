@@ -34,6 +34,7 @@ pub mod tenant;
 pub mod workspaces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -46,11 +47,12 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::entra::{Caller, FABRIC, TokenError, Verifier};
 use crate::mirroring::conditions::{Link, Setup};
-use crate::scenario::Scenario;
-use crate::source::Source;
+use crate::scenario::{Instance, Rest, Scenario};
+use crate::source::{Restore, Source};
 use crate::world::{CapacityState, World};
 use error::ApiError;
 use roles::{ConnectionRole, WorkspaceRole, effective};
+use server::Endpoint;
 use store::{Connection, Store, Workspace};
 
 /// The service. Shared by its handlers, the control interface and the ticker.
@@ -58,13 +60,34 @@ pub struct Fabric {
     pub scenario: Arc<Scenario>,
     pub clock: Arc<Clock>,
     pub world: World,
+    /// The first of the instances.
     pub source: Arc<dyn Source>,
+    pub instances: Vec<Served>,
     pub verifier: Verifier,
     /// `https://localhost:PORT`, where Location and continuationUri point.
     pub endpoint: String,
-    /// Port of the instance on loopback.
-    pub sql_port: u16,
     store: Mutex<Store>,
+    rest: Mutex<Rest>,
+    /// For how long its time stood still: it goes on from the moment of a snapshot when that is restored.
+    lag: Mutex<Duration>,
+}
+
+/// An instance that is served.
+#[derive(Clone)]
+pub struct Served {
+    pub instance: Instance,
+    pub source: Arc<dyn Source>,
+    /// On loopback.
+    pub port: u16,
+}
+
+/// What [`Fabric::restore`] brings back.
+/// No `Debug`: it holds credentials.
+pub struct Snapshot {
+    sql: Vec<Restore>,
+    store: Store,
+    rest: Rest,
+    taken: Duration,
 }
 
 /// What a handler gets.
@@ -75,26 +98,79 @@ impl Fabric {
         scenario: Arc<Scenario>,
         clock: Arc<Clock>,
         world: World,
-        source: Arc<dyn Source>,
+        instances: Vec<Served>,
         verifier: Verifier,
         endpoint: String,
-        sql_port: u16,
     ) -> Self {
         let store = Mutex::new(Store::new(&scenario));
-        Self { scenario, clock, world, source, verifier, endpoint, sql_port, store }
+        let rest = Mutex::new(scenario.rest.clone());
+        let source = instances[0].source.clone();
+        Self { scenario, clock, world, source, instances, verifier, endpoint, store, rest, lag: Mutex::default() }
     }
 
     /// The store, brought up to the present.
     pub fn store(&self) -> MutexGuard<'_, Store> {
-        // A panic in a handler is answered 500 by nobody and must not take the service down with it.
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = lock(&self.store);
         self.settle(&mut store);
         store
     }
 
     /// Back to the beginning.
     pub fn reset(&self) {
-        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Store::new(&self.scenario);
+        *lock(&self.store) = Store::new(&self.scenario);
+        *lock(&self.rest) = self.scenario.rest.clone();
+    }
+
+    /// The instances.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<dyn Source>> {
+        self.instances.iter().map(|served| &served.source)
+    }
+
+    /// All that the service and its instances know now.
+    ///
+    /// # Errors
+    /// See [`Source::snapshot`].
+    pub fn snapshot(&self) -> Result<Snapshot, String> {
+        let store = self.store();
+        let sql = self.sources().map(|source| source.snapshot()).collect::<Result<_, _>>()?;
+        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), taken: self.now() })
+    }
+
+    /// Back to a snapshot. The clock does not go back: what was to take a minute then takes a minute from now on.
+    ///
+    /// # Errors
+    /// An instance failed to make its rows anew.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
+        let mut store = lock(&self.store);
+        snapshot.sql.iter().try_for_each(|restore| restore())?;
+        *store = snapshot.store.clone();
+        *lock(&self.rest) = snapshot.rest.clone();
+        *lock(&self.lag) = self.clock.elapsed().saturating_sub(snapshot.taken);
+        Ok(())
+    }
+
+    /// How it behaves where real tenants differ.
+    pub fn rest(&self) -> Rest {
+        lock(&self.rest).clone()
+    }
+
+    pub fn set_rest(&self, rest: Rest) {
+        *lock(&self.rest) = rest;
+    }
+
+    /// Time since the service began.
+    pub fn now(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.lag())
+    }
+
+    /// The virtual moment of such a time.
+    pub fn at(&self, time: Duration) -> jiff::Timestamp {
+        self.clock.at(time + self.lag())
+    }
+
+    /// How far [`Self::now`] is behind the clock.
+    pub fn lag(&self) -> Duration {
+        *lock(&self.lag)
     }
 
     /// Lets every mirror do what was due until now.
@@ -103,21 +179,33 @@ impl Fabric {
     }
 
     fn settle(&self, store: &mut Store) {
-        let now = self.clock.elapsed();
+        let now = self.now();
         store.reserved.retain(|name| name.until > now);
         for index in 0..store.mirrors.len() {
+            self.place(store, index);
             let setup = self.setup(store, index);
             store.mirrors[index].mirror.settle(now, &setup);
+        }
+    }
+
+    /// Which instance a mirror feeds from: that of its connection, and once that is deleted still the same.
+    fn place(&self, store: &mut Store, index: usize) {
+        let definition = store.mirrors[index].definition.as_ref();
+        let connection = definition.and_then(|definition| store.connection(definition.connection));
+        if let Some((instance, _)) = connection.and_then(|connection| server::find(&connection.server, &self.instances))
+        {
+            store.mirrors[index].instance = instance;
         }
     }
 
     fn setup(&self, store: &Store, index: usize) -> Setup<'_> {
         let mirrored = &store.mirrors[index];
         let definition = mirrored.definition.as_ref();
-        let identity = self.scenario.instance.identity_object_id;
+        let served = &self.instances[mirrored.instance];
+        let identity = served.instance.identity_object_id;
         let workspace = store.workspace(mirrored.workspace_id);
         Setup {
-            source: &*self.source,
+            source: &*served.source,
             facts: self.world.facts(),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
@@ -130,7 +218,7 @@ impl Fabric {
 
     fn link(&self, connection: &Connection) -> Option<Link> {
         Some(Link {
-            endpoint: server::endpoint(&connection.server, &self.scenario.instance, self.sql_port),
+            endpoint: server::find(&connection.server, &self.instances).map_or(Endpoint::Elsewhere, |found| found.1),
             through_gateway: connection.connectivity.through_gateway(),
             database: connection.database.clone()?,
             login: connection.credential.login.clone(),
@@ -188,6 +276,11 @@ impl Fabric {
     pub fn connection_role(&self, connection: &Connection, caller: &Caller) -> Option<ConnectionRole> {
         effective(&connection.roles, caller.object_id, &self.scenario.directory)
     }
+}
+
+/// A panic in a handler is answered 500 by nobody and must not take the service down with it.
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The service's routes. Paths are matched without case (facts §11) by lowering them first; ids do not mind.

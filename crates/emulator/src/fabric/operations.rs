@@ -31,7 +31,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
 impl Fabric {
     /// Answers 202 for something that is done already and whose result may be fetched a while later.
     pub fn accept(&self, store: &mut Store, caller: &Caller, result: serde_json::Value) -> Response {
-        let began = self.clock.elapsed();
+        let began = self.now();
         let id = Uuid::new_v4();
         store.operations.push(Operation { id, owner: caller.object_id, began, ends: began + TAKES, result });
         let headers = self.pending_headers(id);
@@ -47,7 +47,7 @@ impl Fabric {
     }
 
     fn time_without_zone(&self, at: Duration) -> String {
-        let text = self.clock.at(at).strftime("%Y-%m-%dT%H:%M:%S%.7f").to_string();
+        let text = self.at(at).strftime("%Y-%m-%dT%H:%M:%S%.7f").to_string();
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
@@ -73,7 +73,7 @@ struct OperationState {
 async fn state(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
     let store = fabric.store();
     let operation = find(&store, id, caller.object_id)?;
-    let done = fabric.clock.elapsed() >= operation.ends;
+    let done = fabric.now() >= operation.ends;
     let state = OperationState {
         status: if done { "Succeeded" } else { "Running" },
         created_time_utc: fabric.time_without_zone(operation.began),
@@ -90,7 +90,7 @@ async fn state(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Res
 async fn result(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
     let store = fabric.store();
     let operation = find(&store, id, caller.object_id)?;
-    if fabric.clock.elapsed() < operation.ends {
+    if fabric.now() < operation.ends {
         let text = "The operation has not succeeded";
         return Err(ApiError::bad_request("OperationNotSucceeded", text));
     }

@@ -1,6 +1,7 @@
 //! Which endpoint of the emulated instance a connection's `server` means. Spellings are compared in canonical form:
 //! case, `tcp:` and the default port do not matter (sql-mi facts §6.3).
 
+use super::Served;
 use crate::scenario::Instance;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,13 +10,20 @@ pub enum Endpoint {
     Public,
     /// `NAME.ZONE.database.windows.net`, port 1433: inside the virtual network.
     Private,
-    /// Where the emulator listens: `localhost`, 127.0.0.1 or ::1 with its port.
+    /// Where the emulator listens: `localhost`, 127.0.0.1 or ::1 with its port. Stands for the public endpoint, and for
+    /// the private one where that is off.
     Loopback,
     /// Not this instance.
     Elsewhere,
 }
 
-pub fn endpoint(server: &str, instance: &Instance, loopback_port: u16) -> Endpoint {
+/// The instance that a spelling leads to, by its place, and the endpoint.
+pub fn find(server: &str, instances: &[Served]) -> Option<(usize, Endpoint)> {
+    let endpoints = instances.iter().map(|served| endpoint(server, &served.instance, served.port));
+    endpoints.enumerate().find(|(_, endpoint)| *endpoint != Endpoint::Elsewhere)
+}
+
+fn endpoint(server: &str, instance: &Instance, loopback_port: u16) -> Endpoint {
     let server = server.trim().to_ascii_lowercase();
     let server = server.strip_prefix("tcp:").unwrap_or(&server);
     let (host, port) = match server.rsplit_once(',') {
@@ -27,8 +35,16 @@ pub fn endpoint(server: &str, instance: &Instance, loopback_port: u16) -> Endpoi
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     match (host, port) {
-        ("localhost" | "127.0.0.1" | "::1" | "[::1]", port) if port == loopback_port => Endpoint::Loopback,
-        (host, 3342) if host.eq_ignore_ascii_case(&instance.public_host()) => Endpoint::Public,
+        ("localhost" | "127.0.0.1" | "::1" | "[::1]", port) if port == loopback_port => {
+            if instance.public_endpoint {
+                Endpoint::Loopback
+            } else {
+                Endpoint::Private
+            }
+        }
+        (host, 3342) if instance.public_endpoint && host.eq_ignore_ascii_case(&instance.public_host()) => {
+            Endpoint::Public
+        }
         (host, 1433) if host.eq_ignore_ascii_case(&instance.private_host()) => Endpoint::Private,
         _ => Endpoint::Elsewhere,
     }

@@ -11,7 +11,7 @@ use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
 use crate::scenario::Scenario;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Store {
     pub workspaces: Vec<Workspace>,
     pub connections: Vec<Connection>,
@@ -21,7 +21,7 @@ pub struct Store {
     pub operations: Vec<Operation>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Workspace {
     pub id: Uuid,
     pub display_name: String,
@@ -31,6 +31,7 @@ pub struct Workspace {
 }
 
 /// No `Debug`: it holds credentials.
+#[derive(Clone)]
 pub struct Connection {
     pub id: Uuid,
     pub display_name: String,
@@ -66,7 +67,7 @@ pub struct Credential {
     pub login: Login,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MirroredDatabase {
     pub id: Uuid,
     pub workspace_id: Uuid,
@@ -74,12 +75,14 @@ pub struct MirroredDatabase {
     pub description: String,
     pub created: Duration,
     pub sql_endpoint_id: Uuid,
+    /// Its source's place in [`super::Fabric::instances`].
+    pub instance: usize,
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ReservedName {
     pub workspace_id: Uuid,
     pub display_name: String,
@@ -87,7 +90,7 @@ pub struct ReservedName {
 }
 
 /// A long-running operation that has succeeded as soon as its time is up; failures are answered at once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Operation {
     pub id: Uuid,
     pub owner: Uuid,

@@ -66,7 +66,7 @@ async fn capacities(
     let visible =
         fabric.scenario.capacities.iter().filter(|capacity| capacity.administrators.contains(&caller.object_id));
     let all = visible.map(|capacity| fabric.capacity_answer(capacity)).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn capacity(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<CapacityAnswer>, ApiError> {
@@ -124,7 +124,7 @@ fn gateway_answer(gateway: &scenario::Gateway) -> GatewayAnswer {
 async fn gateways(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<GatewayAnswer>>, ApiError> {
     let visible = fabric.scenario.gateways.iter().filter(|gateway| gateway.administrators.contains(&caller.object_id));
     let all = visible.map(gateway_answer).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn gateway(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<GatewayAnswer>, ApiError> {

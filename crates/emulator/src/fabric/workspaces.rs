@@ -86,7 +86,7 @@ async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Re
         })
     });
     let all = visible.map(|workspace| fabric.workspace_answer(workspace)).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?).into_response())
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?).into_response())
 }
 
 async fn read(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
@@ -193,7 +193,7 @@ async fn list_roles(
     let store = fabric.store();
     let workspace = fabric.workspace(&store, id, &caller, WorkspaceRole::Member)?;
     let all = workspace.roles.iter().map(|assignment| fabric.role_answer(assignment)).collect();
-    Ok(Json(query.page(&fabric.endpoint, fabric.scenario.rest.page_size, all)?))
+    Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
 async fn read_role(

@@ -14,9 +14,12 @@ use serde_json::Value;
 
 use super::listen::Connection;
 use super::mask;
+use crate::clock::Clock;
 use crate::faults::{Effect, Faults, When};
 use crate::journal::{Channel, Entry, Journal};
 
+/// For the bytes of half an answer to leave the process.
+const LEAVING: Duration = Duration::from_millis(50);
 /// Larger bodies than any client of these services sends.
 const BODY_LIMIT: usize = 16 << 20;
 
@@ -25,6 +28,7 @@ pub struct Recorder {
     pub channel: Channel,
     pub journal: Arc<Journal>,
     pub faults: Arc<Faults>,
+    pub clock: Arc<Clock>,
 }
 
 /// The middleware; to be used with `axum::middleware::from_fn_with_state`.
@@ -45,11 +49,15 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
     let index = recorder.journal.begin(entry.clone());
     entry.index = index;
 
-    let mut cut_after = false;
-    match recorder.faults.strike(&entry, None) {
+    let fault = recorder.faults.strike(&entry, None);
+    if let Some(fault) = &fault {
+        recorder.journal.struck(index, fault);
+    }
+    let (mut cut_after, mut sent) = (false, None);
+    match fault {
         Some(Effect::Answer { status, headers, body }) => {
             let response = recorder.planted(status, &headers, &body);
-            return recorder.finish(index, response).await;
+            return recorder.finish(index, response, None).await;
         }
         Some(Effect::Reset { reset: When::Before }) => {
             recorder
@@ -59,15 +67,45 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         }
         Some(Effect::Reset { reset: When::After }) => cut_after = true,
         Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
+        Some(Effect::Throttle { throttle_s }) => {
+            let response = recorder.throttled(throttle_s);
+            return recorder.finish(index, response, None).await;
+        }
+        Some(Effect::Partial { partial }) => sent = Some(partial),
         Some(Effect::SqlError { .. } | Effect::Route { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let response = recorder.finish(index, response).await;
+    let error = if cut_after {
+        Some("connection cut before the answer".to_owned())
+    } else {
+        sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
+    };
+    let response = recorder.finish(index, response, error).await;
     if cut_after {
-        recorder.journal.end(index, |entry| entry.error = Some("connection cut before the answer".into()));
         return cut(connection).await;
     }
-    response
+    match sent {
+        Some(bytes) => half_written(response, bytes, connection).await,
+        None => response,
+    }
+}
+
+/// The answer's head, which promises the whole body, and its first bytes; then the connection is cut.
+async fn half_written(response: Response, bytes: usize, connection: Option<Connection>) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let begun =
+        futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>(body.slice(..bytes.min(body.len())))));
+    // Asked for more, the stream has sent what it had; a moment later that has left the process.
+    let never = futures_util::stream::once(async move {
+        tokio::time::sleep(LEAVING).await;
+        if let Some(connection) = connection {
+            connection.cut.cancel();
+        }
+        std::future::pending().await
+    });
+    Response::from_parts(parts, Body::from_stream(futures_util::StreamExt::chain(begun, never)))
 }
 
 impl Recorder {
@@ -86,7 +124,10 @@ impl Recorder {
             }
         };
         if self.channel == Channel::Rest {
-            insert("requestid", &uuid::Uuid::new_v4().to_string());
+            match body["requestId"].as_str() {
+                Some(id) => insert("requestid", id),
+                None => insert("requestid", &uuid::Uuid::new_v4().to_string()),
+            }
             if let Some(code) = body["errorCode"].as_str() {
                 insert("x-ms-public-api-error-code", code);
             }
@@ -97,11 +138,27 @@ impl Recorder {
         response
     }
 
-    async fn finish(&self, index: u64, response: Response) -> Response {
+    /// As recorded of real tenants: fabric-api facts §8.3, §11.
+    fn throttled(&self, seconds: u64) -> Response {
+        let until = self.clock.at(self.clock.elapsed() + Duration::from_secs(seconds));
+        let until = until.strftime("%-m/%-d/%Y %-I:%M:%S %p");
+        let headers = BTreeMap::from([("Retry-After".to_owned(), seconds.to_string())]);
+        let body = serde_json::json!({
+            "requestId": uuid::Uuid::new_v4(),
+            "errorCode": "RequestBlocked",
+            "message": format!("Request is blocked by the upstream service until: {until} (UTC)"),
+            "isRetriable": true,
+        });
+        self.planted(StatusCode::TOO_MANY_REQUESTS.as_u16(), &headers, &body)
+    }
+
+    async fn finish(&self, index: u64, response: Response, error: Option<String>) -> Response {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
         self.journal.end(index, |entry| {
             entry.status = Some(parts.status.as_u16());
+            entry.error = error;
+            entry.headers = headers(&parts.headers);
             entry.answer = mask::body(content_type(&parts.headers), &body);
         });
         Response::from_parts(parts, Body::from(body))
@@ -114,6 +171,13 @@ async fn cut(connection: Option<Connection>) -> Response {
         connection.cut.cancel();
     }
     std::future::pending().await
+}
+
+fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
 }
 
 fn content_type(headers: &HeaderMap) -> &str {

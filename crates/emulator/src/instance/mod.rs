@@ -57,6 +57,24 @@ pub struct Instance {
     this: std::sync::Weak<Self>,
 }
 
+/// A database's script that the instance refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}, `{statement}`: error {}: {}", message.number, message.text)]
+pub struct ScriptError {
+    pub database: String,
+    /// Of the script, from 1.
+    pub line: u32,
+    /// What that line says.
+    pub statement: String,
+    pub message: Message,
+}
+
+impl ScriptError {
+    fn of_the_instance(message: Message) -> Self {
+        Self { database: String::new(), line: 0, statement: String::new(), message }
+    }
+}
+
 pub struct InstanceIds {
     pub identity_client: Uuid,
     pub identity_object: Uuid,
@@ -94,19 +112,19 @@ impl Instance {
     /// Makes the instance and runs the databases' scripts.
     ///
     /// # Errors
-    /// What a script was answered.
+    /// The script that failed, and where.
     pub fn new(
         config: InstanceConfig,
         world: World,
         clock: Arc<Clock>,
         directory: Arc<dyn Directory>,
-    ) -> Result<Arc<Self>, Message> {
+    ) -> Result<Arc<Self>, ScriptError> {
         let ids = Arc::new(InstanceIds {
             identity_client: config.identity_client_id,
             identity_object: config.identity_object_id,
             tenant: config.tenant_id,
         });
-        let shared = Mutex::new(Self::beginning(&config, &clock)?);
+        let shared = Mutex::new(Self::beginning(&config, &clock).map_err(ScriptError::of_the_instance)?);
         let instance = Arc::new_cyclic(|this| Self {
             config,
             ids,
@@ -138,13 +156,14 @@ impl Instance {
         })
     }
 
-    fn run_scripts(&self) -> Result<(), Message> {
+    fn run_scripts(&self) -> Result<(), ScriptError> {
         for database in &self.config.databases {
             let login = self.lock().committed.login(&self.config.administrator).map_or(0, |l| l.id);
-            let mut session = self.open(login, &database.name, "", "setup", "")?;
-            for batch in batches(&database.script) {
+            let session = self.open(login, &database.name, "", "setup", "");
+            let mut session = session.map_err(ScriptError::of_the_instance)?;
+            for (first_line, batch) in batches(&database.script) {
                 let mut failed = None;
-                let request = Request::Text { text: batch, parameters: Vec::new() };
+                let request = Request::Text { text: batch.clone(), parameters: Vec::new() };
                 session.execute(request, &Cancel::default(), &mut |outcome| {
                     if let Outcome::Message(message) = outcome
                         && message.class > 10
@@ -153,7 +172,14 @@ impl Instance {
                     }
                 });
                 if let Some(message) = failed {
-                    return Err(message);
+                    let line = message.line.max(1);
+                    let statement = batch.lines().nth(line as usize - 1).unwrap_or_default().trim().to_owned();
+                    return Err(ScriptError {
+                        database: database.name.clone(),
+                        line: first_line + line - 1,
+                        statement,
+                        message,
+                    });
                 }
             }
         }
@@ -173,16 +199,17 @@ impl Instance {
 }
 
 /// The batches of a script: `GO` alone on a line parts them. It is a word of client tools, and unknown to the server.
-fn batches(script: &str) -> Vec<String> {
-    let mut batches = vec![String::new()];
-    for line in script.lines() {
+/// Each with the number of its first line.
+fn batches(script: &str) -> Vec<(u32, String)> {
+    let mut batches = vec![(1, String::new())];
+    for (number, line) in (1..).zip(script.lines()) {
         if line.trim().eq_ignore_ascii_case("GO") {
-            batches.push(String::new());
-        } else if let Some(batch) = batches.last_mut() {
+            batches.push((number + 1, String::new()));
+        } else if let Some((_, batch)) = batches.last_mut() {
             batch.push_str(line);
             batch.push('\n');
         }
     }
-    batches.retain(|batch| !batch.trim().is_empty());
+    batches.retain(|(_, batch)| !batch.trim().is_empty());
     batches
 }

@@ -1,8 +1,11 @@
 //! [`Engine`] and [`Source`]: logging in, and what mirroring and the control interface see.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::json;
 
-use super::Instance;
 use super::access::{Identity, Target};
 use super::catalog::principals::state_letter;
 use super::errors;
@@ -10,8 +13,9 @@ use super::permissions::{self, Class};
 use super::security_functions::password_matches;
 use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalType, SYS, State, Table, Temporal};
 use super::types::TYPES;
+use super::{Instance, Shared};
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{Rights, Source, SourceColumn, SourceTable};
+use crate::source::{Restore, Rights, Source, SourceColumn, SourceTable};
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
@@ -168,21 +172,53 @@ impl Source for Instance {
         json!({"logins": logins, "databases": databases})
     }
 
+    fn snapshot(&self) -> Result<Restore, String> {
+        let shared = self.lock();
+        if let Some((session, _)) = &shared.owner {
+            return Err(format!("session {session} has a transaction open that has changed something"));
+        }
+        let (state, next_transaction) = (shared.committed.clone(), shared.next_transaction);
+        let rows = shared.store.copy().map_err(|message| message.text)?;
+        let (rows, instance) = (Mutex::new(rows), self.this.clone());
+        Ok(Box::new(move || {
+            let Some(instance) = instance.upgrade() else { return Ok(()) };
+            let rows = rows.lock().unwrap_or_else(PoisonError::into_inner).copy().map_err(|message| message.text)?;
+            let mut shared = instance.lock();
+            kill_sessions(&shared);
+            // Transactions are not numbered anew: clients may still name those of before.
+            let next_transaction = next_transaction.max(shared.next_transaction);
+            *shared = Shared {
+                committed: state.clone(),
+                owner: None,
+                store: rows,
+                sessions: BTreeMap::new(),
+                next_transaction,
+            };
+            drop(shared);
+            instance.freed.notify_all();
+            Ok(())
+        }))
+    }
+
     fn reset(&self) {
         {
             let mut shared = self.lock();
-            for session in shared.sessions.values() {
-                session.killed.store(true, std::sync::atomic::Ordering::Release);
-            }
+            kill_sessions(&shared);
             match Self::beginning(&self.config, &self.clock) {
                 Ok(fresh) => *shared = fresh,
                 Err(message) => tracing::error!(number = message.number, "reset: {}", message.text),
             }
         }
         self.freed.notify_all();
-        if let Err(message) = self.run_scripts() {
-            tracing::error!(number = message.number, "reset: {}", message.text);
+        if let Err(error) = self.run_scripts() {
+            tracing::error!(%error, "reset");
         }
+    }
+}
+
+fn kill_sessions(shared: &Shared) {
+    for session in shared.sessions.values() {
+        session.killed.store(true, Ordering::Release);
     }
 }
 

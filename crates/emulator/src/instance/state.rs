@@ -487,10 +487,14 @@ impl Database {
         self.schemas.get(&id).map_or(DBO, |s| s.owner)
     }
     pub fn new_object_id(&mut self) -> i32 {
-        // Spread as the server spreads them, and never repeated within a database's life.
-        self.next_object = self.next_object.wrapping_add(16_000_057);
-        if self.next_object <= 100 {
-            self.next_object = self.next_object.unsigned_abs().cast_signed() % 1_000_000_000 + 101;
+        // Spread as the server spreads them. The modulus is prime, so that none is repeated within a database's life.
+        loop {
+            let next = (i64::from(self.next_object) + 16_000_057) % i64::from(i32::MAX);
+            self.next_object = i32::try_from(next).unwrap_or(i32::MAX);
+            // The first hundred are the system's.
+            if self.next_object > 100 {
+                break;
+            }
         }
         self.next_object
     }

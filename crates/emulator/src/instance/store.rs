@@ -62,6 +62,16 @@ impl Store {
         Ok(Self { connection, ambient, filled: HashMap::new() })
     }
 
+    /// Another store with the same rows.
+    pub fn copy(&self) -> Result<Self, Message> {
+        let mut copy = Self::new()?;
+        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy.connection).map_err(errors::internal)?;
+        // All pages in one step.
+        backup.step(-1).map_err(errors::internal)?;
+        drop(backup);
+        Ok(copy)
+    }
+
     /// For whom functions answer from now on.
     pub fn set_ambient(&self, ambient: Ambient) {
         if let Ok(mut current) = self.ambient.lock() {

@@ -14,6 +14,7 @@ use crate::value::Value;
 use crate::world::World;
 
 mod requests;
+mod snapshots;
 
 const PASSWORD: &str = "Str0ng!Passw0rd";
 

@@ -55,7 +55,7 @@ impl Status {
 }
 
 /// The state of a mirrored database. Times are those of [`crate::clock::Clock::elapsed`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mirror {
     status: Status,
     /// When it got this status.

@@ -48,10 +48,10 @@ pub enum Blocked {
     NeverReplicating(ErrorBody),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tables(BTreeMap<TableName, Table>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table {
     object_id: i32,
     /// As the snapshot found them.

@@ -184,7 +184,9 @@ impl Service {
         };
         let connection = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let database = Some(login.database.clone()).filter(|database| !database.is_empty());
-        let mut entry = Entry { channel: Channel::Sql, connection, database: database.clone(), ..Entry::default() };
+        let server = Some(self.engine.server_name());
+        let mut entry =
+            Entry { channel: Channel::Sql, connection, server, database: database.clone(), ..Entry::default() };
         entry.index = self.journal.begin(entry.clone());
         match self.admit(&login, token, database, &entry).await? {
             Admission::Session(session) => {
@@ -236,6 +238,9 @@ impl Service {
             io::Error::from(io::ErrorKind::ConnectionAborted)
         };
         let fault = self.faults.strike(entry, None);
+        if let Some(fault) = &fault {
+            self.journal.struck(entry.index, fault);
+        }
         match &fault {
             Some(Effect::SqlError { sql_error: error }) => return Ok(Admission::Refused(vec![sql_error(error)])),
             Some(Effect::Route { route }) => return Ok(Admission::Elsewhere(route.clone())),
@@ -266,7 +271,7 @@ impl Service {
         };
         let engine = self.engine.clone();
         let admitted = tokio::task::spawn_blocking(move || engine.login(&request)).await.map_err(io::Error::other)?;
-        if matches!(fault, Some(Effect::Reset { reset: When::After })) {
+        if matches!(fault, Some(Effect::Reset { reset: When::After } | Effect::Partial { .. })) {
             return Err(cut());
         }
         Ok(admitted.map_or_else(Admission::Refused, Admission::Session))

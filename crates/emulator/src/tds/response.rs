@@ -22,6 +22,8 @@ pub struct Response {
     server: String,
     transaction: bool,
     sent: bool,
+    /// How many bytes may still be sent, where a fault cuts the answer short.
+    left: Option<usize>,
     /// An error was reported and no end of a statement has said so yet.
     failed: bool,
     /// An error was reported since the RPC under way began.
@@ -53,6 +55,7 @@ impl Response {
             server,
             transaction,
             sent: false,
+            left: None,
             failed: false,
             call_failed: false,
             first_error: None,
@@ -60,6 +63,15 @@ impl Response {
             status: None,
             values: Vec::new(),
         }
+    }
+
+    /// Only the first bytes of the answer will be sent.
+    pub fn send_only(&mut self, bytes: usize) {
+        self.left = Some(bytes);
+    }
+
+    pub fn is_partial(&self) -> bool {
+        self.left.is_some()
     }
 
     /// Whether a transaction is open after what was answered so far.
@@ -245,8 +257,7 @@ impl Response {
         let mut framed = Vec::with_capacity(full.len() + full.len() / payload * HEADER);
         packet::frame(&mut framed, kind::RESPONSE, self.packet_size, self.spid, &mut self.next_packet, &full, false);
         self.sent = true;
-        to.write_all(&framed).await?;
-        to.flush().await?;
+        self.write(&framed, to).await?;
         Ok(true)
     }
 
@@ -254,7 +265,13 @@ impl Response {
         let rest = std::mem::take(&mut self.tokens.0);
         let mut framed = Vec::with_capacity(rest.len() + HEADER);
         packet::frame(&mut framed, kind::RESPONSE, self.packet_size, self.spid, &mut self.next_packet, &rest, true);
-        to.write_all(&framed).await?;
+        self.write(&framed, to).await
+    }
+
+    async fn write(&mut self, bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let count = self.left.unwrap_or(usize::MAX).min(bytes.len());
+        self.left = self.left.map(|left| left - count);
+        to.write_all(&bytes[..count]).await?;
         to.flush().await
     }
 }

@@ -138,12 +138,16 @@ impl Connection {
         let mut entry = Entry {
             channel: Channel::Sql,
             connection: self.number,
+            server: Some(self.server()),
             database: self.session.as_ref().map(|session| session.database()),
             text: Some(work.journal_text()),
             ..Entry::default()
         };
         entry.index = self.service.journal.begin(entry.clone());
         let fault = self.service.faults.strike(&entry, Some(&statement));
+        if let Some(fault) = &fault {
+            self.service.journal.struck(entry.index, fault);
+        }
         let cut = |service: &Service| {
             service.journal.end(entry.index, |entry| {
                 entry.error.get_or_insert_with(|| "connection reset by a planted fault".to_owned());
@@ -165,7 +169,8 @@ impl Connection {
                 response.finish(&mut self.to).await?;
                 return Ok(fatal.then_some(Closing::Orderly));
             }
-            Some(Effect::Answer { .. } | Effect::Route { .. }) | None => {}
+            Some(Effect::Partial { partial }) => response.send_only(partial),
+            Some(Effect::Answer { .. } | Effect::Throttle { .. } | Effect::Route { .. }) | None => {}
         }
         let mut ran = Ran::ToItsEnd;
         for step in work.steps {
@@ -196,8 +201,11 @@ impl Connection {
         match ran {
             Ran::ToItsEnd => {
                 self.end_entry(entry.index, &response, None);
-                let fatal = response.fatal;
+                let (fatal, partial) = (response.fatal, response.is_partial());
                 response.finish(&mut self.to).await?;
+                if partial {
+                    return cut(&self.service);
+                }
                 Ok(fatal.then_some(Closing::Orderly))
             }
             Ran::Cancelled => {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::fake::PASSWORD;
 use crate::site::{Site, connection};
-use fabricmirror_emulator::scenario::{Gateway, Scenario};
+use fabricmirror_emulator::scenario::{Gateway, GatewayKind, Scenario};
 
 /// `connection` with the value at a JSON pointer replaced, or removed when `value` is null.
 fn with(pointer: &str, value: Value) -> Value {
@@ -95,7 +95,7 @@ async fn a_private_endpoint_is_reached_through_a_gateway() {
     let gateway = Uuid::from_u128(7);
     let mut scenario = Scenario::default();
     let administrators = vec![scenario.application().unwrap().id];
-    scenario.gateways.push(Gateway { id: gateway, display_name: "vnet".to_owned(), administrators });
+    scenario.gateways.push(gateway_of_network(gateway, administrators));
     let site = Site::with(scenario).await;
     assert_eq!(site.get("/gateways").await.body["value"][0]["type"], "VirtualNetwork");
     assert_eq!(site.get(&format!("/gateways/{gateway}")).await.status, 200);
@@ -233,4 +233,9 @@ async fn supported_types_are_the_live_rows() {
         .await
         .is(404, "EntityNotFound");
     assert_eq!(site.get("/gateways").await.body, json!({ "value": [] }));
+}
+
+fn gateway_of_network(id: Uuid, administrators: Vec<Uuid>) -> Gateway {
+    let kind = GatewayKind::VirtualNetwork;
+    Gateway { id, kind, display_name: "vnet".to_owned(), administrators, capacity_id: None, members: Vec::new() }
 }

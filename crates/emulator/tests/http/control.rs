@@ -242,3 +242,98 @@ async fn the_ready_file_leads_everywhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_snapshot_brings_everything_back_and_the_clock_goes_on() {
+    let site = Site::new().await;
+    let mirror = site.start_mirror().await;
+    site.control(Method::POST, "/rest", Some(json!({ "page_size": 2 }))).await;
+    let before = site.control(Method::GET, "/state", None).await.body;
+    let taken = site.control(Method::POST, "/snapshot", None).await;
+    assert_eq!((taken.status, &taken.body), (201, &json!({ "id": 1 })));
+
+    // Started, 30 s from Running; here it gets there, and then everything goes away.
+    site.pass(600);
+    assert_eq!(site.status(&mirror).await.0, "Running");
+    site.source.change(|state| state.password = "other".to_owned());
+    site.control(Method::POST, "/world", Some(json!({ "update_policy": "SQLServer2022" }))).await;
+    site.control(Method::POST, "/rest", Some(json!({ "page_size": 100 }))).await;
+    assert_eq!(site.delete(&mirror).await.status, 200);
+    let elapsed = site.control(Method::GET, "/clock", None).await.body["elapsed_s"].as_f64().unwrap();
+
+    for _ in 0..2 {
+        assert_eq!(site.control(Method::POST, "/restore", Some(json!({ "id": 1 }))).await.status, 204);
+        assert_eq!(site.control(Method::GET, "/state", None).await.body, before);
+        assert!(site.control(Method::GET, "/clock", None).await.body["elapsed_s"].as_f64().unwrap() >= elapsed);
+        assert_eq!(site.control(Method::GET, "/world", None).await.body["update_policy"], "AlwaysUpToDate");
+        assert_eq!(site.control(Method::GET, "/rest", None).await.body["page_size"], 2);
+        assert_eq!(site.source.0.lock().unwrap().password, PASSWORD);
+        // It has still to wait what it had to wait then.
+        assert_eq!(site.status(&mirror).await.0, "Starting");
+        site.pass(25);
+        assert_eq!(site.status(&mirror).await.0, "Starting");
+        site.pass(10);
+        assert_eq!(site.status(&mirror).await.0, "Running");
+        // Times shown are those of the clock, which went on.
+        site.pass(60);
+        let tables = site.order(&format!("{mirror}/getTablesMirroringStatus")).await;
+        let synced: jiff::Timestamp =
+            tables.body["data"][0]["metrics"]["lastSyncDateTime"].as_str().unwrap().parse().unwrap();
+        let now: jiff::Timestamp =
+            site.control(Method::GET, "/clock", None).await.body["now"].as_str().unwrap().parse().unwrap();
+        assert!(now.duration_since(synced).as_secs() < 60, "{synced} {now}");
+    }
+    let unknown = site.control(Method::POST, "/restore", Some(json!({ "id": 2 }))).await;
+    assert_eq!((unknown.status, &unknown.body["error"]), (400, &json!("there is no snapshot 2; 1 were taken")));
+}
+
+#[tokio::test]
+async fn half_an_answer_is_the_head_and_as_many_bytes() {
+    let site = Site::new().await;
+    plant(&site, json!({ "match": { "path": "/connections" }, "effect": { "partial": 7 } })).await;
+    let url = format!("{}/v1/connections", site.ready.fabric.endpoint);
+    let answer = site.http.post(&url).bearer_auth(&site.token).json(&connection("c")).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    let promised = answer.content_length().unwrap();
+    assert!(promised > 100);
+    let mut answer = answer;
+    assert_eq!(answer.chunk().await.unwrap().unwrap().len(), 7);
+    assert!(answer.chunk().await.is_err());
+    // It took effect, and the next answer is whole.
+    assert_eq!(site.get("/connections").await.body["value"].as_array().unwrap().len(), 1);
+    let journal = site.control(Method::GET, "/requests", None).await;
+    let errors = journal.body.as_array().unwrap().iter().filter_map(|entry| entry["error"].as_str());
+    assert_eq!(errors.collect::<Vec<_>>(), ["connection cut after 7 bytes of the body"]);
+}
+
+#[tokio::test]
+async fn throttling_answers_as_the_service_was_seen_to() {
+    let site = Site::new().await;
+    plant(&site, json!({ "match": { "path": "/workspaces" }, "count": 2, "effect": { "throttle_s": 35 } })).await;
+    for _ in 0..2 {
+        let blocked = site.get("/workspaces").await;
+        blocked.is(429, "RequestBlocked");
+        assert_eq!(blocked.headers["retry-after"], "35");
+        assert_eq!(blocked.body["isRetriable"], true);
+        assert!(blocked.body["message"].as_str().unwrap().contains("blocked by the upstream service until: "));
+    }
+    assert_eq!(site.get("/workspaces").await.status, 200);
+    let token = json!({ "match": { "channel": "token" }, "effect": { "throttle_s": 35 } });
+    assert_eq!(site.control(Method::POST, "/faults", Some(token)).await.status, 400);
+}
+
+#[tokio::test]
+async fn settings_of_the_rest_api_change_while_it_runs() {
+    let site = Site::new().await;
+    site.let_identity_write().await;
+    let roles = format!("{}/roleAssignments", site.workspace());
+    assert_eq!(site.control(Method::POST, "/rest", Some(json!({ "page_size": 1 }))).await.body["page_size"], 1);
+    let page = site.get(&roles).await;
+    assert_eq!(page.body["value"].as_array().unwrap().len(), 1);
+    assert!(page.body["continuationUri"].is_string());
+    for wrong in [json!({ "page_size": 0 }), json!({ "pages": 1 }), json!({ "page_size": "1" })] {
+        assert_eq!(site.control(Method::POST, "/rest", Some(wrong.clone())).await.status, 400, "{wrong}");
+    }
+    site.control(Method::POST, "/reset", None).await;
+    assert_eq!(site.control(Method::GET, "/rest", None).await.body["page_size"], 100);
+}

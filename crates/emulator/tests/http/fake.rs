@@ -1,18 +1,19 @@
 //! An instance that is only what the replicator asks about, and that tests can change at will.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use fabricmirror_emulator::engine::Message;
-use fabricmirror_emulator::source::{Rights, Source, SourceColumn, SourceTable};
+use fabricmirror_emulator::source::{Restore, Rights, Source, SourceColumn, SourceTable};
 
 pub const LOGIN: &str = "fabric_login";
 /// Display name of the default scenario's application.
 const APPLICATION: &str = "terraform";
 pub const PASSWORD: &str = "pass-for-tests";
 
-pub struct Fake(pub Mutex<State>);
+pub struct Fake(pub Arc<Mutex<State>>);
 
+#[derive(Clone)]
 pub struct State {
     pub password: String,
     pub rights: Rights,
@@ -121,6 +122,13 @@ impl Source for Fake {
     }
     fn state(&self) -> serde_json::Value {
         serde_json::json!({ "logins": [{ "name": "<sqladmin>", "type": "S", "sid": "0x01", "disabled": false, "server_roles": ["sysadmin"] }], "databases": [] })
+    }
+    fn snapshot(&self) -> Result<Restore, String> {
+        let (state, kept) = (self.0.clone(), self.0.lock().unwrap().clone());
+        Ok(Box::new(move || {
+            *state.lock().unwrap() = kept.clone();
+            Ok(())
+        }))
     }
     fn reset(&self) {
         *self.0.lock().unwrap() = State::default();

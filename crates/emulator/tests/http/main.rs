@@ -1,12 +1,13 @@
 //! The HTTP side of the emulator, in process, over real TLS on loopback, with a source that is a fake: no SQL here.
-//! Every answer is checked against Microsoft's published description of the API where that is at hand ([`spec`]).
+//! Every answer is checked against Microsoft's published description of the API where that is at hand.
 
+mod conformance;
 mod connections;
 mod control;
 mod entra;
 mod fake;
 mod items;
 mod mirroring;
+mod scenarios;
 mod site;
-mod spec;
 mod workspaces;

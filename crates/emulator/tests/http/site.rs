@@ -1,18 +1,20 @@
 //! An emulator of one's own, and a client that checks every answer against the specification.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready};
+use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, serve_sql};
+use fabricmirror_emulator::fabric::Served;
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::Scenario;
+use fabricmirror_tests::openapi::{self, Deviation, deviations};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::{Fake, LOGIN, PASSWORD, State};
-use crate::spec;
 
 pub const SQL_PORT: u16 = 50_123;
 /// The slowest clock there is: time passes by [`Site::pass`], however busy the machine.
@@ -24,6 +26,8 @@ pub struct Site {
     pub ready: Ready,
     pub http: reqwest::Client,
     pub token: String,
+    /// What the published description does not say of the answers so far.
+    pub deviations: Mutex<BTreeSet<Deviation>>,
 }
 
 #[derive(Debug)]
@@ -40,16 +44,32 @@ impl Site {
     }
 
     pub async fn with(scenario: Scenario) -> Self {
-        let source = Arc::new(Fake(State::default().into()));
+        let source = Arc::new(Fake(Arc::new(State::default().into())));
         let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let served = parts.scenario.instances().zip(0..).map(|(instance, place)| Served {
+            instance: instance.clone(),
+            // One source for all.
+            source: source.clone(),
+            port: SQL_PORT + place,
+        });
+        let served = served.collect();
+        Self::serve(parts, served, source).await
+    }
+
+    /// With instances that are served, as the program has them.
+    pub async fn with_sql(scenario: Scenario) -> Self {
+        let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let served = serve_sql(&parts, String::new(), &CancellationToken::new()).await.unwrap();
+        Self::serve(parts, served, Arc::new(Fake(Arc::new(State::default().into())))).await
+    }
+
+    async fn serve(parts: Parts, served: Vec<Served>, source: Arc<Fake>) -> Self {
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
         let emulator =
-            Emulator::start(parts, Loopback::bind().await.unwrap(), source.clone(), SQL_PORT, CancellationToken::new())
-                .await
-                .unwrap();
+            Emulator::start(parts, Loopback::bind().await.unwrap(), served, CancellationToken::new()).await.unwrap();
         let ready = emulator.ready(std::path::Path::new("ca.pem"));
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
-        let mut site = Self { emulator, source, ready, http, token: String::new() };
+        let mut site = Self { emulator, source, ready, http, token: String::new(), deviations: Mutex::default() };
         let answer = site.ask_token("https://api.fabric.microsoft.com/.default").await;
         site.token = answer.body["access_token"].as_str().unwrap().to_owned();
         site
@@ -96,7 +116,10 @@ impl Site {
         }
         let answer = Answer::read(request.send().await.unwrap()).await;
         assert!(answer.headers.contains_key("requestid"), "{method} {path} has no RequestId");
-        spec::check(method.as_str(), path, answer.status, &answer.body);
+        let found = answer.deviations(&method, path);
+        let unlisted = deviations::unlisted(&found);
+        assert!(unlisted.is_empty(), "{unlisted:#?}\n{}", answer.text);
+        self.deviations.lock().unwrap().extend(found);
         if answer.status >= 400 {
             assert_eq!(answer.body["requestId"], answer.headers["requestid"].to_str().unwrap());
             assert_eq!(answer.body["errorCode"], answer.headers["x-ms-public-api-error-code"].to_str().unwrap());
@@ -200,6 +223,15 @@ impl Answer {
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, text, body }
+    }
+
+    /// What the published description does not say of it.
+    pub fn deviations(&self, method: &Method, path: &str) -> Vec<Deviation> {
+        let Some(spec) = openapi::spec() else { return Vec::new() };
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let (method, headers) = (method.as_str(), Some(&headers[..]));
+        spec.deviations(openapi::Answer { method, path, status: self.status, headers, body: &self.body })
     }
 
     pub fn id(&self) -> String {

@@ -131,7 +131,8 @@ impl Target {
     fn new() -> Self {
         let scenario = Scenario::default();
         let (clock, people) = (Arc::new(Clock::new(1.0)), Arc::new(Nobody));
-        let instance = Instance::new(scenario.instance_config(), World::default(), clock, people).unwrap();
+        let instance =
+            Instance::new(scenario.instance_config(&scenario.instance), World::default(), clock, people).unwrap();
         let tls = Tls::generate().unwrap();
         let identity = TlsIdentity { chain: tls.chain(), key: tls.key() };
         let service = Service::new(instance, identity, Arc::default(), Arc::default(), "https://localhost".to_owned());

@@ -325,3 +325,21 @@ fn handle_then_done(handle: u8) -> Vec<u8> {
     let value = [hex("AC 0000 00 01 00000000 0000 26 04 04"), vec![handle, 0, 0, 0]].concat();
     [value, hex("FE 0000 E000 0000000000000000")].concat()
 }
+
+#[tokio::test]
+async fn of_a_half_written_answer_so_many_bytes_arrive_and_then_the_end() {
+    let server = Server::start().await;
+    let mut raw = Raw::log_in(&server).await;
+    let fault = serde_json::json!({ "match": { "sql": "update" }, "effect": { "partial": 10 } });
+    server.faults.plant(serde_json::from_value(fault).unwrap()).unwrap();
+    raw.batch("update").await;
+    let mut got = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut raw.0, &mut got);
+    let end = timeout(Duration::from_secs(5), read).await.expect("in time");
+    assert!(end.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof), "no close_notify");
+    // The packet's header, whose length promises more, and two bytes of the token.
+    assert_eq!(got[..1], [kind::RESPONSE]);
+    assert_eq!((got.len(), u16::from_be_bytes([got[2], got[3]]), &got[8..]), (10, 21, &hex("FD 10")[..]));
+    let entry = server.journal.entries().pop().unwrap();
+    assert_eq!(entry.error.as_deref(), Some("connection reset by a planted fault"));
+}

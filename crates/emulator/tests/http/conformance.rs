@@ -1,0 +1,125 @@
+//! The emulator against Microsoft's published description, as a whole: which routes are served, and where answers
+//! deviate from it.
+
+use std::collections::BTreeSet;
+
+use fabricmirror_emulator::scenario::Scenario;
+use fabricmirror_tests::openapi::{self, deviations};
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::site::{Answer, Site, definition};
+
+/// Walks through what a client may meet, and ends with exactly the deviations that are listed with their reasons.
+/// (That nothing unlisted comes back is checked at every call of every test.)
+#[tokio::test]
+async fn every_listed_deviation_from_the_description_still_occurs() {
+    if openapi::spec().is_none() {
+        return;
+    }
+    let mut scenario = Scenario::default();
+    scenario.rest.long_running_definitions = true;
+    let site = Site::with(scenario).await;
+    let workspace = site.workspace();
+    site.get("/connections/supportedConnectionTypes").await;
+    let connection = site.create_connection().await;
+    let unknown = json!({ "principal": { "id": Uuid::new_v4(), "type": "ServicePrincipal" }, "role": "Viewer" });
+    site.post(&format!("{workspace}/roleAssignments"), unknown).await.is(400, "PrincipalNotFound");
+    let mirror = site.create_mirror(&connection).await;
+    let item = mirror.replace("mirroredDatabases", "items");
+    site.get(&format!("{workspace}/mirroredDatabases")).await;
+    for path in [&mirror, &item] {
+        site.get(path).await;
+        site.patch(path, json!({ "description": "new" })).await;
+    }
+    site.order(&format!("{mirror}/getTablesMirroringStatus")).await;
+    let accepted = site.order(&format!("{mirror}/getDefinition")).await;
+    let operation = format!("/operations/{}", accepted.headers["x-ms-operation-id"].to_str().unwrap());
+    site.get(&operation).await;
+    site.pass(60);
+    site.get(&operation).await;
+    let body = json!({ "type": "MirroredDatabase", "displayName": "Other", "definition": definition(&connection, &json!({})) });
+    assert_eq!(site.post(&format!("{workspace}/items"), body).await.status, 201);
+
+    let gone = deviations::gone(&site.deviations.lock().unwrap());
+    assert!(gone.is_empty(), "these are listed and do not occur: {gone:#?}");
+}
+
+/// What is served of what is described. Everything else is answered as an unknown route.
+const SERVED: &str = "
+DELETE /connections/{connectionId}
+DELETE /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+DELETE /workspaces/{workspaceId}/items/{itemId}
+DELETE /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
+DELETE /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
+GET /capacities
+GET /capacities/{capacityId}
+GET /connections
+GET /connections/supportedConnectionTypes
+GET /connections/{connectionId}
+GET /connections/{connectionId}/roleAssignments
+GET /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+GET /gateways
+GET /gateways/{gatewayId}
+GET /operations/{operationId}
+GET /operations/{operationId}/result
+GET /workspaces
+GET /workspaces/{workspaceId}
+GET /workspaces/{workspaceId}/items
+GET /workspaces/{workspaceId}/items/{itemId}
+GET /workspaces/{workspaceId}/items/{itemId}/connections
+GET /workspaces/{workspaceId}/mirroredDatabases
+GET /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
+GET /workspaces/{workspaceId}/roleAssignments
+GET /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
+PATCH /connections/{connectionId}
+PATCH /connections/{connectionId}/roleAssignments/{connectionRoleAssignmentId}
+PATCH /workspaces/{workspaceId}/items/{itemId}
+PATCH /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}
+PATCH /workspaces/{workspaceId}/roleAssignments/{workspaceRoleAssignmentId}
+POST /connections
+POST /connections/{connectionId}/roleAssignments
+POST /connections/{connectionId}/testConnection
+POST /gateways/{gatewayId}/checkStatus
+POST /workspaces/{workspaceId}/items
+POST /workspaces/{workspaceId}/items/{itemId}/getDefinition
+POST /workspaces/{workspaceId}/items/{itemId}/updateDefinition
+POST /workspaces/{workspaceId}/mirroredDatabases
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getDefinition
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getMirroringStatus
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/getTablesMirroringStatus
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/startMirroring
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/stopMirroring
+POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredDatabaseId}/updateDefinition
+POST /workspaces/{workspaceId}/roleAssignments
+";
+
+/// Ids are nil: what is served answers that there is no such thing.
+fn concrete(template: &str) -> String {
+    let parts =
+        template.split('/').map(|part| if part.starts_with('{') { Uuid::nil().to_string() } else { part.into() });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn what_is_served_is_described_and_listed() {
+    let Some(spec) = openapi::spec() else { return };
+    let site = Site::new().await;
+    let paths: BTreeSet<String> = spec.routes().iter().map(|(_, template)| concrete(template)).collect();
+    let mut served = BTreeSet::new();
+    for path in paths {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let url = format!("{}/v1{path}", site.ready.fabric.endpoint);
+            let answer = site.http.request(method.clone(), url).bearer_auth(&site.token).send().await.unwrap();
+            if Answer::read(answer).await.body["errorCode"] != "EndpointNotFound" {
+                let template = spec.describes(method.as_str(), &path);
+                served
+                    .insert(format!("{method} {}", template.unwrap_or_else(|| panic!("{method} {path}: undescribed"))));
+            }
+        }
+    }
+    let served: Vec<String> = served.into_iter().collect();
+    let listed: Vec<&str> = SERVED.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(served, listed, "served:\n{}", served.join("\n"));
+}
