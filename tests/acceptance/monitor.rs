@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use fabricmirror_tests::browser::{Browser, Programs};
-use fabricmirror_tests::build::Binaries;
+use fabricmirror_tests::build::{Binaries, root};
 use fabricmirror_tests::emulator::{Emulator, Options};
 use fabricmirror_tests::{Result, cli, fail};
 use libtest_mimic::Trial;
@@ -41,7 +41,10 @@ async fn told(programs: &Programs, axe: Option<&PathBuf>, folder: &Path) -> Resu
     std::fs::create_dir_all(folder)?;
     let emulator = Emulator::start(&Binaries::find()?, folder, &Options::default()).await?;
     let browser = Browser::start(programs, folder).await?;
-    let seen = watched(&browser, emulator, axe).await;
+    let mut seen = watched(&browser, emulator, axe).await;
+    if seen.is_ok() {
+        seen = shows_every_instance(&browser, &folder.join("several")).await;
+    }
     browser.close().await?;
     seen?;
     std::fs::remove_dir_all(folder)?;
@@ -77,6 +80,16 @@ async fn watched(browser: &Browser, emulator: Emulator, axe: Option<&PathBuf>) -
     // What was last seen stays.
     browser.wait("the table", &row("dbo.Customers", 0, "text")).await?;
     Ok(())
+}
+
+async fn shows_every_instance(browser: &Browser, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let scenario = std::fs::read_to_string(root()?.join("crates/emulator/scenarios/several-instances.json"))?;
+    let options = Options { scenario: Some(scenario), ..Options::default() };
+    let emulator = Emulator::start(&Binaries::find()?, folder, &options).await?;
+    browser.open(&emulator.ready.control.url).await?;
+    browser.wait("a second instance", "return document.body.innerText.includes('Logins of fabrikam-mi')").await?;
+    browser.wait("its administrator", &row("fabrikamadmin", 0, "text")).await.map(drop)
 }
 
 /// The tutorial, by hand.

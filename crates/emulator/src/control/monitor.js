@@ -156,30 +156,39 @@ function showMirror(article, mirror, connections) {
     });
 }
 
-function showSql(sql) {
-  keep(byId("login-rows"), sql.logins, (it) => `${it.name}\n${it.sid}`, row("", "", ""), (tr, it) => {
-    put(tr.cells[0], it.name + (it.disabled ? " (disabled)" : ""));
-    put(tr.cells[1], KIND[it.type] ?? it.type);
-    words(tr.cells[2], it.server_roles);
-  });
-  keep(byId("databases"), sql.databases, (it) => it.name,
-    (it) => make("div", "", make("h3"), table(`Users of ${it.name}`,
-      [["User", ""], ["Login", ""], ["Roles", ""], ["Permissions", ""]])),
-    (element, database) => {
-      put(element.firstChild, `Database ${database.name}`);
-      // A role can hold permissions too, and has no user.
-      const users = [...database.users];
-      for (const { grantee } of database.permissions) {
-        if (!users.some((it) => it.name === grantee)) users.push({ name: grantee, roles: [] });
-      }
-      keep(element.lastChild.tBodies[0], users, (it) => it.name, row("", "", "", ""), (tr, it) => {
-        put(tr.cells[0], it.name);
-        put(tr.cells[1], it.login ?? "–");
-        words(tr.cells[2], it.roles);
-        const held = database.permissions.filter((permission) => permission.grantee === it.name);
-        words(tr.cells[3], held.map(({ state, permission }) => (state === "GRANT" ? permission : `${permission} (${state})`)));
+// The first instance, that of the ready-file, goes without a name.
+function showInstances(instances) {
+  const of = (it) => (it.name ? ` of ${it.name}` : "");
+  keep(byId("instances"), instances, (it) => it.name ?? "",
+    (it) => make("div", "", make("h3", "", `Logins${of(it)}`),
+      table(`Logins${of(it)}`, [["Login", ""], ["Type", ""], ["Server roles", ""]]), make("div")),
+    (element, instance) => {
+      const [, logins, databases] = element.children;
+      keep(logins.tBodies[0], instance.logins, (it) => `${it.name}\n${it.sid}`, row("", "", ""), (tr, it) => {
+        put(tr.cells[0], it.name + (it.disabled ? " (disabled)" : ""));
+        put(tr.cells[1], KIND[it.type] ?? it.type);
+        words(tr.cells[2], it.server_roles);
       });
+      keep(databases, instance.databases, (it) => it.name,
+        (it) => make("div", "", make("h3", "", `Database ${it.name}${of(instance)}`), table(`Users of ${it.name}${of(instance)}`,
+          [["User", ""], ["Login", ""], ["Roles", ""], ["Permissions", ""]])),
+        (it, database) => showUsers(it.lastChild.tBodies[0], database));
     });
+}
+
+function showUsers(rows, database) {
+  // A role can hold permissions too, and has no user.
+  const users = [...database.users];
+  for (const { grantee } of database.permissions) {
+    if (!users.some((it) => it.name === grantee)) users.push({ name: grantee, roles: [] });
+  }
+  keep(rows, users, (it) => it.name, row("", "", "", ""), (tr, it) => {
+    put(tr.cells[0], it.name);
+    put(tr.cells[1], it.login ?? "–");
+    words(tr.cells[2], it.roles);
+    const held = database.permissions.filter((permission) => permission.grantee === it.name);
+    words(tr.cells[3], held.map(({ state, permission }) => (state === "GRANT" ? permission : `${permission} (${state})`)));
+  });
 }
 
 const journal = { entries: new Map(), clearings: null };
@@ -267,7 +276,7 @@ async function look() {
     inPlace(() => {
       showWorld(world, clock);
       showFabric(state.fabric);
-      showSql(state.sql);
+      showInstances([state.sql, ...state.other_instances]);
       showJournal();
     });
     gone = null;

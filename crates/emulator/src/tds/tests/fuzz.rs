@@ -5,12 +5,14 @@
 //! failure names its session, which depends on the seed and its number alone.
 
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
@@ -90,7 +92,9 @@ async fn mutated_packets_never_panic_and_never_hang() {
                 let (wrapped, bytes, mutated) = recording.mutated(&mut rng);
                 let lived =
                     async { if wrapped { over_tcp(port, &bytes).await } else { target.over_memory(&bytes).await } };
-                timeout(HANG, lived).await.unwrap_or_else(|_| panic!("session {session} of seed {seed} hangs"));
+                let lived = timeout(HANG, AssertUnwindSafe(lived).catch_unwind()).await;
+                let lived = lived.unwrap_or_else(|_| panic!("session {session} of seed {seed} hangs"));
+                lived.unwrap_or_else(|_| panic!("session {session} of seed {seed} panics"));
                 sent.fetch_add(mutated, Ordering::Relaxed);
             }
         })
@@ -226,6 +230,8 @@ impl Target {
         };
         requests.push(packet(kind::RPC, prepare("SELECT 1")));
         requests.push(packet(kind::RPC, execute(1)));
+        // Two calls; the second goes without the 22 bytes of headers.
+        requests.push(packet(kind::RPC, [prepare("SELECT 2"), vec![0xFF], execute(2).split_off(22)].concat()));
         requests.push(packet(kind::LOGIN, login("", "", "Raw", &hex("02 02000000 05 03 04 01000000 01 FF"))));
         requests.push(packet(kind::FEDERATED_TOKEN, hex("08000000 04000000 61006200")));
         Recording { prelogin, login: login_packet, requests, wrapped: self.record_handshake().await }
