@@ -443,29 +443,29 @@ impl Run<'_> {
     fn modification(&mut self, kind: &StatementKind) -> Result<(), Message> {
         let variables = &self.variables;
         let identity_insert = self.session.settings.identity_insert;
-        let mut last = None;
-        let (statement, count) = match kind {
-            StatementKind::Insert { table, columns, source } => {
-                let (count, identity) = self.session.write(self.cancel, |work| {
+        let (statement, done) = match kind {
+            StatementKind::Insert { table, columns, output, source } => {
+                let done = self.session.write(self.cancel, |work| {
                     let explicit = work.database().ok().and_then(|d| {
                         let schema = table.schema.as_deref().map_or(Some(1), |s| d.schema(s).map(|s| s.id))?;
                         d.table(schema, &table.name).map(|t| (d.id, t.id))
                     });
-                    work.insert(table, columns, source, variables, explicit.is_some() && explicit == identity_insert)
+                    let explicit = explicit.is_some() && explicit == identity_insert;
+                    work.insert(table, columns, output, source, variables, explicit)
                 })?;
-                last = identity;
-                (Kind::Insert, count)
+                (Kind::Insert, done)
             }
-            StatementKind::Update { table, top, set, from, filter } => (
+            StatementKind::Update { table, top, set, output, from, filter } => (
                 Kind::Update,
                 self.session.write(self.cancel, |work| {
-                    work.update(table, top.as_ref(), set, from, filter.as_ref(), variables)
+                    work.update(table, top.as_ref(), set, output, from, filter.as_ref(), variables)
                 })?,
             ),
-            StatementKind::Delete { table, top, from, filter } => (
+            StatementKind::Delete { table, top, output, from, filter } => (
                 Kind::Delete,
-                self.session
-                    .write(self.cancel, |work| work.delete(table, top.as_ref(), from, filter.as_ref(), variables))?,
+                self.session.write(self.cancel, |work| {
+                    work.delete(table, top.as_ref(), output, from, filter.as_ref(), variables)
+                })?,
             ),
             StatementKind::Truncate(table) => {
                 self.session.write(self.cancel, |work| work.truncate(table, variables))?;
@@ -474,6 +474,10 @@ impl Run<'_> {
             }
             _ => return Err(errors::internal("not a modification")),
         };
+        let (count, last) = (done.count, done.identity);
+        if let Some(found) = done.output {
+            (self.out)(Outcome::Rows { columns: found.columns, rows: found.rows });
+        }
         self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
         if last.is_some() {
             self.session.last_identity = last;

@@ -13,8 +13,7 @@ use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement, TableOptions};
 
-use columns::declaration;
-pub use columns::mentions;
+pub use columns::{declaration, mentions};
 pub use traits::generated_value;
 
 mod checks;

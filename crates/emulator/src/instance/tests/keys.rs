@@ -175,3 +175,30 @@ fn extended_properties_describe_what_they_are_of() {
     good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
     assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.extended_properties"), "1");
 }
+
+#[test]
+fn output_shows_rows_as_they_were_and_are() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (text, rows) in [
+        (
+            "INSERT INTO Orders (Customer, Total) OUTPUT inserted.Id, inserted.Total * 2 AS Twice VALUES (N'x', 1), (N'y', 2.5)",
+            "4|2.00;5|5.00",
+        ),
+        ("UPDATE Orders SET Total += 1 OUTPUT deleted.Total, inserted.Total WHERE Id > 3", "1.00|2.00;2.50|3.50"),
+        ("DELETE FROM Orders OUTPUT deleted.* WHERE Id = 4", "4|x|NULL|2.00"),
+        ("DELETE Orders OUTPUT deleted.Id WHERE Id = 4", ""),
+    ] {
+        assert_eq!(answer(&mut *sales, text), rows, "{text}");
+    }
+    for (text, number) in [
+        ("DELETE Orders OUTPUT inserted.Id WHERE Id = 5", 4104),
+        ("DELETE Orders OUTPUT *", 102),
+        ("DELETE Orders OUTPUT deleted.Id INTO t", 50900),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    good(&mut *sales, "CREATE USER writer WITHOUT LOGIN GRANT DELETE ON Orders TO writer EXECUTE AS USER = 'writer'");
+    assert_eq!(refused(&mut *sales, "DELETE Orders OUTPUT deleted.Id"), 229);
+    assert_eq!(answer(&mut *sales, "REVERT SELECT COUNT(*) FROM Orders"), "4");
+}

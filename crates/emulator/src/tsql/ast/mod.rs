@@ -211,18 +211,21 @@ pub enum StatementKind {
     Insert {
         table: ObjectName,
         columns: Vec<String>,
+        output: Vec<SelectItem>,
         source: InsertSource,
     },
     Update {
         table: ObjectName,
         top: Option<Expr>,
         set: Vec<Assignment>,
+        output: Vec<SelectItem>,
         from: Vec<TableSource>,
         filter: Option<Predicate>,
     },
     Delete {
         table: ObjectName,
         top: Option<Expr>,
+        output: Vec<SelectItem>,
         from: Vec<TableSource>,
         filter: Option<Predicate>,
     },

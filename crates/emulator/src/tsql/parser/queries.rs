@@ -275,7 +275,7 @@ impl Parser<'_> {
         Ok(Top { count, percent, with_ties })
     }
 
-    fn select_item(&mut self) -> Parsed<SelectItem> {
+    pub(super) fn select_item(&mut self) -> Parsed<SelectItem> {
         if self.eat("*") {
             return Ok(SelectItem::All(None));
         }
