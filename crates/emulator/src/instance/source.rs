@@ -1,5 +1,7 @@
 //! [`Engine`] and [`Source`]: logging in, and what mirroring and the control interface see.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::Instance;
@@ -11,7 +13,7 @@ use super::security_functions::password_matches;
 use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalType, SYS, State, Table, Temporal};
 use super::types::TYPES;
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{Rights, Source, SourceColumn, SourceTable};
+use crate::source::{FeedScan, Rights, Source, SourceColumn, SourceTable};
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
@@ -140,6 +142,10 @@ impl Source for Instance {
             }
         };
         change(&mut shared.committed);
+        // What the views of the feed show begins anew with it, and goes with it.
+        if let Some(id) = shared.committed.database_named(database).map(|d| d.id) {
+            std::sync::Arc::make_mut(&mut shared.feeds).remove(&id);
+        }
         // An open transaction keeps the engine's own change when it commits.
         if let Some((_, state)) = &mut shared.owner {
             change(state);
@@ -148,6 +154,16 @@ impl Source for Instance {
 
     fn change_feed(&self, database: &str) -> bool {
         self.lock().committed.database_named(database).is_some_and(|d| d.change_feed)
+    }
+
+    fn record_scan(&self, database: &str, at: Duration, scan: &FeedScan) {
+        let ago = self.clock.elapsed().saturating_sub(at);
+        let ago = jiff::SignedDuration::try_from(ago).unwrap_or_default();
+        let at = self.clock.now().saturating_sub(ago).unwrap_or_default();
+        let mut shared = self.lock();
+        if let Some(id) = shared.committed.database_named(database).filter(|d| d.change_feed).map(|d| d.id) {
+            std::sync::Arc::make_mut(&mut shared.feeds).entry(id).or_default().record(at, scan);
+        }
     }
 
     fn state(&self) -> serde_json::Value {

@@ -48,6 +48,14 @@ pub enum Blocked {
     NeverReplicating(ErrorBody),
 }
 
+impl Blocked {
+    pub fn error(&self) -> &ErrorBody {
+        match self {
+            Self::Failed(error) | Self::NeverReplicating(error) => error,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Tables(BTreeMap<TableName, Table>);
 
@@ -104,10 +112,11 @@ impl Table {
     }
 
     pub fn error(&self) -> Option<&ErrorBody> {
-        let blocked = self.blocked.as_ref().map(|blocked| match blocked {
-            Blocked::Failed(error) | Blocked::NeverReplicating(error) => error,
-        });
-        blocked.or(self.warning.as_ref())
+        self.blocked.as_ref().map(Blocked::error).or(self.warning.as_ref())
+    }
+
+    pub fn object_id(&self) -> i32 {
+        self.object_id
     }
 
     pub fn metrics(&self) -> Option<Metrics> {

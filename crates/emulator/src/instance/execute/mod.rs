@@ -516,6 +516,8 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
         S::CreateColumnMasterKey { name } => work.create_column_master_key(name),
         S::CreateColumnEncryptionKey { name, master } => work.create_column_encryption_key(name, master),
+        S::AddClassification { columns, classification } => work.add_classification(columns, classification),
+        S::DropClassification { columns } => work.drop_classification(columns),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),
     }

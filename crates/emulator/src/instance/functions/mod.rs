@@ -47,6 +47,7 @@ pub struct Ambient {
     pub doomed: bool,
     pub lock_timeout: i64,
     pub sessions: Arc<Vec<super::SessionInfo>>,
+    pub feeds: Arc<std::collections::BTreeMap<i32, super::feed::FeedLog>>,
     /// What a function raised; SQLite only passes on that one did.
     pub error: Option<Message>,
 }

@@ -220,6 +220,7 @@ impl Work<'_> {
             };
             (there || !of_part) && !gone.iter().any(|id| p.is_of_object(*id))
         });
+        database.classifications.retain(|c| c.table != table.id || table.column_by_id(c.column).is_some());
         database.tables.insert(table.id, Arc::new(table));
         Ok(())
     }
@@ -354,6 +355,7 @@ impl Work<'_> {
         let database = self.change_database()?;
         database.tables.remove(&table.id);
         let constraints = table.constraint_ids();
+        database.classifications.retain(|c| c.table != table.id);
         database
             .extended_properties
             .retain(|p| !p.is_of_object(table.id) && !constraints.iter().any(|id| p.is_of_object(*id)));

@@ -202,3 +202,33 @@ fn output_shows_rows_as_they_were_and_are() {
     assert_eq!(refused(&mut *sales, "DELETE Orders OUTPUT deleted.Id"), 229);
     assert_eq!(answer(&mut *sales, "REVERT SELECT COUNT(*) FROM Orders"), "4");
 }
+
+#[test]
+fn classifications_are_on_columns_and_go_with_them() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "ADD SENSITIVITY CLASSIFICATION TO dbo.Orders.Customer, Orders.Note WITH (LABEL = 'Secret', INFORMATION_TYPE = 'Name', RANK = HIGH)
+         ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'Public')",
+    );
+    // The query of the audit, sql-mi.md §7.
+    let labels = "SELECT SCHEMA_NAME(o.schema_id), o.name, COL_NAME(c.major_id, c.minor_id), c.label, c.information_type, c.rank_desc
+        FROM sys.sensitivity_classifications c JOIN sys.objects o ON o.object_id = c.major_id";
+    assert_eq!(answer(&mut *sales, labels), "dbo|Orders|Customer|Secret|Name|HIGH;dbo|Orders|Note|Public|NULL|NULL");
+    for (text, number) in [
+        ("ADD SENSITIVITY CLASSIFICATION TO Nothing.a WITH (LABEL = 'x')", 208),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Nothing WITH (LABEL = 'x')", 207),
+        ("ADD SENSITIVITY CLASSIFICATION TO Customer WITH (LABEL = 'x')", 102),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'x', LABEL = 'y')", 102),
+        ("CREATE USER reader WITHOUT LOGIN GRANT SELECT TO reader EXECUTE AS USER = 'reader'", 0),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'x')", 262),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    assert_eq!(answer(&mut *sales, labels), "");
+    good(&mut *sales, "REVERT DROP SENSITIVITY CLASSIFICATION FROM Orders.Note");
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.sensitivity_classifications"), "1");
+    good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.sensitivity_classifications"), "0");
+}

@@ -203,6 +203,13 @@ pub enum StatementKind {
         name: String,
         master: String,
     },
+    AddClassification {
+        columns: Vec<(ObjectName, String)>,
+        classification: Classification,
+    },
+    DropClassification {
+        columns: Vec<(ObjectName, String)>,
+    },
     CreateDatabase {
         name: String,
     },
