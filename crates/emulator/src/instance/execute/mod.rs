@@ -414,10 +414,16 @@ impl Run<'_> {
 
     fn select(&mut self, query: &crate::tsql::ast::Query) -> Step {
         let variables = &self.variables;
-        let mut found = self.session.read(self.cancel, |work| work.select(query, variables))?;
-        if has_into(query) {
-            return Err(errors::outside("SELECT … INTO"));
+        if let Some(into) = into(&query.body) {
+            if !matches!(&query.body, crate::tsql::ast::SetExpression::Select(_)) {
+                return Err(errors::outside("SELECT INTO of several queries"));
+            }
+            let count = self.session.write(self.cancel, |work| work.select_into(into, query, variables))?;
+            self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.done(Kind::Select, Some(count));
+            return Ok(Flow::Next);
         }
+        let mut found = self.session.read(self.cancel, |work| work.select(query, variables))?;
         if self.session.settings.row_limit > 0 {
             found.rows.truncate(usize::try_from(self.session.settings.row_limit).unwrap_or(usize::MAX));
         }
@@ -575,6 +581,12 @@ fn ends_batch(message: &Message) -> bool {
         || message.number >= 50001 && message.number != errors::OUTSIDE
 }
 
-fn has_into(query: &crate::tsql::ast::Query) -> bool {
-    matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if select.into.is_some())
+/// The table a query's rows go to, wherever in it INTO stands.
+fn into(body: &crate::tsql::ast::SetExpression) -> Option<&ObjectName> {
+    use crate::tsql::ast::SetExpression;
+    match body {
+        SetExpression::Select(select) => select.into.as_ref(),
+        SetExpression::Query(query) => into(&query.body),
+        SetExpression::Combined { left, right, .. } => into(left).or_else(|| into(right)),
+    }
 }

@@ -20,6 +20,7 @@ mod change;
 mod insert;
 mod output;
 mod references;
+mod select_into;
 mod values;
 
 pub use values::{duplicate_key, stored};

@@ -25,7 +25,7 @@ mod views;
 
 impl Work<'_> {
     /// The schema a new object goes to; CREATE TABLE in the database and ALTER on the schema are both needed.
-    fn home(&self, name: &ObjectName, permission: &str) -> Result<(Arc<Database>, i32), Message> {
+    pub fn home(&self, name: &ObjectName, permission: &str) -> Result<(Arc<Database>, i32), Message> {
         let database = self.database()?;
         let other = name.database.as_deref().is_some_and(|d| !same_name(d, &database.name));
         if name.server.is_some() || other {

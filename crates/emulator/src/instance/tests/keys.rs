@@ -232,3 +232,33 @@ fn classifications_are_on_columns_and_go_with_them() {
     good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
     assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.sensitivity_classifications"), "0");
 }
+
+#[test]
+fn select_into_makes_a_table_of_a_query() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "SELECT Customer, Total * 2 AS Twice, CAST(NULL AS date) AS Day INTO dbo.Copy FROM Orders WHERE Id < 3",
+    );
+    assert_eq!(answer(&mut *sales, "SELECT Customer, Twice, Day FROM Copy ORDER BY 1"), "Ann|3.00|NULL;Bob|4.50|NULL");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
+             WHERE object_id = OBJECT_ID('Copy') ORDER BY column_id"
+        ),
+        "Customer|nvarchar|100|0|0|0;Twice|numeric|9|12|2|0;Day|date|3|10|0|1"
+    );
+    for (text, number) in [
+        ("SELECT Customer INTO Copy FROM Orders", 2714),
+        ("SELECT 1 INTO x", 1038),
+        ("SELECT 1 AS a, 2 AS A INTO x", 2705),
+        ("SELECT Id INTO x FROM Orders", 50900),
+        ("SELECT 1 AS a INTO #x", 50900),
+        ("CREATE USER reader WITHOUT LOGIN GRANT SELECT TO reader EXECUTE AS USER = 'reader'", 0),
+        ("SELECT Customer INTO x FROM Orders", 262),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+}

@@ -190,6 +190,7 @@ impl Parser<'_> {
             select.into = Some(self.object_name()?);
             if self.eat("ON") {
                 self.name_or_string()?;
+                select.outside = Some("INTO … ON a filegroup");
             }
         }
         if self.eat("FROM") {
