@@ -46,6 +46,10 @@ pub trait Source: Send + Sync + 'static {
     fn set_change_feed(&self, database: &str, on: bool);
     fn change_feed(&self, database: &str) -> bool;
 
+    /// One look of the replicator at the log of a database whose change feed is on, at that time of
+    /// [`crate::clock::Clock::elapsed`]: `sys.dm_change_feed_log_scan_sessions` and `sys.dm_change_feed_errors`.
+    fn record_scan(&self, _database: &str, _at: std::time::Duration, _scan: &FeedScan) {}
+
     /// The `sql` part of `GET /state` (design.md §5).
     fn state(&self) -> serde_json::Value;
 
@@ -61,6 +65,33 @@ pub trait Source: Send + Sync + 'static {
 
 /// Brings a snapshot back.
 pub type Restore = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What a scan of the log found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedScan {
+    /// Rows inserted, updated and deleted in mirrored tables since the scan before.
+    pub changes: u64,
+    /// What went wrong and had not gone wrong in the scan before.
+    pub errors: Vec<FeedError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedError {
+    /// Object id, where it is about one table.
+    pub table: Option<i32>,
+    pub task: FeedTask,
+    /// Where one is published.
+    pub number: Option<i32>,
+    pub message: String,
+}
+
+/// `source_task` of `sys.dm_change_feed_errors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedTask {
+    Capture = 2,
+    Publish = 3,
+    Snapshot = 5,
+}
 
 /// Names in upper case as `sys.fn_builtin_permissions` spells them; server roles as they are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

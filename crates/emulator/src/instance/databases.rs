@@ -114,6 +114,7 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
         column_master_keys: Vec::new(),
         column_keys: Vec::new(),
         extended_properties: Vec::new(),
+        classifications: Vec::new(),
         change_feed: false,
         next_principal: 5,
         next_object: 885_578_193,

@@ -6,9 +6,11 @@
 
 mod access;
 mod catalog;
+mod classifications;
 mod databases;
 mod errors;
 mod execute;
+mod feed;
 mod functions;
 mod grants;
 mod logins;
@@ -89,6 +91,8 @@ struct Shared {
     store: Store,
     sessions: BTreeMap<u16, OpenSession>,
     next_transaction: u64,
+    /// By database id.
+    feeds: Arc<BTreeMap<i32, feed::FeedLog>>,
 }
 
 struct OpenSession {
@@ -154,6 +158,7 @@ impl Instance {
             store: Store::new()?,
             sessions: BTreeMap::new(),
             next_transaction: 1,
+            feeds: Arc::default(),
         })
     }
 

@@ -170,6 +170,7 @@ impl InstanceSession {
             doomed: self.is_doomed(),
             lock_timeout: self.settings.lock_timeout,
             sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
+            feeds: Arc::clone(&shared.feeds),
             error: None,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalTy
 use super::types::TYPES;
 use super::{Instance, Shared};
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{Restore, Rights, Source, SourceColumn, SourceTable};
+use crate::source::{FeedScan, Restore, Rights, Source, SourceColumn, SourceTable};
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
@@ -138,12 +139,16 @@ impl Source for Instance {
         let mut shared = self.lock();
         let change = |state: &mut std::sync::Arc<State>| {
             if let Some(id) = state.database_named(database).map(|d| d.id)
-                && let Some(database) = std::sync::Arc::make_mut(state).database_mut(id)
+                && let Some(database) = Arc::make_mut(state).database_mut(id)
             {
                 database.change_feed = on;
             }
         };
         change(&mut shared.committed);
+        // What the views of the feed show begins anew with it, and goes with it.
+        if let Some(id) = shared.committed.database_named(database).map(|d| d.id) {
+            Arc::make_mut(&mut shared.feeds).remove(&id);
+        }
         // An open transaction keeps the engine's own change when it commits.
         if let Some((_, state)) = &mut shared.owner {
             change(state);
@@ -152,6 +157,16 @@ impl Source for Instance {
 
     fn change_feed(&self, database: &str) -> bool {
         self.lock().committed.database_named(database).is_some_and(|d| d.change_feed)
+    }
+
+    fn record_scan(&self, database: &str, at: Duration, scan: &FeedScan) {
+        let ago = self.clock.elapsed().saturating_sub(at);
+        let ago = jiff::SignedDuration::try_from(ago).unwrap_or_default();
+        let at = self.clock.now().saturating_sub(ago).unwrap_or_default();
+        let mut shared = self.lock();
+        if let Some(id) = shared.committed.database_named(database).filter(|d| d.change_feed).map(|d| d.id) {
+            Arc::make_mut(&mut shared.feeds).entry(id).or_default().record(at, scan);
+        }
     }
 
     fn state(&self) -> serde_json::Value {
@@ -178,6 +193,7 @@ impl Source for Instance {
             return Err(format!("session {session} has a transaction open that has changed something"));
         }
         let (state, next_transaction) = (shared.committed.clone(), shared.next_transaction);
+        let feeds = shared.feeds.clone();
         let rows = shared.store.copy().map_err(|message| message.text)?;
         let (rows, instance) = (Mutex::new(rows), self.this.clone());
         Ok(Box::new(move || {
@@ -193,6 +209,7 @@ impl Source for Instance {
                 store: rows,
                 sessions: BTreeMap::new(),
                 next_transaction,
+                feeds: feeds.clone(),
             };
             drop(shared);
             instance.freed.notify_all();

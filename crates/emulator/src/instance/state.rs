@@ -215,9 +215,18 @@ pub struct Database {
     pub column_master_keys: Vec<String>,
     pub column_keys: Vec<String>,
     pub extended_properties: Vec<ExtendedProperty>,
+    pub classifications: Vec<Classified>,
     pub change_feed: bool,
     pub next_principal: i32,
     pub next_object: i32,
+}
+
+/// A row of `sys.sensitivity_classifications`.
+#[derive(Debug, Clone)]
+pub struct Classified {
+    pub table: i32,
+    pub column: i32,
+    pub classification: ast::Classification,
 }
 
 /// A row of `sys.extended_properties`.

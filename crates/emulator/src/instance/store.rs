@@ -39,6 +39,14 @@ impl Store {
                 .create_collation(name, move |a: &str, b: &str| compare(a, b, ignore_case, ignore_accent))
                 .map_err(errors::internal)?;
         }
+        connection
+            .create_aggregate_function(
+                "f_sum",
+                1,
+                FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+                Sum(Arc::clone(&ambient)),
+            )
+            .map_err(errors::internal)?;
         let bin = |a: &str, b: &str| a.trim_end_matches(' ').cmp(b.trim_end_matches(' '));
         connection.create_collation("BIN2", bin).map_err(errors::internal)?;
         for function in functions::ALL {
@@ -177,6 +185,44 @@ impl Store {
     }
 }
 
+/// SUM of decimals: exact, or 8115.
+struct Sum(Arc<Mutex<Option<Ambient>>>);
+
+impl rusqlite::functions::Aggregate<Option<(i128, u8)>, Option<String>> for Sum {
+    fn init(&self, _: &mut rusqlite::functions::Context<'_>) -> rusqlite::Result<Option<(i128, u8)>> {
+        Ok(None)
+    }
+    fn step(
+        &self,
+        context: &mut rusqlite::functions::Context<'_>,
+        sum: &mut Option<(i128, u8)>,
+    ) -> rusqlite::Result<()> {
+        let Some(text) = context.get::<Option<String>>(0)? else { return Ok(()) };
+        let value = types::from_sortable(&text).ok_or_else(failure)?;
+        let (before, scale) = sum.unwrap_or((0, 0));
+        let most = scale.max(value.1);
+        let total = types::calculate(types::Operation::Add, (before, scale), value, most);
+        let fits = total.filter(|n| n.unsigned_abs() < 10u128.pow(38));
+        let raise = || {
+            if let Ok(mut ambient) = self.0.lock()
+                && let Some(ambient) = ambient.as_mut()
+            {
+                ambient.error.get_or_insert(errors::overflow("numeric"));
+            }
+            failure()
+        };
+        *sum = Some((fits.ok_or_else(raise)?, most));
+        Ok(())
+    }
+    fn finalize(
+        &self,
+        _: &mut rusqlite::functions::Context<'_>,
+        sum: Option<Option<(i128, u8)>>,
+    ) -> rusqlite::Result<Option<String>> {
+        Ok(sum.flatten().map(|(unscaled, scale)| types::sortable(unscaled, scale)))
+    }
+}
+
 pub enum Refusal {
     /// SQLite's text, which names the table's columns.
     Duplicate(String),
@@ -211,15 +257,14 @@ fn compare(a: &str, b: &str, ignore_case: bool, ignore_accent: bool) -> Ordering
     key(a).cmp(&key(b))
 }
 
-/// As SQLite holds it. Dates and times are texts that sort as they should; decimals are numbers.
+/// As SQLite holds it. Dates, times and decimals are texts that sort as they should.
 pub fn to_lite(value: &Value) -> Lite {
     match value {
         Value::Null => Lite::Null,
         Value::Bit(b) => Lite::Integer(i64::from(*b)),
         Value::Int(n) => Lite::Integer(*n),
         Value::Float(f) => Lite::Real(*f),
-        #[allow(clippy::cast_precision_loss, reason = "more than 15 digits are refused where they would be stored")]
-        Value::Decimal { unscaled, scale } => Lite::Real(*unscaled as f64 / 10f64.powi(i32::from(*scale))),
+        Value::Decimal { unscaled, scale } => Lite::Text(types::sortable(*unscaled, *scale)),
         Value::Text(text) => Lite::Text(text.clone()),
         Value::Bytes(bytes) => Lite::Blob(bytes.clone()),
         Value::Guid(guid) => Lite::Text(guid.to_string().to_ascii_uppercase()),
@@ -267,6 +312,10 @@ pub fn from_lite(value: Lite, sql_type: SqlType) -> Result<Value, Message> {
             SqlType::NVarChar(_) | SqlType::VarChar(_) | SqlType::NChar(_) | SqlType::Char(_) | SqlType::Xml,
             value @ Value::Text(_),
         ) => Ok(value),
+        (of, Value::Text(text)) if types::is_exact(of) => {
+            let (unscaled, scale) = types::from_sortable(&text).ok_or_else(|| errors::internal("a number"))?;
+            types::convert(&Value::Decimal { unscaled, scale }, of, 0)
+        }
         (SqlType::VarBinary(_) | SqlType::Binary(_) | SqlType::RowVersion, value @ Value::Bytes(_)) => Ok(value),
         (sql_type, value) => types::convert(&value, sql_type, 0),
     }

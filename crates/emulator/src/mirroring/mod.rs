@@ -10,11 +10,12 @@
 pub mod conditions;
 pub mod tables;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::fabric::error::ErrorBody;
 use crate::scenario::rest::SourceNotReady;
-use crate::source::Source;
+use crate::source::{FeedError, FeedScan, FeedTask, Source};
 use conditions::Setup;
 use tables::Tables;
 
@@ -66,6 +67,9 @@ pub struct Mirror {
     tables: Tables,
     /// The database whose change feed this mirror switched on.
     feeds: Option<String>,
+    /// Changes of mirrored tables at the last scan, and the errors it met.
+    scanned: u64,
+    failing: BTreeSet<(Option<i32>, String)>,
 }
 
 impl Mirror {
@@ -78,6 +82,8 @@ impl Mirror {
             error: None,
             tables: Tables::default(),
             feeds: None,
+            scanned: 0,
+            failing: BTreeSet::new(),
         }
     }
 
@@ -199,6 +205,35 @@ impl Mirror {
         }
         let blocked = self.error.clone().map(tables::Blocked::Failed).or_else(|| setup.publish_problem());
         self.tables.poll(at, setup, blocked);
+        self.report(at, setup);
+    }
+
+    /// Tells the source what this look found, for its own views of the change feed.
+    fn report(&mut self, at: Duration, setup: &Setup<'_>) {
+        let Some(database) = &self.feeds else { return };
+        let mut failing = BTreeSet::new();
+        let mut errors = Vec::new();
+        for (_, table) in self.tables.iter() {
+            let failed = matches!(table.status(), tables::TableStatus::Failed);
+            let Some(error) = table.error().filter(|_| failed) else { continue };
+            let of_all = self.error.as_ref().or(setup.publish_problem().as_ref().map(tables::Blocked::error)).cloned();
+            let of_all = of_all.is_some_and(|all| all.message == error.message);
+            let id = Some(table.object_id()).filter(|id| *id != 0 && !of_all);
+            let key = (id, error.message.clone());
+            if !self.failing.contains(&key) && !failing.contains(&key) {
+                // 22739 is the one published number, of trouble with the identity (sql-mi facts §12).
+                let number = error.message.contains("22739").then_some(22739);
+                let task = if of_all { FeedTask::Publish } else { FeedTask::Snapshot };
+                errors.push(FeedError { table: id, task, number, message: error.message.clone() });
+            }
+            failing.insert(key);
+        }
+        let mirrored: BTreeSet<i32> = self.tables.iter().map(|(_, table)| table.object_id()).collect();
+        let tables = setup.source.tables(database);
+        let changes: u64 = tables.iter().filter(|t| mirrored.contains(&t.object_id)).map(|t| t.changes).sum();
+        let scan = FeedScan { changes: changes.saturating_sub(self.scanned), errors };
+        (self.scanned, self.failing) = (changes, failing);
+        setup.source.record_scan(database, at, &scan);
     }
 
     fn finish_stop(&mut self, at: Duration, source: &dyn Source) {
@@ -208,6 +243,7 @@ impl Mirror {
         if let Some(database) = self.feeds.take() {
             source.set_change_feed(&database, false);
         }
+        (self.scanned, self.failing) = (0, BTreeSet::new());
     }
 
     fn enter(&mut self, status: Status, at: Duration) {

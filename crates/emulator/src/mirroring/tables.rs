@@ -49,6 +49,14 @@ pub enum Blocked {
     NeverReplicating(ErrorBody),
 }
 
+impl Blocked {
+    pub fn error(&self) -> &ErrorBody {
+        match self {
+            Self::Failed(error) | Self::NeverReplicating(error) => error,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Tables(BTreeMap<TableName, Table>);
 
@@ -105,10 +113,11 @@ impl Table {
     }
 
     pub fn error(&self) -> Option<&ErrorBody> {
-        let blocked = self.blocked.as_ref().map(|blocked| match blocked {
-            Blocked::Failed(error) | Blocked::NeverReplicating(error) => error,
-        });
-        blocked.or(self.warning.as_ref())
+        self.blocked.as_ref().map(Blocked::error).or(self.warning.as_ref())
+    }
+
+    pub fn object_id(&self) -> i32 {
+        self.object_id
     }
 
     pub fn metrics(&self) -> Option<Metrics> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fabricmirror_emulator::engine::Message;
-use fabricmirror_emulator::source::{Restore, Rights, Source, SourceColumn, SourceTable};
+use fabricmirror_emulator::source::{FeedScan, Restore, Rights, Source, SourceColumn, SourceTable};
 
 pub const LOGIN: &str = "fabric_login";
 /// Display name of the default scenario's application.
@@ -19,6 +19,8 @@ pub struct State {
     pub rights: Rights,
     pub tables: Vec<SourceTable>,
     pub feeds: BTreeSet<String>,
+    /// What the replicator told of its looks at the log.
+    pub scans: Vec<FeedScan>,
 }
 
 impl Default for State {
@@ -41,6 +43,7 @@ impl Default for State {
                 with_xml(table(4, "sales", "Documents", 2)),
             ],
             feeds: BTreeSet::new(),
+            scans: Vec::new(),
         }
     }
 }
@@ -119,6 +122,9 @@ impl Source for Fake {
     }
     fn change_feed(&self, database: &str) -> bool {
         self.0.lock().unwrap().feeds.contains(database)
+    }
+    fn record_scan(&self, _: &str, _: std::time::Duration, scan: &FeedScan) {
+        self.0.lock().unwrap().scans.push(scan.clone());
     }
     fn state(&self) -> serde_json::Value {
         serde_json::json!({ "logins": [{ "name": "<sqladmin>", "type": "S", "sid": "0x01", "disabled": false, "server_roles": ["sysadmin"] }], "databases": [] })

@@ -402,3 +402,27 @@ fn the_table_rules() {
         assert!(warning.message.contains('X'));
     }
 }
+
+#[tokio::test]
+async fn the_source_is_told_of_each_scan_and_of_each_error_once() {
+    let site = Site::new().await;
+    let mirror = site.start_mirror().await;
+    site.pass(60);
+    assert_eq!(site.status(&mirror).await.0, "Running");
+    site.source.change(|state| {
+        state.scans.clear();
+        state.tables[0].changes += 3;
+    });
+    site.pass(16);
+    site.status(&mirror).await;
+    let scans = std::mem::take(&mut site.source.0.lock().unwrap().scans);
+    assert_eq!(scans.iter().map(|scan| scan.changes).sum::<u64>(), 3);
+    assert!(scans.iter().all(|scan| scan.errors.is_empty()));
+    world(&site, json!({ "primary_identity": "UserAssigned" })).await;
+    site.pass(60);
+    site.status(&mirror).await;
+    let scans = std::mem::take(&mut site.source.0.lock().unwrap().scans);
+    let errors: Vec<_> = scans.iter().flat_map(|scan| &scan.errors).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!((errors[0].number, errors[0].table), (Some(22739), None));
+}

@@ -58,6 +58,22 @@ pub static VIEWS: &[View] = &[
         volatile: false,
     },
     view!(
+        "sys.sensitivity_classifications",
+        [
+            required("class", INT),
+            column("class_desc", SqlType::VarChar(Some(16))),
+            required("major_id", INT),
+            required("minor_id", INT),
+            column("label", NAME),
+            column("label_id", NAME),
+            column("information_type", NAME),
+            column("information_type_id", NAME),
+            column("rank", INT),
+            column("rank_desc", NAME),
+        ],
+        classifications
+    ),
+    view!(
         "sys.types",
         [
             required("name", NAME),
@@ -98,6 +114,35 @@ pub static VIEWS: &[View] = &[
             .collect()
     ),
 ];
+
+/// Columns as the page of the view lists them; rows need VIEW ANY SENSITIVITY CLASSIFICATION.
+fn classifications(c: &Context<'_>) -> Vec<Vec<Value>> {
+    let seen = c.may("VIEW ANY SENSITIVITY CLASSIFICATION");
+    let all = c.database.classifications.iter().filter(|_| seen);
+    all.map(|of| {
+        let words = |word: &Option<String>| or_null(word.as_deref().map(text));
+        let rank = of.classification.rank.map(|rank| match rank {
+            "LOW" => 10,
+            "MEDIUM" => 20,
+            "HIGH" => 30,
+            "CRITICAL" => 40,
+            _ => 0,
+        });
+        vec![
+            int(1),
+            text("OBJECT_OR_COLUMN"),
+            int(of.table),
+            int(of.column),
+            words(&of.classification.label),
+            words(&of.classification.label_id),
+            words(&of.classification.information_type),
+            words(&of.classification.information_type_id),
+            or_null(rank.map(int)),
+            or_null(of.classification.rank.map(text)),
+        ]
+    })
+    .collect()
+}
 
 const COLUMNS: &[ViewColumn] = &[
     required("object_id", INT),

@@ -414,10 +414,16 @@ impl Run<'_> {
 
     fn select(&mut self, query: &crate::tsql::ast::Query) -> Step {
         let variables = &self.variables;
-        let mut found = self.session.read(self.cancel, |work| work.select(query, variables))?;
-        if has_into(query) {
-            return Err(errors::outside("SELECT … INTO"));
+        if let Some(into) = into(&query.body) {
+            if !matches!(&query.body, crate::tsql::ast::SetExpression::Select(_)) {
+                return Err(errors::outside("SELECT INTO of several queries"));
+            }
+            let count = self.session.write(self.cancel, |work| work.select_into(into, query, variables))?;
+            self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.done(Kind::Select, Some(count));
+            return Ok(Flow::Next);
         }
+        let mut found = self.session.read(self.cancel, |work| work.select(query, variables))?;
         if self.session.settings.row_limit > 0 {
             found.rows.truncate(usize::try_from(self.session.settings.row_limit).unwrap_or(usize::MAX));
         }
@@ -443,29 +449,29 @@ impl Run<'_> {
     fn modification(&mut self, kind: &StatementKind) -> Result<(), Message> {
         let variables = &self.variables;
         let identity_insert = self.session.settings.identity_insert;
-        let mut last = None;
-        let (statement, count) = match kind {
-            StatementKind::Insert { table, columns, source } => {
-                let (count, identity) = self.session.write(self.cancel, |work| {
+        let (statement, done) = match kind {
+            StatementKind::Insert { table, columns, output, source } => {
+                let done = self.session.write(self.cancel, |work| {
                     let explicit = work.database().ok().and_then(|d| {
                         let schema = table.schema.as_deref().map_or(Some(1), |s| d.schema(s).map(|s| s.id))?;
                         d.table(schema, &table.name).map(|t| (d.id, t.id))
                     });
-                    work.insert(table, columns, source, variables, explicit.is_some() && explicit == identity_insert)
+                    let explicit = explicit.is_some() && explicit == identity_insert;
+                    work.insert(table, columns, output, source, variables, explicit)
                 })?;
-                last = identity;
-                (Kind::Insert, count)
+                (Kind::Insert, done)
             }
-            StatementKind::Update { table, top, set, from, filter } => (
+            StatementKind::Update { table, top, set, output, from, filter } => (
                 Kind::Update,
                 self.session.write(self.cancel, |work| {
-                    work.update(table, top.as_ref(), set, from, filter.as_ref(), variables)
+                    work.update(table, top.as_ref(), set, output, from, filter.as_ref(), variables)
                 })?,
             ),
-            StatementKind::Delete { table, top, from, filter } => (
+            StatementKind::Delete { table, top, output, from, filter } => (
                 Kind::Delete,
-                self.session
-                    .write(self.cancel, |work| work.delete(table, top.as_ref(), from, filter.as_ref(), variables))?,
+                self.session.write(self.cancel, |work| {
+                    work.delete(table, top.as_ref(), output, from, filter.as_ref(), variables)
+                })?,
             ),
             StatementKind::Truncate(table) => {
                 self.session.write(self.cancel, |work| work.truncate(table, variables))?;
@@ -474,6 +480,10 @@ impl Run<'_> {
             }
             _ => return Err(errors::internal("not a modification")),
         };
+        let (count, last) = (done.count, done.identity);
+        if let Some(found) = done.output {
+            (self.out)(Outcome::Rows { columns: found.columns, rows: found.rows });
+        }
         self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
         if last.is_some() {
             self.session.last_identity = last;
@@ -512,6 +522,8 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
         S::CreateColumnMasterKey { name } => work.create_column_master_key(name),
         S::CreateColumnEncryptionKey { name, master } => work.create_column_encryption_key(name, master),
+        S::AddClassification { columns, classification } => work.add_classification(columns, classification),
+        S::DropClassification { columns } => work.drop_classification(columns),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),
     }
@@ -569,6 +581,12 @@ fn ends_batch(message: &Message) -> bool {
         || message.number >= 50001 && message.number != errors::OUTSIDE
 }
 
-fn has_into(query: &crate::tsql::ast::Query) -> bool {
-    matches!(&query.body, crate::tsql::ast::SetExpression::Select(select) if select.into.is_some())
+/// The table a query's rows go to, wherever in it INTO stands.
+fn into(body: &crate::tsql::ast::SetExpression) -> Option<&ObjectName> {
+    use crate::tsql::ast::SetExpression;
+    match body {
+        SetExpression::Select(select) => select.into.as_ref(),
+        SetExpression::Query(query) => into(&query.body),
+        SetExpression::Combined { left, right, .. } => into(left).or_else(|| into(right)),
+    }
 }

@@ -47,6 +47,7 @@ pub struct Ambient {
     pub doomed: bool,
     pub lock_timeout: i64,
     pub sessions: Arc<Vec<super::SessionInfo>>,
+    pub feeds: Arc<std::collections::BTreeMap<i32, super::feed::FeedLog>>,
     /// What a function raised; SQLite only passes on that one did.
     pub error: Option<Message>,
 }
@@ -235,6 +236,8 @@ const OLD_MOMENT: fn(&[SqlType]) -> SqlType = |_| SqlType::DateTime;
 pub const ALL: &[Function] = &[
     // only from our own SQL
     function!("convert", 5, HIDDEN, &[], true, FIRST, convert),
+    function!("exact", 5, HIDDEN, &[], true, FIRST, exact),
+    function!("exact_alone", 4, HIDDEN, &[], true, FIRST, exact_alone),
     function!("divide", 3, HIDDEN, &[], true, FIRST, divide),
     function!("modulo", 2, HIDDEN, &[], true, FIRST, modulo),
     function!("single", 2, HIDDEN, &[], true, FIRST, single),
@@ -290,7 +293,7 @@ pub const ALL: &[Function] = &[
         if m.procedure.is_empty() { Value::Null } else { Value::Text(m.procedure.clone()) }
     }))),
     function!("scope_identity", 0, 0, &[], true, |_| SqlType::Decimal { precision: 38, scale: 0 }, |a, _| {
-        Ok(a.last_identity.map_or(Value::Null, Value::Int))
+        Ok(a.last_identity.map_or(Value::Null, |n| Value::Decimal { unscaled: n.into(), scale: 0 }))
     }),
     // the server, databases, objects
     function!("serverproperty", 1, 1, &[0], true, VARIANT, security_functions::serverproperty),
@@ -370,13 +373,74 @@ fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let typed = if types::is_text(from) || types::is_binary(from) || from == SqlType::SqlVariant {
         Ok(value.clone())
     } else {
-        types::convert(value, from, 0)
+        typed(value, from)
     };
-    let converted = typed.and_then(|typed| types::convert(&typed, to, int(Some(style)).unwrap_or(0)));
+    let style = int(Some(style)).unwrap_or(0);
+    // Money shows two digits after the point, unless a style asks for four.
+    let short = matches!(from, SqlType::Money | SqlType::SmallMoney) && types::is_text(to) && style == 0;
+    let typed = typed
+        .and_then(|v| if short { types::convert(&v, SqlType::Decimal { precision: 19, scale: 2 }, 0) } else { Ok(v) });
+    let converted = typed.and_then(|typed| types::convert(&typed, to, style));
     match converted {
         Err(_) if int(Some(attempt)) == Some(1) => Ok(Value::Null),
         other => other,
     }
+}
+
+/// SQLite's value as one of its type.
+pub fn typed(value: &Value, of: SqlType) -> Result<Value, Message> {
+    match value {
+        Value::Text(text) if types::is_exact(of) => {
+            let (unscaled, scale) = types::from_sortable(text).ok_or_else(|| errors::internal("a number"))?;
+            types::convert(&Value::Decimal { unscaled, scale }, of, 0)
+        }
+        other => types::convert(other, of, 0),
+    }
+}
+
+fn exact_of(value: &Value) -> Result<(i128, u8), Message> {
+    let found = if let Value::Text(text) = value { types::from_sortable(text) } else { None };
+    found.ok_or_else(|| errors::internal("not a decimal"))
+}
+
+/// Operator, operands, and precision and scale of the result.
+fn exact(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let [Value::Text(operator), a, b, Value::Int(precision), Value::Int(scale)] = values else {
+        return Err(errors::internal("f_exact"));
+    };
+    if *a == Value::Null || *b == Value::Null {
+        return Ok(Value::Null);
+    }
+    let (a, b) = (exact_of(a)?, exact_of(b)?);
+    let operation = match operator.as_str() {
+        "+" => types::Operation::Add,
+        "-" => types::Operation::Subtract,
+        "*" => types::Operation::Multiply,
+        "/" => types::Operation::Divide,
+        _ => types::Operation::Modulo,
+    };
+    if b.0 == 0 && matches!(operation, types::Operation::Divide | types::Operation::Modulo) {
+        return Err(Message::new(8134, 16, 1, "Divide by zero error encountered."));
+    }
+    let (precision, scale) = (u32::try_from(*precision).unwrap_or(38), u8::try_from(*scale).unwrap_or(0));
+    let found = types::calculate(operation, a, b, scale).filter(|n| n.unsigned_abs() < 10u128.pow(precision.min(38)));
+    let unscaled = found.ok_or_else(|| errors::overflow("numeric"))?;
+    Ok(Value::Decimal { unscaled, scale })
+}
+
+/// ABS, ROUND, FLOOR, CEILING, SIGN and the minus of a decimal.
+fn exact_alone(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let [Value::Text(function), value, digits, cut] = values else { return Err(errors::internal("f_exact_alone")) };
+    if *value == Value::Null || *digits == Value::Null {
+        return Ok(Value::Null);
+    }
+    let (unscaled, scale) = exact_of(value)?;
+    let found = match function.as_str() {
+        "minus" => Some(-unscaled),
+        "ABS" => Some(unscaled.abs()),
+        _ => types::round_to((unscaled, scale), int(Some(digits)).unwrap_or(0), int(Some(cut)).unwrap_or(0) != 0),
+    };
+    Ok(Value::Decimal { unscaled: found.ok_or_else(|| errors::overflow("numeric"))?, scale })
 }
 
 fn divide(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {

@@ -1,5 +1,6 @@
 //! Functions on texts.
 
+use super::super::types;
 use super::{Ambient, decode, int, text};
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -81,6 +82,12 @@ fn one_matches(c: Option<char>, pattern: &[char], p: usize, escape: Option<char>
 }
 
 pub fn len(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let sql_type = text(values.get(1)).and_then(|t| decode(&t));
+    if let (Some(value @ Value::Text(_)), Some(of)) = (values.first(), sql_type.filter(|of| types::is_exact(*of))) {
+        let shown = types::convert(&super::typed(value, of)?, of, 0)?;
+        let Value::Text(shown) = types::convert(&shown, SqlType::VarChar(None), 0)? else { return Ok(Value::Null) };
+        return Ok(Value::Int(i64::try_from(shown.len()).unwrap_or(0)));
+    }
     Ok(match values.first() {
         Some(Value::Text(text)) => {
             Value::Int(i64::try_from(text.trim_end_matches(' ').encode_utf16().count()).unwrap_or(0))
@@ -97,18 +104,14 @@ pub fn datalength(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         (Some(Value::Null) | None, _) => return Ok(Value::Null),
         (Some(Value::Text(text)), Some(SqlType::VarChar(_) | SqlType::Char(_))) => text.chars().count(),
         (Some(Value::Text(_)), Some(SqlType::UniqueIdentifier)) => 16,
+        (_, Some(SqlType::Money)) => 8,
+        (_, Some(SqlType::SmallMoney)) => 4,
+        (_, Some(of @ SqlType::Decimal { .. })) => usize::try_from(types::column_type(of).max_length).unwrap_or(0),
         (Some(Value::Text(text)), _) => text.encode_utf16().count() * 2,
         (Some(Value::Bytes(bytes)), _) => bytes.len(),
         (_, Some(SqlType::Bit | SqlType::TinyInt)) => 1,
         (_, Some(SqlType::SmallInt)) => 2,
-        (_, Some(SqlType::BigInt | SqlType::Float | SqlType::Money)) => 8,
-        (_, Some(SqlType::Decimal { precision, .. })) => {
-            if precision <= 9 {
-                5
-            } else {
-                9
-            }
-        }
+        (_, Some(SqlType::BigInt | SqlType::Float)) => 8,
         _ => 4,
     };
     Ok(Value::Int(i64::try_from(size).unwrap_or(0)))

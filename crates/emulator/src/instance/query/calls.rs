@@ -128,11 +128,26 @@ impl Binder<'_> {
             };
             return Err(Message::new(if function.least == function.most { 174 } else { 189 }, 15, 1, text));
         }
+        if let (Some(value), "abs" | "round") = (arguments.first(), function.name)
+            && types::is_exact(value.sql_type)
+        {
+            let rest: Vec<String> = arguments[1..]
+                .iter()
+                .map(|a| coerced(&a.sql, a.sql_type, SqlType::Int))
+                .chain(["0".to_owned(), "0".to_owned()])
+                .collect();
+            let sql = format!("f_exact_alone('{name}', {}, {}, {})", value.sql, rest[0], rest[1]);
+            return Ok(Bound::new(sql, value.sql_type, value.nullable));
+        }
         let parts: Vec<String> = arguments
             .iter()
             .enumerate()
             .map(|(i, argument)| match function.text_arguments.contains(&i) {
                 true => coerced(&argument.sql, argument.sql_type, SqlType::NVarChar(None)),
+                // Functions know numbers, not how SQLite keeps exact ones.
+                false if types::is_exact(argument.sql_type) => {
+                    coerced(&argument.sql, argument.sql_type, SqlType::Float)
+                }
                 false => argument.sql.clone(),
             })
             .collect();
@@ -169,7 +184,10 @@ impl Binder<'_> {
         for argument in &call.arguments[1..] {
             let bound = self.expression(argument)?;
             last = bound.sql_type;
-            arguments.push(bound.sql);
+            arguments.push(match types::is_exact(bound.sql_type) {
+                true => coerced(&bound.sql, bound.sql_type, SqlType::BigInt),
+                false => bound.sql,
+            });
         }
         let wanted = if matches!(name, "DATEPART" | "DATENAME") { 2 } else { 3 };
         if arguments.len() != wanted {
@@ -270,7 +288,26 @@ impl Binder<'_> {
                     }
                     other => other,
                 };
-                let sql = if name == "AVG" && types::is_integer(sql_type) {
+                let sql = if let (Some((precision, scale)), true) =
+                    (types::exact(sql_type), types::is_exact(value.sql_type))
+                {
+                    let sum = format!("f_sum({distinct}{})", value.sql);
+                    let count = converted(
+                        &format!("COUNT({distinct}{})", value.sql),
+                        SqlType::BigInt,
+                        SqlType::Decimal { precision: 38, scale: 0 },
+                        "0",
+                        false,
+                    );
+                    if name == "SUM" {
+                        sum
+                    } else {
+                        format!(
+                            "(CASE WHEN COUNT({}) > 0 THEN f_exact('/', {sum}, {count}, {precision}, {scale}) END)",
+                            value.sql
+                        )
+                    }
+                } else if name == "AVG" && types::is_integer(sql_type) {
                     format!("CAST(AVG({distinct}{}) AS INTEGER)", value.sql)
                 } else {
                     format!("{name}({distinct}{})", value.sql)
@@ -327,7 +364,15 @@ impl Binder<'_> {
             let outer = self.grouped.take();
             let bound = self.aggregate_text(name, call);
             self.grouped = outer;
-            bound?
+            let mut bound = bound?;
+            if types::is_exact(bound.sql_type) && matches!(name, "SUM" | "AVG") {
+                let value = self.expression(call.arguments.first().unwrap_or(&Expr::Null))?;
+                if types::exact(value.sql_type).is_none_or(|(precision, _)| precision > 15) {
+                    return Err(errors::outside("SUM and AVG with OVER of decimals of more than 15 digits"));
+                }
+                bound.sql = format!("{name}({})", coerced(&value.sql, value.sql_type, SqlType::Float));
+            }
+            bound
         } else {
             return Err(errors::outside(&format!("the window function {name}")));
         };
@@ -340,7 +385,10 @@ impl Binder<'_> {
         if !over.order_by.is_empty() {
             window.push(format!("ORDER BY {}", self.order_list(&over.order_by)?));
         }
-        Ok(Bound { sql: format!("{} OVER ({})", function.sql, window.join(" ")), ..function })
+        let sql = format!("{} OVER ({})", function.sql, window.join(" "));
+        let approximate = types::is_exact(function.sql_type) && matches!(name, "SUM" | "AVG");
+        let sql = if approximate { coerced(&sql, SqlType::Float, function.sql_type) } else { sql };
+        Ok(Bound { sql, ..function })
     }
 }
 

@@ -31,16 +31,17 @@ impl Binder<'_> {
     fn bind_expression(&mut self, expr: &Expr) -> Result<Bound, Message> {
         match expr {
             Expr::Null => Ok(Bound { is_null: true, ..Bound::new("NULL".into(), SqlType::Int, true) }),
-            Expr::Integer(n) => Ok(Bound::new(n.to_string(), SqlType::Int, false)),
+            Expr::Integer(n) => {
+                let digits = u8::try_from(n.unsigned_abs().to_string().len()).ok();
+                Ok(Bound { literal: digits, ..Bound::new(n.to_string(), SqlType::Int, false) })
+            }
             Expr::Number(text) => number(text),
             Expr::Real(value) => Ok(Bound::new(format!("{value:?}"), SqlType::Float, false)),
             Expr::Money(text) => {
                 let text = if text.is_empty() { "0" } else { text };
-                number(text).map(|bound| Bound {
-                    sql_type: SqlType::Money,
-                    sql: format!("CAST({} AS REAL)", bound.sql),
-                    ..bound
-                })
+                let bound = number(text)?;
+                let sql = converted(&bound.sql, bound.sql_type, SqlType::Money, "0", false);
+                Ok(Bound { sql_type: SqlType::Money, sql, ..bound })
             }
             Expr::Text { value, national } => {
                 let units = u16::try_from(value.encode_utf16().count().max(1)).ok();
@@ -70,11 +71,20 @@ impl Binder<'_> {
             Expr::Negate(value) => {
                 let bound = self.expression(value)?;
                 self.numeric(&bound, "minus")?;
-                Ok(Bound::new(format!("(-{})", bound.sql), bound.sql_type, bound.nullable))
+                let sql = match types::is_exact(bound.sql_type) {
+                    true => format!("f_exact_alone('minus', {}, 0, 0)", bound.sql),
+                    false => format!("(-{})", bound.sql),
+                };
+                Ok(Bound { literal: bound.literal, ..Bound::new(sql, bound.sql_type, bound.nullable) })
             }
             Expr::Complement(value) => {
                 let bound = self.expression(value)?;
                 self.numeric(&bound, "'~'")?;
+                if !types::is_integer(bound.sql_type) {
+                    let text =
+                        format!("Operand data type {} is invalid for '~' operator.", types::name_of(bound.sql_type));
+                    return Err(Message::new(8117, 16, 1, text));
+                }
                 let sql = if bound.sql_type == SqlType::Bit {
                     format!("(1-{})", bound.sql)
                 } else {
@@ -142,7 +152,7 @@ impl Binder<'_> {
             Value::Int(n) => n.to_string(),
             Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
             Value::Bytes(bytes) => format!("x'{}'", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
-            Value::Decimal { unscaled, .. } => unscaled.to_string(),
+            Value::Decimal { unscaled, scale } => format!("'{}'", types::sortable(unscaled, scale)),
             _ => "NULL".to_owned(),
         };
         Ok(Bound::new(sql, sql_type, nullable))
@@ -235,8 +245,11 @@ impl Binder<'_> {
         } else {
             types::common(left.sql_type, right.sql_type)
         };
+        if types::is_exact(result) {
+            return exact_operation(operator, left, right, result);
+        }
         let (l, r) = (coerced(&left.sql, left.sql_type, result), coerced(&right.sql, right.sql_type, result));
-        let sql_type = arithmetic_type(operator, left.sql_type, right.sql_type, result);
+        let sql_type = result;
         if !types::is_number(result) {
             let names = (types::name_of(left.sql_type), types::name_of(right.sql_type));
             let text = format!(
@@ -481,8 +494,8 @@ pub(super) fn unify<'a>(values: impl Iterator<Item = &'a Bound>) -> Option<Bound
 }
 
 /// The text converted where SQLite's own value would not do.
-pub(super) fn coerced(sql: &str, from: SqlType, to: SqlType) -> String {
-    if same_family(from, to) || to == SqlType::SqlVariant || sql == "NULL" {
+pub fn coerced(sql: &str, from: SqlType, to: SqlType) -> String {
+    if same_family(from, to) || sql == "NULL" || to == SqlType::SqlVariant && !types::is_exact(from) {
         return sql.to_owned();
     }
     converted(sql, from, to, "0", false)
@@ -499,7 +512,7 @@ pub(super) fn converted(sql: &str, from: SqlType, to: SqlType, style: &str, atte
 
 fn number(text: &str) -> Result<Bound, Message> {
     let digits = text.trim_end_matches('.');
-    let (_, scale) = types::parse_decimal(digits).ok_or_else(|| {
+    let (unscaled, scale) = types::parse_decimal(digits).ok_or_else(|| {
         Message::new(
             1007,
             15,
@@ -507,28 +520,47 @@ fn number(text: &str) -> Result<Bound, Message> {
             format!("The number '{text}' is out of the range for numeric representation (maximum precision 38)."),
         )
     })?;
-    let count = digits.bytes().filter(u8::is_ascii_digit).count();
     let whole = digits.split('.').next().unwrap_or("").trim_start_matches(['-', '0']).len();
     let precision = u8::try_from((whole + usize::from(scale)).clamp(1, 38)).unwrap_or(38);
-    if count > 15 && scale > 0 || digits.parse::<i64>().is_err() && scale == 0 {
-        return Err(errors::outside("decimal numbers of more than 15 digits in expressions"));
-    }
-    let digits = if digits.starts_with('.') { format!("0{digits}") } else { digits.to_owned() };
-    Ok(Bound::new(digits, SqlType::Decimal { precision, scale }, false))
+    let sql = format!("'{}'", types::sortable(unscaled, scale));
+    Ok(Bound::new(sql, SqlType::Decimal { precision, scale }, false))
 }
 
-/// Precision and scale of results as the documentation page "Precision, scale, and length" gives them.
-fn arithmetic_type(operator: BinaryOperator, left: SqlType, right: SqlType, common: SqlType) -> SqlType {
+/// Arithmetic of decimals and money, exact.
+fn exact_operation(operator: BinaryOperator, left: &Bound, right: &Bound, result: SqlType) -> Result<Bound, Message> {
+    let sign = match operator {
+        BinaryOperator::Add => "+",
+        BinaryOperator::Subtract => "-",
+        BinaryOperator::Multiply => "*",
+        BinaryOperator::Divide => "/",
+        BinaryOperator::Modulo => "%",
+        _ => {
+            let (left, right) = (types::name_of(left.sql_type), types::name_of(right.sql_type));
+            let text =
+                format!("The data types {left} and {right} are incompatible in the {} operator.", word(operator));
+            return Err(Message::new(402, 16, 1, text));
+        }
+    };
+    let sql_type = arithmetic_type(operator, left, right, result);
+    let side = |bound: &Bound| {
+        let own = types::whole_digits(bound.sql_type).map(|(precision, scale)| SqlType::Decimal { precision, scale });
+        let to = if types::is_exact(bound.sql_type) { bound.sql_type } else { own.unwrap_or(result) };
+        coerced(&bound.sql, bound.sql_type, to)
+    };
+    let (precision, scale) = types::exact(sql_type).unwrap_or((38, 0));
+    let sql = format!("f_exact('{sign}', {}, {}, {precision}, {scale})", side(left), side(right));
+    Ok(Bound::new(sql, sql_type, left.nullable || right.nullable))
+}
+
+/// Precision and scale of results as the documentation page "Precision, scale, and length" gives them. A whole number
+/// written as a constant has as many digits as it shows.
+fn arithmetic_type(operator: BinaryOperator, left: &Bound, right: &Bound, common: SqlType) -> SqlType {
     let SqlType::Decimal { .. } = common else { return common };
-    let of = |sql_type: SqlType| match sql_type {
-        SqlType::Decimal { precision, scale } => (i32::from(precision), i32::from(scale)),
-        SqlType::BigInt => (19, 0),
-        SqlType::SmallInt => (5, 0),
-        SqlType::TinyInt => (3, 0),
-        SqlType::Bit => (1, 0),
-        SqlType::Money => (19, 4),
-        SqlType::SmallMoney => (10, 4),
-        _ => (10, 0),
+    let of = |bound: &Bound| {
+        let digits = bound.literal.map(|digits| (digits, 0));
+        let (precision, scale) =
+            digits.or(types::exact(bound.sql_type)).or(types::whole_digits(bound.sql_type)).unwrap_or((10, 0));
+        (i32::from(precision), i32::from(scale))
     };
     let ((p1, s1), (p2, s2)) = (of(left), of(right));
     let (precision, scale) = match operator {

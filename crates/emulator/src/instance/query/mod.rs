@@ -7,7 +7,7 @@ mod calls;
 mod expressions;
 mod sources;
 
-pub use expressions::{collation, known_collation};
+pub use expressions::{coerced, collation, known_collation};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,11 +46,22 @@ pub struct Bound {
     pub collation: Option<&'static str>,
     /// The literal NULL takes any type.
     pub is_null: bool,
+    /// Digits of a whole number written as a constant.
+    pub literal: Option<u8>,
 }
 
 impl Bound {
     fn new(sql: String, sql_type: SqlType, nullable: bool) -> Self {
-        Self { sql, sql_type, nullable, name: String::new(), identity: false, collation: None, is_null: false }
+        Self {
+            sql,
+            sql_type,
+            nullable,
+            name: String::new(),
+            identity: false,
+            collation: None,
+            is_null: false,
+            literal: None,
+        }
     }
     fn collate(&self) -> &'static str {
         self.collation.unwrap_or("CI_AS")
@@ -175,6 +186,37 @@ impl<'a> Binder<'a> {
         Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None] })
     }
 
+    /// The items of an OUTPUT clause over the tables `temp.o_inserted` and `temp.o_deleted`, row beside row.
+    pub fn output(
+        &mut self,
+        database: &Database,
+        table: &Arc<super::state::Table>,
+        sources: &[&str],
+        items: &[SelectItem],
+    ) -> Result<Compiled, Message> {
+        self.scopes.push(Scope::default());
+        let mut from = Vec::new();
+        for name in sources {
+            let (text, alias) = self.open_shown(database, table, name)?;
+            from.push((text, alias));
+        }
+        let mut bound = Vec::new();
+        for item in items {
+            self.item(item, &mut bound)?;
+        }
+        self.check_reads()?;
+        let list: Vec<String> = bound.iter().map(|(bound, _)| bound.sql.clone()).collect();
+        let tables: Vec<&str> = from.iter().map(|(text, _)| text.as_str()).collect();
+        let joined = match &from[..] {
+            [(_, a), (_, b)] => format!(" WHERE {a}.rowid = {b}.rowid"),
+            _ => String::new(),
+        };
+        let order = from.first().map_or("1", |(_, alias)| alias);
+        let sql = format!("SELECT {} FROM {}{joined} ORDER BY {order}.rowid", list.join(", "), tables.join(", "));
+        let columns = bound.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
+        Ok(Compiled { sql, columns, assigns: bound.into_iter().map(|(_, assign)| assign).collect() })
+    }
+
     /// SELECT on every column read: 229, or 230 for a column.
     pub fn check_reads(&self) -> Result<(), Message> {
         for ((database, object), columns) in &self.reads {
@@ -291,7 +333,7 @@ impl<'a> Binder<'a> {
                         .zip(&columns)
                         .enumerate()
                         .map(|(i, (from, to))| {
-                            let sql = expressions::coerced(&format!("{alias}.c{}", i + 1), from.sql_type, to.sql_type);
+                            let sql = coerced(&format!("{alias}.c{}", i + 1), from.sql_type, to.sql_type);
                             let collate = if types::is_text(to.sql_type) { " COLLATE CI_AS" } else { "" };
                             format!("{sql}{collate} AS c{}", i + 1)
                         })

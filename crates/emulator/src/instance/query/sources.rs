@@ -465,7 +465,7 @@ impl Binder<'_> {
             let bound = self.expression(computed);
             self.grouped = outer;
             let bound = bound?;
-            return Ok(Bound { name: column.name.clone(), ..bound });
+            return Ok(Bound { name: column.name.clone(), nullable: column.nullable, ..bound });
         }
         if let Some(grouped) = &self.grouped {
             let of_this_query = self
@@ -498,6 +498,18 @@ impl Binder<'_> {
             Some(Object::View(_)) => Err(errors::outside("changing rows through a view")),
             None => Err(errors::invalid_object(&name.written())),
         }
+    }
+
+    /// `inserted` or `deleted` in the current scope: the table's columns over the rows shown.
+    pub(super) fn open_shown(
+        &mut self,
+        database: &Database,
+        table: &Arc<Table>,
+        name: &str,
+    ) -> Result<(String, String), Message> {
+        let sql = self.user_table(database, table, Some(name))?;
+        let own = self.scopes.last().and_then(|s| s.sources.last()).map(|s| s.alias.clone()).unwrap_or_default();
+        Ok((sql.replacen(&format!("u{}_{}", database.id, table.id), &format!("temp.o_{name}"), 1), own))
     }
 
     /// Begins a scope with one table in it, for UPDATE, DELETE and defaults; returns its text and alias.
@@ -562,6 +574,7 @@ fn at_most_one_row(query: &Query) -> Option<bool> {
 pub(super) fn same_family(a: crate::value::SqlType, b: crate::value::SqlType) -> bool {
     a == b
         || (types::is_text(a) && types::is_text(b))
-        || (types::is_number(a) && types::is_number(b))
+        || (types::is_number(a) && types::is_number(b) && !types::is_exact(a) && !types::is_exact(b))
+        || types::exact(a).zip(types::exact(b)).is_some_and(|((_, from), (_, to))| from <= to)
         || (types::is_binary(a) && types::is_binary(b))
 }

@@ -10,11 +10,12 @@ use super::super::state::{Database, LedgerKind, Table, TableColumn, Temporal, sa
 use super::super::store::{Refusal, from_lite};
 use super::super::types;
 use super::super::work::Work;
+use super::output::Shown;
 use super::references::Pending;
 use super::values::{check_takes_rows, rowversion, size, stored};
-use super::{Change, Row, Variables};
+use super::{Change, Done, Row, Variables};
 use crate::engine::Message;
-use crate::tsql::ast::{Assignment, Expr, Generated, ObjectName, Predicate, TableSource};
+use crate::tsql::ast::{Assignment, Expr, Generated, ObjectName, Predicate, SelectItem, TableSource};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -52,15 +53,17 @@ impl Work<'_> {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the clauses of one statement")]
     pub fn update(
         &mut self,
         name: &ObjectName,
         top: Option<&Expr>,
         set: &[Assignment],
+        output: &[SelectItem],
         from: &[TableSource],
         filter: Option<&Predicate>,
         variables: &Variables,
-    ) -> Result<u64, Message> {
+    ) -> Result<Done, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "UPDATE")?;
         check_takes_rows(&database, &table, "update")?;
@@ -128,9 +131,14 @@ impl Work<'_> {
             changes.push(Change { rowid, old, new: Some(new.collect::<Result<_, _>>()?) });
         }
         let (count, mut pending) = (changes.len() as u64, Vec::new());
-        self.replace_rows(&database, table, changes, "UPDATE", &mut pending)?;
+        self.replace_rows(&database, table.clone(), &changes, "UPDATE", &mut pending)?;
         self.settle(database.id, pending, "UPDATE")?;
-        Ok(count)
+        let shown = Shown {
+            inserted: Some(changes.iter().map(|change| change.new.as_deref().unwrap_or_default()).collect()),
+            deleted: Some(changes.iter().map(|change| change.old.as_slice()).collect()),
+        };
+        let output = self.output(output, &database, &table, &shown, variables)?;
+        Ok(Done { count, identity: None, output })
     }
 
     /// The values the server itself puts into a row that changes.
@@ -154,16 +162,16 @@ impl Work<'_> {
         &mut self,
         database: &Database,
         mut table: Table,
-        changes: Vec<Change>,
+        changes: &[Change],
         verb: &str,
         pending: &mut Vec<Pending>,
     ) -> Result<(), Message> {
         // All old rows go before the new ones come, so that keys may move within the statement.
-        for change in &changes {
+        for change in changes {
             self.keep_history(database, &table, change.rowid)?;
             self.delete_row(database, &table, change.rowid)?;
         }
-        for change in &changes {
+        for change in changes {
             let new = change.new.as_deref().unwrap_or_default();
             self.insert_row(database, &mut table, Some(change.rowid), new)?;
         }
@@ -172,7 +180,7 @@ impl Work<'_> {
         self.keep(database, table.clone())?;
         self.check_rows(database, &table, &checks, Some(&rows), verb)?;
         self.check_filtered(database, &table)?;
-        self.cascade(database, &table, &changes, verb, pending)?;
+        self.cascade(database, &table, changes, verb, pending)?;
         self.check_references(database, &table, &keys, Some(&rows), verb)
     }
 
@@ -205,10 +213,11 @@ impl Work<'_> {
         &mut self,
         name: &ObjectName,
         top: Option<&Expr>,
+        output: &[SelectItem],
         from: &[TableSource],
         filter: Option<&Predicate>,
         variables: &Variables,
-    ) -> Result<u64, Message> {
+    ) -> Result<Done, Message> {
         let real = aliased(name, from);
         let (database, table) = self.target(&real, variables, "DELETE")?;
         check_takes_rows(&database, &table, "delete")?;
@@ -217,9 +226,12 @@ impl Work<'_> {
             Ok(stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type)).collect())
         })?;
         let (count, mut pending) = (rows.len() as u64, Vec::new());
+        let shown = if output.is_empty() { Vec::new() } else { rows.clone() };
         self.remove_rows(&database, Table::clone(&table), rows, "DELETE", &mut pending)?;
         self.settle(database.id, pending, "DELETE")?;
-        Ok(count)
+        let shown = Shown { inserted: None, deleted: Some(shown.iter().map(|(_, row)| row.as_slice()).collect()) };
+        let output = self.output(output, &database, &table, &shown, variables)?;
+        Ok(Done { count, identity: None, output })
     }
 
     /// SQLite's row ids of the rows a modification is about, each once, with the values of `items`.

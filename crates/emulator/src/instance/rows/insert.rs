@@ -4,10 +4,11 @@ use super::super::errors;
 use super::super::state::{Database, Table};
 use super::super::store::Refusal;
 use super::super::work::Work;
-use super::Variables;
+use super::output::Shown;
 use super::values::{check_takes_rows, duplicate, named_columns, rowversion, size, stored};
+use super::{Done, Variables};
 use crate::engine::Message;
-use crate::tsql::ast::{InsertSource, ObjectName};
+use crate::tsql::ast::{InsertSource, ObjectName, SelectItem};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -15,21 +16,25 @@ impl Work<'_> {
         &mut self,
         name: &ObjectName,
         columns: &[String],
+        output: &[SelectItem],
         source: &InsertSource,
         variables: &Variables,
         identity_insert: bool,
-    ) -> Result<(u64, Option<i64>), Message> {
+    ) -> Result<Done, Message> {
         let (database, table) = self.target(name, variables, "INSERT")?;
         let named = named_columns(&table, columns, identity_insert)?;
         let rows = self.source_rows(&table, &named, source, variables)?;
         let mut table = Table::clone(&table);
         check_takes_rows(&database, &table, "insert")?;
         let mut last = None;
-        let mut new = Vec::new();
+        let (mut new, mut made) = (Vec::new(), Vec::new());
         for row in &rows {
             let full = self.full_row(&mut table, &database, &named, row, identity_insert, variables)?;
             last = full.1.or(last);
             self.insert_row(&database, &mut table, None, &full.0)?;
+            if !output.is_empty() {
+                made.push(full.0);
+            }
             if !table.checks.is_empty() || !table.foreign_keys.is_empty() {
                 new.push(self.last_row()?);
             }
@@ -39,8 +44,10 @@ impl Work<'_> {
         self.check_references(&database, &table, &keys, Some(&new), "INSERT")?;
         self.check_filtered(&database, &table)?;
         table.rows += rows.len() as u64;
-        self.keep(&database, table)?;
-        Ok((rows.len() as u64, last))
+        self.keep(&database, table.clone())?;
+        let shown = Shown { inserted: Some(made.iter().map(Vec::as_slice).collect()), deleted: None };
+        let output = self.output(output, &database, &table, &shown, variables)?;
+        Ok(Done { count: rows.len() as u64, identity: last, output })
     }
 
     /// One value per named column; `None` is the default.
@@ -132,7 +139,7 @@ impl Work<'_> {
             let value = stored(table, database, &column, &value)?;
             if column.identity.is_some()
                 && identity_insert
-                && let Value::Int(n) = value
+                && let Some(n) = whole(&value)
             {
                 table.identity = Some(table.identity.map_or(n, |last| last.max(n)));
                 identity = Some(n);
@@ -201,5 +208,14 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// An identity value, whose column may be a decimal.
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(n) => Some(*n),
+        Value::Decimal { unscaled, scale: 0 } => i64::try_from(*unscaled).ok(),
+        _ => None,
     }
 }

@@ -18,7 +18,9 @@ use crate::value::{SqlType, Value};
 
 mod change;
 mod insert;
+mod output;
 mod references;
+mod select_into;
 mod values;
 
 pub use values::{duplicate_key, stored};
@@ -34,6 +36,14 @@ struct Change {
     rowid: i64,
     old: Vec<Value>,
     new: Option<Vec<Value>>,
+}
+
+/// What a modification did, and what its OUTPUT clause shows.
+pub struct Done {
+    pub count: u64,
+    /// The last identity value given out.
+    pub identity: Option<i64>,
+    pub output: Option<Found>,
 }
 
 pub struct Found {

@@ -164,7 +164,7 @@ impl Work<'_> {
             self.refresh(&mut table, &stored_columns, &mut full);
             changes.push(Change { rowid, old, new: Some(full) });
         }
-        self.replace_rows(database, table, changes, verb, pending)
+        self.replace_rows(database, table, &changes, verb, pending)
     }
 
     /// 547 for what still refers to keys that went, now that the statement has done all it does.

@@ -149,13 +149,7 @@ pub fn stored(table: &Table, database: &Database, column: &TableColumn, value: &
         );
         return Err(Message::new(2628, 16, 1, text));
     }
-    let value = types::convert(value, sql_type, 0)?;
-    if let Value::Decimal { unscaled, .. } = value
-        && unscaled.unsigned_abs() >= 10u128.pow(15)
-    {
-        return Err(errors::outside("decimal values of more than 15 digits"));
-    }
-    Ok(value)
+    types::convert(value, sql_type, 0)
 }
 
 pub(super) fn rowversion(table: &mut Table) -> Value {
@@ -215,6 +209,9 @@ pub fn duplicate_key(database: &Database, table: &Table, index: &Index, key: &[V
 
 /// Bytes of a value, approximately.
 pub(super) fn size(value: &Value) -> u64 {
+    if let Value::Decimal { .. } = value {
+        return 8;
+    }
     match to_lite(value) {
         rusqlite::types::Value::Null => 1,
         rusqlite::types::Value::Integer(_) | rusqlite::types::Value::Real(_) => 8,

@@ -61,6 +61,7 @@ impl Work<'_> {
         let new = TableColumn {
             id,
             name: column.name.clone(),
+            // "The result of most expressions is considered nullable": the page on computed columns.
             nullable: column.nullable.unwrap_or(column.identity.is_none() && !column.keys.iter().any(|k| k.primary))
                 && column_type.sql_type != SqlType::RowVersion,
             column_type,
@@ -202,9 +203,12 @@ impl Work<'_> {
                 continue;
             }
             if let Some((seed, step)) = column.identity {
-                let set = format!(
-                    "UPDATE {physical} SET c{c} = {seed} + {step} * (SELECT COUNT(*) FROM {physical} AS b WHERE b.rowid < {physical}.rowid)"
+                let number = format!(
+                    "{seed} + {step} * (SELECT COUNT(*) FROM {physical} AS b WHERE b.rowid < {physical}.rowid)"
                 );
+                let of = column.column_type.sql_type;
+                let number = super::super::query::coerced(&number, SqlType::BigInt, of);
+                let set = format!("UPDATE {physical} SET c{c} = {number}");
                 self.store.run(&set)?;
                 table.identity = Some(seed + step * (table.rows.cast_signed() - 1));
             } else if let Some(default) = &column.default {
@@ -244,7 +248,7 @@ pub fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
 }
 
 /// A column of the SQLite table: no type, so that values stay as they were made, and the collation of its texts.
-pub(super) fn declaration(column: &TableColumn) -> String {
+pub fn declaration(column: &TableColumn) -> String {
     let collate = if types::is_text(column.column_type.sql_type) {
         format!(" COLLATE {}", column.collation.as_deref().map_or("CI_AS", super::super::query::collation))
     } else {

@@ -13,8 +13,7 @@ use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement, TableOptions};
 
-use columns::declaration;
-pub use columns::mentions;
+pub use columns::{declaration, mentions};
 pub use traits::generated_value;
 
 mod checks;
@@ -26,7 +25,7 @@ mod views;
 
 impl Work<'_> {
     /// The schema a new object goes to; CREATE TABLE in the database and ALTER on the schema are both needed.
-    fn home(&self, name: &ObjectName, permission: &str) -> Result<(Arc<Database>, i32), Message> {
+    pub fn home(&self, name: &ObjectName, permission: &str) -> Result<(Arc<Database>, i32), Message> {
         let database = self.database()?;
         let other = name.database.as_deref().is_some_and(|d| !same_name(d, &database.name));
         if name.server.is_some() || other {
@@ -221,6 +220,7 @@ impl Work<'_> {
             };
             (there || !of_part) && !gone.iter().any(|id| p.is_of_object(*id))
         });
+        database.classifications.retain(|c| c.table != table.id || table.column_by_id(c.column).is_some());
         database.tables.insert(table.id, Arc::new(table));
         Ok(())
     }
@@ -355,6 +355,7 @@ impl Work<'_> {
         let database = self.change_database()?;
         database.tables.remove(&table.id);
         let constraints = table.constraint_ids();
+        database.classifications.retain(|c| c.table != table.id);
         database
             .extended_properties
             .retain(|p| !p.is_of_object(table.id) && !constraints.iter().any(|id| p.is_of_object(*id)));

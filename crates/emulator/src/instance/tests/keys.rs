@@ -175,3 +175,90 @@ fn extended_properties_describe_what_they_are_of() {
     good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
     assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.extended_properties"), "1");
 }
+
+#[test]
+fn output_shows_rows_as_they_were_and_are() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (text, rows) in [
+        (
+            "INSERT INTO Orders (Customer, Total) OUTPUT inserted.Id, inserted.Total * 2 AS Twice VALUES (N'x', 1), (N'y', 2.5)",
+            "4|2.00;5|5.00",
+        ),
+        ("UPDATE Orders SET Total += 1 OUTPUT deleted.Total, inserted.Total WHERE Id > 3", "1.00|2.00;2.50|3.50"),
+        ("DELETE FROM Orders OUTPUT deleted.* WHERE Id = 4", "4|x|NULL|2.00"),
+        ("DELETE Orders OUTPUT deleted.Id WHERE Id = 4", ""),
+    ] {
+        assert_eq!(answer(&mut *sales, text), rows, "{text}");
+    }
+    for (text, number) in [
+        ("DELETE Orders OUTPUT inserted.Id WHERE Id = 5", 4104),
+        ("DELETE Orders OUTPUT *", 102),
+        ("DELETE Orders OUTPUT deleted.Id INTO t", 50900),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    good(&mut *sales, "CREATE USER writer WITHOUT LOGIN GRANT DELETE ON Orders TO writer EXECUTE AS USER = 'writer'");
+    assert_eq!(refused(&mut *sales, "DELETE Orders OUTPUT deleted.Id"), 229);
+    assert_eq!(answer(&mut *sales, "REVERT SELECT COUNT(*) FROM Orders"), "4");
+}
+
+#[test]
+fn classifications_are_on_columns_and_go_with_them() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "ADD SENSITIVITY CLASSIFICATION TO dbo.Orders.Customer, Orders.Note WITH (LABEL = 'Secret', INFORMATION_TYPE = 'Name', RANK = HIGH)
+         ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'Public')",
+    );
+    // The query of the audit, sql-mi.md §7.
+    let labels = "SELECT SCHEMA_NAME(o.schema_id), o.name, COL_NAME(c.major_id, c.minor_id), c.label, c.information_type, c.rank_desc
+        FROM sys.sensitivity_classifications c JOIN sys.objects o ON o.object_id = c.major_id";
+    assert_eq!(answer(&mut *sales, labels), "dbo|Orders|Customer|Secret|Name|HIGH;dbo|Orders|Note|Public|NULL|NULL");
+    for (text, number) in [
+        ("ADD SENSITIVITY CLASSIFICATION TO Nothing.a WITH (LABEL = 'x')", 208),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Nothing WITH (LABEL = 'x')", 207),
+        ("ADD SENSITIVITY CLASSIFICATION TO Customer WITH (LABEL = 'x')", 102),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'x', LABEL = 'y')", 102),
+        ("CREATE USER reader WITHOUT LOGIN GRANT SELECT TO reader EXECUTE AS USER = 'reader'", 0),
+        ("ADD SENSITIVITY CLASSIFICATION TO Orders.Note WITH (LABEL = 'x')", 262),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    assert_eq!(answer(&mut *sales, labels), "");
+    good(&mut *sales, "REVERT DROP SENSITIVITY CLASSIFICATION FROM Orders.Note");
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.sensitivity_classifications"), "1");
+    good(&mut *sales, "ALTER TABLE Orders DROP COLUMN Customer");
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.sensitivity_classifications"), "0");
+}
+
+#[test]
+fn select_into_makes_a_table_of_a_query() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    good(
+        &mut *sales,
+        "SELECT Customer, Total * 2 AS Twice, CAST(NULL AS date) AS Day INTO dbo.Copy FROM Orders WHERE Id < 3",
+    );
+    assert_eq!(answer(&mut *sales, "SELECT Customer, Twice, Day FROM Copy ORDER BY 1"), "Ann|3.00|NULL;Bob|4.50|NULL");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
+             WHERE object_id = OBJECT_ID('Copy') ORDER BY column_id"
+        ),
+        "Customer|nvarchar|100|0|0|0;Twice|numeric|9|12|2|0;Day|date|3|10|0|1"
+    );
+    for (text, number) in [
+        ("SELECT Customer INTO Copy FROM Orders", 2714),
+        ("SELECT 1 INTO x", 1038),
+        ("SELECT 1 AS a, 2 AS A INTO x", 2705),
+        ("SELECT Id INTO x FROM Orders", 50900),
+        ("SELECT 1 AS a INTO #x", 50900),
+        ("CREATE USER reader WITHOUT LOGIN GRANT SELECT TO reader EXECUTE AS USER = 'reader'", 0),
+        ("SELECT Customer INTO x FROM Orders", 262),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+}

@@ -417,3 +417,46 @@ fn columns_change_type_with_the_rows_in_them() {
     }
     assert_eq!(answer(&mut *sales, "SELECT b + '!', d FROM t WHERE b = '12'"), "12!|4");
 }
+
+/// Columns and meaning of the two views: `sql-mi.md` §4.4 of the notes.
+#[test]
+fn the_feed_leaves_scans_and_errors_until_it_is_switched_off() {
+    use crate::source::{FeedError, FeedScan, FeedTask};
+    let instance = tutorial();
+    let mut sales = admin(&instance, "Sales");
+    let table =
+        i32::try_from(answer(&mut *sales, "SELECT OBJECT_ID('Orders')").parse::<i64>().unwrap_or(0)).unwrap_or(0);
+    let error = |message: &str| FeedError {
+        table: Some(table),
+        task: FeedTask::Snapshot,
+        number: None,
+        message: message.into(),
+    };
+    let scan = |changes, errors| instance.record_scan("Sales", Duration::ZERO, &FeedScan { changes, errors });
+    scan(1, vec![]);
+    let scans = "SELECT session_id, command_count, error_count, empty_scan_count, batch_processing_phase FROM sys.dm_change_feed_log_scan_sessions ORDER BY session_id";
+    assert_eq!(answer(&mut *sales, scans), "", "the feed is off");
+    instance.set_change_feed("Sales", true);
+    for (changes, errors) in [(5, vec![]), (0, vec![]), (0, vec![]), (2, vec![error("first")])] {
+        scan(changes, errors);
+    }
+    assert_eq!(answer(&mut *sales, scans), "0|7|1|2|8;1|5|0|2|8;2|2|1|0|8");
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT session_id, source_task, OBJECT_NAME(table_id), error_number, error_message FROM sys.dm_change_feed_errors"
+        ),
+        "2|5|Orders|NULL|first"
+    );
+    for n in 0..70 {
+        scan(0, vec![error(&n.to_string())]);
+    }
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*), MAX(session_id) FROM sys.dm_change_feed_errors"), "64|72");
+    good(&mut *sales, "EXEC sys.sp_change_feed_disable_db");
+    assert_eq!(answer(&mut *sales, scans), "");
+    instance.set_change_feed("Sales", true);
+    assert_eq!(answer(&mut *sales, "SELECT COUNT(*) FROM sys.dm_change_feed_errors"), "0");
+    good(&mut *sales, "CREATE USER blind WITHOUT LOGIN EXECUTE AS USER = 'blind'");
+    assert_eq!(refused(&mut *sales, "SELECT * FROM sys.dm_change_feed_errors"), 262);
+    assert_eq!(refused(&mut *sales, "SELECT * FROM sys.dm_db_log_space_usage"), 262);
+}

@@ -58,7 +58,11 @@ pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message>
         | SqlType::DateTime2 { .. }
         | SqlType::SmallDateTime
         | SqlType::DateTimeOffset { .. } => moment(value, to),
-        SqlType::SqlVariant => Ok(value.clone()),
+        // Approximately: rows do not keep the type of what is in a sql_variant.
+        SqlType::SqlVariant => match value {
+            Value::Decimal { .. } => number(value, to).map(Value::Float),
+            other => Ok(other.clone()),
+        },
     }
 }
 
@@ -101,6 +105,10 @@ fn integer(value: &Value, to: SqlType, least: i64, most: i64) -> Result<Value, M
                     Message::new(245, 16, 1, text)
                 })?
             }
+        }
+        Value::Decimal { unscaled, scale } => {
+            let whole = 10i128.checked_pow((*scale).into()).map_or(0, |unit| unscaled / unit);
+            i64::try_from(whole).map_err(|_| errors::overflow(name_of(to)))?
         }
         Value::Bytes(bytes) => {
             let tail = &bytes[bytes.len().saturating_sub(8)..];

@@ -9,7 +9,7 @@ mod decimal;
 mod declared;
 
 pub use convert::convert;
-pub use decimal::parse_decimal;
+pub use decimal::{Operation, calculate, exact, from_sortable, is_exact, parse_decimal, round_to, sortable};
 pub use declared::{cast_target, declared};
 
 /// `sys.types` of a database: name, system_type_id, user_type_id, max_length, precision, scale, is_assembly_type.
@@ -151,11 +151,16 @@ fn precedence(sql_type: SqlType) -> u8 {
 /// The type two operands meet in (CASE, UNION, COALESCE, comparison).
 pub fn common(a: SqlType, b: SqlType) -> SqlType {
     let (high, low) = if precedence(a) >= precedence(b) { (a, b) } else { (b, a) };
+    // Beside a decimal an integer or an amount of money is the decimal that holds all of its kind.
+    let low = match (high, whole_digits(low)) {
+        (SqlType::Decimal { .. }, Some((precision, scale))) => SqlType::Decimal { precision, scale },
+        _ => low,
+    };
     match (high, low) {
         (SqlType::Decimal { precision: p1, scale: s1 }, SqlType::Decimal { precision: p2, scale: s2 }) => {
-            let scale = s1.max(s2);
             let whole = (p1 - s1).max(p2 - s2);
-            SqlType::Decimal { precision: (whole + scale).min(38), scale }
+            let scale = s1.max(s2).min(38 - whole);
+            SqlType::Decimal { precision: whole + scale, scale }
         }
         (high, low) if is_text(high) && is_text(low) => {
             let longest = match (text_length(high), text_length(low)) {
@@ -174,6 +179,20 @@ pub fn common(a: SqlType, b: SqlType) -> SqlType {
         (SqlType::VarBinary(a), SqlType::VarBinary(b)) => SqlType::VarBinary(a.zip(b).map(|(a, b)| a.max(b))),
         _ => high,
     }
+}
+
+/// Precision and scale of the decimal that an integer or money becomes.
+pub fn whole_digits(sql_type: SqlType) -> Option<(u8, u8)> {
+    Some(match sql_type {
+        SqlType::BigInt => (19, 0),
+        SqlType::Int => (10, 0),
+        SqlType::SmallInt => (5, 0),
+        SqlType::TinyInt => (3, 0),
+        SqlType::Bit => (1, 0),
+        SqlType::Money => (19, 4),
+        SqlType::SmallMoney => (10, 4),
+        _ => return None,
+    })
 }
 
 /// Length in characters; `None` is max.

@@ -203,6 +203,13 @@ pub enum StatementKind {
         name: String,
         master: String,
     },
+    AddClassification {
+        columns: Vec<(ObjectName, String)>,
+        classification: Classification,
+    },
+    DropClassification {
+        columns: Vec<(ObjectName, String)>,
+    },
     CreateDatabase {
         name: String,
     },
@@ -211,18 +218,21 @@ pub enum StatementKind {
     Insert {
         table: ObjectName,
         columns: Vec<String>,
+        output: Vec<SelectItem>,
         source: InsertSource,
     },
     Update {
         table: ObjectName,
         top: Option<Expr>,
         set: Vec<Assignment>,
+        output: Vec<SelectItem>,
         from: Vec<TableSource>,
         filter: Option<Predicate>,
     },
     Delete {
         table: ObjectName,
         top: Option<Expr>,
+        output: Vec<SelectItem>,
         from: Vec<TableSource>,
         filter: Option<Predicate>,
     },

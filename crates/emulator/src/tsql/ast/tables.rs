@@ -77,6 +77,16 @@ pub struct DefaultDefinition {
     pub fill: bool,
 }
 
+/// What ADD SENSITIVITY CLASSIFICATION says of columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Classification {
+    pub label: Option<String>,
+    pub label_id: Option<String>,
+    pub information_type: Option<String>,
+    pub information_type_id: Option<String>,
+    pub rank: Option<&'static str>,
+}
+
 #[derive(Debug, Clone)]
 pub struct ForeignKeyDefinition {
     pub name: Option<String>,

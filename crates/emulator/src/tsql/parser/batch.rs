@@ -63,6 +63,7 @@ impl Parser<'_> {
             "CREATE" => self.create(),
             "ALTER" => self.alter(),
             "DROP" => self.drop_statement(),
+            "ADD" if self.sees("ADD SENSITIVITY") => self.add_classification(),
             "GRANT" => self.grant(),
             "DENY" => self.deny(),
             "REVOKE" => self.revoke(),

@@ -101,6 +101,9 @@ impl Parser<'_> {
             let if_exists = self.if_exists()?;
             return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
         }
+        if self.eat("SENSITIVITY CLASSIFICATION") {
+            return self.drop_classification();
+        }
         if self.eat("INDEX") {
             return self.drop_index();
         }

@@ -5,6 +5,7 @@
 //! Everything else that does not fit is a [`SyntaxError`] with the server's numbers 102, 105, 113, 156, 103.
 
 mod batch;
+mod classifications;
 mod definitions;
 mod expressions;
 mod indexes;

@@ -190,6 +190,7 @@ impl Parser<'_> {
             select.into = Some(self.object_name()?);
             if self.eat("ON") {
                 self.name_or_string()?;
+                select.outside = Some("INTO … ON a filegroup");
             }
         }
         if self.eat("FROM") {
@@ -275,7 +276,7 @@ impl Parser<'_> {
         Ok(Top { count, percent, with_ties })
     }
 
-    fn select_item(&mut self) -> Parsed<SelectItem> {
+    pub(super) fn select_item(&mut self) -> Parsed<SelectItem> {
         if self.eat("*") {
             return Ok(SelectItem::All(None));
         }

@@ -1,6 +1,6 @@
 //! INSERT, UPDATE, DELETE, TRUNCATE.
 
-use super::super::ast::{Assignment, BinaryOperator, Expr, InsertSource, ObjectName, StatementKind};
+use super::super::ast::{Assignment, BinaryOperator, Expr, InsertSource, ObjectName, SelectItem, StatementKind};
 use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
@@ -31,7 +31,8 @@ impl Parser<'_> {
             columns = self.insert_columns()?;
         }
         let Some(columns) = columns.filter(|_| !of_function) else { return self.outside() };
-        if top || self.sees("OUTPUT") || self.sees("EXEC") || self.sees("EXECUTE") {
+        let Some(output) = self.output_clause()? else { return self.outside() };
+        if top || self.sees("EXEC") || self.sees("EXECUTE") {
             return self.outside();
         }
         let source = if self.eat("DEFAULT") {
@@ -51,7 +52,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         };
         self.option_clause()?;
-        Ok(StatementKind::Insert { table, columns, source })
+        Ok(StatementKind::Insert { table, columns, output, source })
     }
 
     fn columns_ahead(&self) -> bool {
@@ -109,13 +110,12 @@ impl Parser<'_> {
                 Ok(Assignment { column: String::new(), value: None })
             }
         })?;
-        if outside || percent || self.sees("OUTPUT") {
-            return self.outside();
-        }
+        let output = self.output_clause()?;
+        let Some(output) = output.filter(|_| !outside && !percent) else { return self.outside() };
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let filter = self.modification_filter()?;
         let Some((filter, table)) = filter.zip(table) else { return self.outside() };
-        Ok(StatementKind::Update { table, top, set, from, filter })
+        Ok(StatementKind::Update { table, top, set, output, from, filter })
     }
 
     pub(super) fn delete(&mut self) -> Parsed<StatementKind> {
@@ -125,12 +125,27 @@ impl Parser<'_> {
         let top = top.map(|top| top.count);
         self.eat("FROM");
         let Some(table) = self.modified_table()? else { return self.outside() };
-        if percent || self.sees("OUTPUT") {
-            return self.outside();
-        }
+        let output = self.output_clause()?;
+        let Some(output) = output.filter(|_| !percent) else { return self.outside() };
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let Some(filter) = self.modification_filter()? else { return self.outside() };
-        Ok(StatementKind::Delete { table, top, from, filter })
+        Ok(StatementKind::Delete { table, top, output, from, filter })
+    }
+
+    /// `OUTPUT inserted.a, deleted.*`, empty where none is written; `None` with INTO and `$action`.
+    fn output_clause(&mut self) -> Parsed<Option<Vec<SelectItem>>> {
+        if !self.eat("OUTPUT") {
+            return Ok(Some(Vec::new()));
+        }
+        let start = self.at;
+        let items = self.list(Self::select_item)?;
+        if items.iter().any(|item| matches!(item, SelectItem::All(None) | SelectItem::Assign { .. })) {
+            return Err(self.unexpected_at(start));
+        }
+        if self.sees("INTO") || self.sees("OUTPUT") {
+            return Ok(None);
+        }
+        Ok(Some(items))
     }
 
     /// The target; `None` for table variables and OPENROWSET.
