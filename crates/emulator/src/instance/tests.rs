@@ -14,7 +14,9 @@ use crate::value::Value;
 use crate::world::World;
 
 mod decimals;
+mod flow;
 mod keys;
+mod offered;
 mod requests;
 mod shares;
 mod snapshots;
