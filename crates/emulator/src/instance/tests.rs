@@ -187,6 +187,9 @@ fn statements_are_refused_with_the_servers_numbers() {
     for (text, number) in [
         ("CREATE LOGIN fabric_login WITH PASSWORD = 'Str0ng!Passw0rd2'", 15025),
         ("CREATE LOGIN a WITH PASSWORD = 'short'", 15116),
+        ("CREATE LOGIN a WITH PASSWORD = 'Str0ng!Passw0rd', CHECK_POLICY = OFF, CHECK_EXPIRATION = ON", 15122),
+        ("SELECT 1e308 * 10", 8115),
+        ("SELECT SESSIONPROPERTY('ANSI_NULLS')", 50900),
         ("CREATE LOGIN a WITH PASSWORD = 'alllowercase'", 15118),
         ("CREATE LOGIN secretive WITH PASSWORD = 'Xsecretive1!'", 15118),
         ("CREATE LOGIN a WITH PASSWORD = 'Str0ng!Passw0rd2', SID = 0x01", 15419),
