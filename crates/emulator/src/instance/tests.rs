@@ -396,6 +396,11 @@ fn queries_answer_as_t_sql() {
             "8|Continuous|mi.abc123.database.windows.net",
         ),
         ("SELECT N'a' + 'b', 7 / 2, 7 % 4, 7 / 2.0, -3", "ab|3|3|3.500000|-3"),
+        (
+            "SELECT CONVERT(varbinary(8), 'aé'), CONVERT(varbinary(8), N'aé'), DATALENGTH('aé'), DATALENGTH(N'aé')",
+            "0x61E9|0x6100E900|2|4",
+        ),
+        ("SELECT 'ж', N'ж'", "?|ж"),
         ("SELECT x = 1 UNION ALL SELECT 2 ORDER BY x DESC", "2;1"),
         ("SELECT TOP (1) WITH TIES Customer FROM Orders ORDER BY LEN(Customer)", "Ann;Bob;Cid"),
         ("SELECT Customer FROM Orders ORDER BY Id OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", "Bob"),

@@ -391,7 +391,7 @@ fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let short = matches!(from, SqlType::Money | SqlType::SmallMoney) && types::is_text(to) && style == 0;
     let typed = typed
         .and_then(|v| if short { types::convert(&v, SqlType::Decimal { precision: 19, scale: 2 }, 0) } else { Ok(v) });
-    let converted = typed.and_then(|typed| types::convert(&typed, to, style));
+    let converted = typed.and_then(|typed| types::convert_from(&typed, from, to, style));
     match converted {
         Err(_) if int(Some(attempt)) == Some(1) => Ok(Value::Null),
         other => other,
