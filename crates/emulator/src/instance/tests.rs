@@ -13,6 +13,7 @@ use crate::source::{
 use crate::value::Value;
 use crate::world::World;
 
+mod administration;
 mod decimals;
 mod flow;
 mod keys;
