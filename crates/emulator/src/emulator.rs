@@ -151,7 +151,7 @@ async fn serve_instance(
             }
         });
     }
-    Ok(Served { instance: config.clone(), source: instance, port: listeners.port })
+    Ok(Served { instance: config.clone(), source: instance, ports: vec![listeners.port] })
 }
 
 /// The directory, as the instance asks it.
@@ -327,9 +327,9 @@ fn https(port: u16) -> String {
 
 fn ready_sql(served: &Served) -> ReadySql {
     ReadySql {
-        server: format!("localhost,{}", served.port),
+        server: format!("localhost,{}", served.port()),
         host: "localhost".to_owned(),
-        port: served.port,
+        port: served.port(),
         username: served.instance.administrator.clone(),
         password: served.instance.administrator_password.clone(),
     }

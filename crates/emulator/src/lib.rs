@@ -27,4 +27,5 @@ pub mod tds;
 pub mod tls;
 pub mod tsql;
 pub mod value;
+pub mod words;
 pub mod world;

@@ -14,6 +14,7 @@ use crate::value::Value;
 use crate::world::World;
 
 mod decimals;
+mod kept;
 mod keys;
 mod requests;
 mod shares;

@@ -50,7 +50,7 @@ impl Site {
             instance: instance.clone(),
             // One source for all.
             source: source.clone(),
-            port: SQL_PORT + place,
+            ports: vec![SQL_PORT + place],
         });
         let served = served.collect();
         Self::serve(parts, served, source).await
