@@ -8,10 +8,12 @@
 //! - [`instance`] is the Managed Instance: principals, permissions, databases, rows. It knows neither TDS nor HTTP.
 //! - [`entra`] and [`fabric`] are the HTTP services; [`mirroring`] joins them to the instance.
 //! - [`emulator`] puts the parts together; [`http`] and [`tls`] are what the HTTP services stand on.
+//! - [`data`] keeps the state in a file, for the next process.
 //! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
 
 pub mod clock;
 pub mod control;
+pub mod data;
 pub mod emulator;
 pub mod engine;
 pub mod entra;

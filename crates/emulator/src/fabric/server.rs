@@ -20,8 +20,12 @@ pub enum Endpoint {
 
 /// The instance that a spelling leads to, by its place, and the endpoint.
 pub fn find(server: &str, instances: &[Served]) -> Option<(usize, Endpoint)> {
-    let endpoints = instances.iter().map(|served| endpoint(server, &served.instance, &served.ports));
-    endpoints.enumerate().find(|(_, endpoint)| *endpoint != Endpoint::Elsewhere)
+    let among = |ports: fn(&Served) -> &[u16]| {
+        let endpoints = instances.iter().map(|served| endpoint(server, &served.instance, ports(served)));
+        endpoints.enumerate().find(|(_, endpoint)| *endpoint != Endpoint::Elsewhere)
+    };
+    // A port that is one's own now may have been another's before.
+    among(|served| &served.ports[..1]).or_else(|| among(|served| &served.ports))
 }
 
 fn endpoint(server: &str, instance: &Instance, loopback_ports: &[u16]) -> Endpoint {
