@@ -12,6 +12,8 @@
 //! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
 
 pub mod clock;
+#[cfg(test)]
+mod conformance;
 pub mod control;
 pub mod data;
 pub mod emulator;

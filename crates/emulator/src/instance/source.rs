@@ -137,7 +137,7 @@ impl Source for Instance {
 
     fn set_change_feed(&self, database: &str, on: bool) {
         let mut shared = self.lock();
-        let change = |state: &mut std::sync::Arc<State>| {
+        let change = |state: &mut Arc<State>| {
             if let Some(id) = state.database_named(database).map(|d| d.id)
                 && let Some(database) = Arc::make_mut(state).database_mut(id)
             {

@@ -14,8 +14,10 @@ use crate::value::Value;
 use crate::world::World;
 
 mod decimals;
+mod flow;
 mod kept;
 mod keys;
+mod offered;
 mod requests;
 mod shares;
 mod snapshots;

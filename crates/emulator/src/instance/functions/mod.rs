@@ -119,8 +119,13 @@ pub struct Function {
     pub call: fn(&mut Ambient, &[Value]) -> Result<Value, Message>,
 }
 
+/// Those that texts may call.
+pub fn callable() -> impl Iterator<Item = &'static Function> {
+    ALL.iter().filter(|f| !f.name.starts_with('_') && f.most < HIDDEN)
+}
+
 pub fn find(name: &str) -> Option<&'static Function> {
-    ALL.iter().find(|f| f.name.eq_ignore_ascii_case(name) && !f.name.starts_with('_') && f.most < HIDDEN)
+    callable().find(|f| f.name.eq_ignore_ascii_case(name))
 }
 
 /// `most` of functions that only our own SQL text calls.
@@ -248,11 +253,7 @@ pub const ALL: &[Function] = &[
     function!("dateadd", 3, HIDDEN, &[], true, FIRST, dates::dateadd),
     function!("datediff", 3, HIDDEN, &[], true, INT, dates::datediff),
     function!("datepart", 2, HIDDEN, &[], true, INT, dates::datepart),
-    function!("datename", 2, HIDDEN, &[], true, NAME, |a, v| Ok(match dates::datepart(a, v)? {
-        Value::Int(n) => Value::Text(n.to_string()),
-        other => other,
-    })),
-    // text
+    function!("datename", 2, HIDDEN, &[], true, NAME, dates::datename),
     function!("upper", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_uppercase())),
     function!("lower", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_lowercase())),
     function!("ltrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t
