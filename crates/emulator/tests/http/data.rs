@@ -101,6 +101,11 @@ async fn another_process_goes_on_where_one_ended() {
     assert_eq!(site.status(&running).await.0, "Running");
     assert!(site.tables(&running).await.contains(&"dbo.Words: Replicating 1".to_owned()));
 
+    // From here on the service's time is behind the clock.
+    site.control(Method::POST, "/snapshot", None).await;
+    site.pass(100);
+    assert_eq!(site.control(Method::POST, "/restore", Some(json!({ "id": 1 }))).await.status, 204);
+
     let folders = format!("{}/folders", site.workspace());
     assert_eq!(site.post(&folders, json!({ "displayName": "Folder" })).await.status, 201);
     assert_eq!(site.post(&items, json!({ "displayName": "Gone" })).await.status, 201);
@@ -135,6 +140,7 @@ async fn another_process_goes_on_where_one_ended() {
     assert_eq!(site.get(&operation).await.body["status"], "Running");
     site.pass(2);
     assert_eq!(site.get(&operation).await.body["status"], "Succeeded");
+    assert!(site.get(&site.workspace()).await.body["workspaceIdentity"].is_object());
     site.pass(5);
     assert_eq!(site.post(&items, another).await.status, 201);
     assert_eq!(site.status(&young).await.0, "Initializing");
