@@ -16,6 +16,7 @@ use crate::world::World;
 mod administration;
 mod decimals;
 mod flow;
+mod kept;
 mod keys;
 mod offered;
 mod requests;
