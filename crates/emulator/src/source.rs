@@ -50,6 +50,9 @@ pub trait Source: Send + Sync + 'static {
     fn set_change_feed(&self, database: &str, on: bool);
     fn change_feed(&self, database: &str) -> bool;
 
+    /// What the database is that no mirrored database may be; `None` also where there is no such database.
+    fn obstacle(&self, database: &str) -> Option<Obstacle>;
+
     /// One look of the replicator at the log of a database whose change feed is on, at that time of
     /// [`crate::clock::Clock::elapsed`]: `sys.dm_change_feed_log_scan_sessions` and `sys.dm_change_feed_errors`.
     fn record_scan(&self, _database: &str, _at: std::time::Duration, _scan: &FeedScan) {}
@@ -81,6 +84,17 @@ pub trait Source: Send + Sync + 'static {
 
     /// Back to the configuration; SIDs, object ids and contents as at the start. Sessions are killed.
     fn reset(&self);
+}
+
+/// Rules that a whole database must keep (sql-mi facts §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// D1: user databases alone are mirrored.
+    SystemDatabase,
+    /// D2
+    ChangeDataCapture,
+    /// D4: ALLOWED or FORCED. UNCONFIRMED that ALLOWED alone is too much.
+    DelayedDurability,
 }
 
 /// Brings a snapshot back.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::database_options::Options;
 use super::permissions::{Class, find};
 use super::security_functions::hash_password;
 use super::state::{
@@ -116,6 +117,8 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
         extended_properties: Vec::new(),
         classifications: Vec::new(),
         change_feed: false,
+        cdc: false,
+        options: Options { delayed_durability: 0, compatibility_level: 160, snapshot_isolation: id > 4 },
         next_principal: 5,
         next_object: 885_578_193,
     };

@@ -7,6 +7,7 @@
 mod access;
 mod catalog;
 mod classifications;
+mod database_options;
 mod databases;
 mod errors;
 mod execute;

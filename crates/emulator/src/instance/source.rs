@@ -16,7 +16,7 @@ use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalTy
 use super::types::TYPES;
 use super::{Instance, Shared};
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{FeedScan, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
+use crate::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
@@ -157,6 +157,18 @@ impl Source for Instance {
 
     fn change_feed(&self, database: &str) -> bool {
         self.lock().committed.database_named(database).is_some_and(|d| d.change_feed)
+    }
+
+    fn obstacle(&self, database: &str) -> Option<Obstacle> {
+        let state = self.lock().committed.clone();
+        let database = state.database_named(database)?;
+        if database.id <= 4 {
+            Some(Obstacle::SystemDatabase)
+        } else if database.cdc {
+            Some(Obstacle::ChangeDataCapture)
+        } else {
+            (database.options.delayed_durability != 0).then_some(Obstacle::DelayedDurability)
+        }
     }
 
     fn record_scan(&self, database: &str, at: Duration, scan: &FeedScan) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::database_options::Options;
 use super::permissions::{self, Builtin};
 use crate::tsql::ast;
 use crate::value::{SqlType, Value};
@@ -219,6 +220,8 @@ pub struct Database {
     pub extended_properties: Vec<ExtendedProperty>,
     pub classifications: Vec<Classified>,
     pub change_feed: bool,
+    pub cdc: bool,
+    pub options: Options,
     pub next_principal: i32,
     pub next_object: i32,
 }

@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | connection is not of the Managed Instance kind | 400 when the definition is given | tutorial (portal); for the API UNCONFIRMED |
 //! | endpoint or gateway cannot be reached, login refused, user not mapped, permission missing, update policy, primary identity, database mirrored already | Stopped with `error` after the start | "not ready shows as Stopped with an error text" (fabric-api facts §11); for each single cause UNCONFIRMED |
-//! | the same while running | Running with `error`, tables Failed, from the next poll on | UNCONFIRMED |
+//! | a system database, change data capture on, delayed durability not disabled | the same, after the start and while running (sql-mi facts §5.1: such a database cannot be mirrored) | how it shows: UNCONFIRMED |
+//! | any of these while running | Running with `error`, tables Failed, from the next poll on | UNCONFIRMED |
 //! | identity without a role in the workspace | Running, every table Failed | fabric-api facts §11 |
 //! | tenant setting off | Running, tables stay Snapshotting | "tables cannot reach replicating status" (sql-mi facts §6.5) |
 //! | capacity paused | Paused | fabric-api facts §1.6 |
@@ -21,7 +22,7 @@ use crate::fabric::error::ErrorBody;
 use crate::fabric::roles::WorkspaceRole;
 use crate::fabric::server::Endpoint;
 use crate::scenario::Rest;
-use crate::source::{Rights, Source};
+use crate::source::{Obstacle, Rights, Source};
 use crate::world::{CapacityState, Documentation, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy};
 
 /// What a mirrored database stands on at this moment.
@@ -113,6 +114,9 @@ impl Setup<'_> {
         };
         if let Some(problem) = self.permission_problem(&self.source.rights(link.login.name(), &database)) {
             return Some(problem);
+        }
+        if let Some(obstacle) = self.source.obstacle(&database) {
+            return Some(unmirrorable(obstacle, &database));
         }
         match feeds {
             None if self.source.change_feed(&database) => Some(ErrorBody::new(
@@ -243,6 +247,28 @@ impl Link {
                 }
             }
         }
+    }
+}
+
+/// UNCONFIRMED: the codes, and that the service says so after the start.
+fn unmirrorable(obstacle: Obstacle, database: &str) -> ErrorBody {
+    match obstacle {
+        Obstacle::SystemDatabase => ErrorBody::new(
+            "UnsupportedSourceDatabase",
+            format!("The database '{database}' is a system database. Only user databases can be mirrored."),
+        ),
+        Obstacle::ChangeDataCapture => ErrorBody::new(
+            "ChangeDataCaptureEnabled",
+            format!("Change data capture is enabled on the database '{database}'; such a database cannot be mirrored."),
+        ),
+        // 22891: what the server says of a feed in such a database.
+        Obstacle::DelayedDurability => ErrorBody::new(
+            "DelayedDurabilityEnabled",
+            format!(
+                "SQL error 22891: Could not enable 'Change Feed' for database '{database}'. 'Change Feed' cannot be \
+                 enabled on a DB with delayed durability set."
+            ),
+        ),
     }
 }
 

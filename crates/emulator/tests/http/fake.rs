@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fabricmirror_emulator::engine::Message;
-use fabricmirror_emulator::source::{FeedScan, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
+use fabricmirror_emulator::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
 
 pub const LOGIN: &str = "fabric_login";
 /// Display name of the default scenario's application.
@@ -19,6 +19,7 @@ pub struct State {
     pub rights: Rights,
     pub tables: Vec<SourceTable>,
     pub feeds: BTreeSet<String>,
+    pub obstacle: Option<Obstacle>,
     /// What the replicator told of its looks at the log.
     pub scans: Vec<FeedScan>,
 }
@@ -43,6 +44,7 @@ impl Default for State {
                 with_xml(table(4, "sales", "Documents", 2)),
             ],
             feeds: BTreeSet::new(),
+            obstacle: None,
             scans: Vec::new(),
         }
     }
@@ -122,6 +124,9 @@ impl Source for Fake {
     }
     fn change_feed(&self, database: &str) -> bool {
         self.0.lock().unwrap().feeds.contains(database)
+    }
+    fn obstacle(&self, database: &str) -> Option<Obstacle> {
+        if database == "master" { Some(Obstacle::SystemDatabase) } else { self.0.lock().unwrap().obstacle }
     }
     fn record_scan(&self, _: &str, _: std::time::Duration, scan: &FeedScan) {
         self.0.lock().unwrap().scans.push(scan.clone());

@@ -426,3 +426,25 @@ async fn the_source_is_told_of_each_scan_and_of_each_error_once() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert_eq!((errors[0].number, errors[0].table), (Some(22739), None));
 }
+
+#[tokio::test]
+async fn a_database_that_breaks_a_rule_is_not_mirrored() {
+    use fabricmirror_emulator::source::Obstacle;
+    for (obstacle, code) in [
+        (Obstacle::ChangeDataCapture, "ChangeDataCaptureEnabled"),
+        (Obstacle::DelayedDurability, "DelayedDurabilityEnabled"),
+        (Obstacle::SystemDatabase, "UnsupportedSourceDatabase"),
+    ] {
+        let site = Site::new().await;
+        site.source.change(|state| state.obstacle = Some(obstacle));
+        let mirror = site.start_mirror().await;
+        site.pass(31);
+        let (status, error) = site.status(&mirror).await;
+        assert_eq!((status.as_str(), error["errorCode"].as_str()), ("Stopped", Some(code)));
+        assert!(site.source.0.lock().unwrap().feeds.is_empty());
+        site.source.change(|state| state.obstacle = None);
+        assert_eq!(site.order(&format!("{mirror}/startMirroring")).await.status, 200);
+        site.pass(31);
+        assert_eq!(site.status(&mirror).await.0, "Running");
+    }
+}

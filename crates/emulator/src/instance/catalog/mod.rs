@@ -19,10 +19,12 @@ macro_rules! view {
 
 mod columns;
 mod constraints;
+pub mod elsewhere;
 mod extended_properties;
 mod functions;
 mod information_schema;
 mod objects;
+mod partitions;
 pub mod principals;
 mod system;
 
@@ -88,6 +90,7 @@ fn views() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
+        partitions::VIEWS,
         columns::VIEWS,
         constraints::VIEWS,
         extended_properties::VIEWS,

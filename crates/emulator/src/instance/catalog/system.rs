@@ -61,15 +61,15 @@ pub static VIEWS: &[View] = &[
                     Value::Null,
                     Value::Bytes(d.owner_sid.clone()),
                     moments::datetime(d.created),
-                    int(160),
+                    int(d.options.compatibility_level),
                     text(collation),
                     int(0),
                     text("MULTI_USER"),
                     bit(false),
                     int(0),
                     text("ONLINE"),
-                    int(u8::from(d.id > 4)),
-                    text(if d.id > 4 { "ON" } else { "OFF" }),
+                    int(u8::from(d.options.snapshot_isolation)),
+                    text(if d.options.snapshot_isolation { "ON" } else { "OFF" }),
                     bit(d.id > 4),
                     int(1),
                     text("FULL"),
@@ -79,12 +79,12 @@ pub static VIEWS: &[View] = &[
                     bit(false),
                     int(if d.change_feed { 6 } else { 0 }),
                     text(if d.change_feed { "REPLICATION" } else { "NOTHING" }),
-                    bit(false),
+                    bit(d.cdc),
                     bit(d.id > 4),
                     int(0),
                     text("NONE"),
-                    int(0),
-                    text("DISABLED"),
+                    int(d.options.delayed_durability),
+                    text(["DISABLED", "ALLOWED", "FORCED"][usize::from(d.options.delayed_durability.min(2))]),
                     bit(d.change_feed),
                     bit(d.change_feed),
                     bit(false),
@@ -375,7 +375,7 @@ fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
         .collect()
 }
 
-fn database_state(c: &Context<'_>) -> Result<(), Message> {
+pub fn database_state(c: &Context<'_>) -> Result<(), Message> {
     if c.may("VIEW DATABASE PERFORMANCE STATE") {
         return Ok(());
     }

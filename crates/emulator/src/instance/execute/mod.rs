@@ -350,6 +350,17 @@ impl Run<'_> {
                 self.done(Kind::Other, None);
             }
             S::Kill { session } => self.kill(*session)?,
+            S::AlterDatabase { name, options } => {
+                let changed = self.session.write(self.cancel, |work| work.alter_database(name.as_deref(), options));
+                if let Err(message) = changed {
+                    if matches!(message.number, 226 | errors::OUTSIDE) {
+                        return Err(message);
+                    }
+                    (self.out)(Outcome::Message(message));
+                    return Err(Message::new(5069, 16, 1, "ALTER DATABASE statement failed."));
+                }
+                self.done(Kind::Other, None);
+            }
             S::Outside(what) => return Err(errors::outside(what)),
             S::Empty => self.done(Kind::Other, None),
             definition => {

@@ -3,8 +3,10 @@
 use super::super::errors;
 use super::super::procedures;
 use super::super::rows::Variables;
+use super::super::state::same_name;
 use super::super::types;
 use super::{Kind, Run};
+use crate::engine::Session as _;
 use crate::engine::{Message, Outcome};
 use crate::tsql::ast::{Argument, Declaration, Expr, ObjectName, Statement, StatementKind};
 use crate::tsql::parse_batch;
@@ -48,6 +50,13 @@ impl Run<'_> {
         if system && short == "sp_executesql" {
             return self.execute_sql(arguments);
         }
+        if name.server.is_some() {
+            return Err(errors::outside("linked servers"));
+        }
+        let (elsewhere, msdb) = self.procedure_home(name.database.as_deref());
+        if system && (elsewhere && procedures::is_known(&short) || procedures::exists_on_server(&short, msdb)) {
+            return Err(errors::outside(&format!("the procedure {}", name.written())));
+        }
         if !system || !procedures::is_known(&short) {
             return Err(Message::new(2812, 16, 62, format!("Could not find stored procedure '{}'.", name.written())));
         }
@@ -70,6 +79,14 @@ impl Run<'_> {
         }
         self.done(Kind::Execute, None);
         Ok(answer.status)
+    }
+
+    /// Whether a procedure's name is qualified with another database than the current one, and whether it is looked for
+    /// in msdb.
+    fn procedure_home(&self, database: Option<&str>) -> (bool, bool) {
+        let current = self.session.database();
+        let home = database.unwrap_or(&current);
+        (!same_name(home, &current), same_name(home, "msdb"))
     }
 
     /// sp_executesql @statement, @declarations, values by position or name.

@@ -6,9 +6,15 @@ use crate::engine::Message;
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
+mod change_data_capture;
 mod change_feed;
+mod elsewhere;
 mod extended_properties;
+mod rename;
+mod roles;
 mod sessions;
+
+pub use elsewhere::exists_on_server;
 
 #[derive(Default)]
 pub struct Answer {
@@ -56,6 +62,38 @@ const ALL: &[Procedure] = &[
     Procedure { name: "sp_addextendedproperty", parameters: PROPERTY, needed: 1, run: |w, v| w.add_property(v) },
     Procedure { name: "sp_updateextendedproperty", parameters: PROPERTY, needed: 1, run: |w, v| w.update_property(v) },
     Procedure { name: "sp_dropextendedproperty", parameters: PROPERTY_NAME, needed: 1, run: |w, v| w.drop_property(v) },
+    Procedure { name: "sp_cdc_enable_db", parameters: &[], needed: 0, run: |w, _| w.enable_capture() },
+    Procedure { name: "sp_cdc_disable_db", parameters: &[], needed: 0, run: |w, _| w.disable_capture() },
+    Procedure {
+        name: "sp_addrolemember",
+        parameters: &["@rolename", "@membername"],
+        needed: 2,
+        run: |w, v| w.change_role_member(v, true),
+    },
+    Procedure {
+        name: "sp_droprolemember",
+        parameters: &["@rolename", "@membername"],
+        needed: 2,
+        run: |w, v| w.change_role_member(v, false),
+    },
+    Procedure {
+        name: "sp_addsrvrolemember",
+        parameters: &["@loginame", "@rolename"],
+        needed: 2,
+        run: |w, v| w.change_server_role_member("sp_addsrvrolemember", v, true),
+    },
+    Procedure {
+        name: "sp_dropsrvrolemember",
+        parameters: &["@loginame", "@rolename"],
+        needed: 2,
+        run: |w, v| w.change_server_role_member("sp_dropsrvrolemember", v, false),
+    },
+    Procedure {
+        name: "sp_rename",
+        parameters: &["@objname", "@newname", "@objtype"],
+        needed: 2,
+        run: |w, v| w.rename(v),
+    },
     Procedure { name: "sp_who", parameters: &["@loginame"], needed: 0, run: |w, v| w.who(v) },
     Procedure { name: "sp_who2", parameters: &["@loginame"], needed: 0, run: |w, v| w.who2(v) },
 ];

@@ -6,7 +6,7 @@ use super::super::access::Target;
 use super::super::catalog;
 use super::super::errors;
 use super::super::permissions::Class;
-use super::super::state::{Database, Table, same_name};
+use super::super::state::{Database, MASTER, Table, same_name};
 use super::super::store::from_lite;
 use super::super::types;
 use super::{Binder, Bound, Compiled, Scope, Source, SourceColumn, column_of, derived_columns};
@@ -267,6 +267,9 @@ impl Binder<'_> {
             return self.catalog_view(view, &database, alias);
         }
         let Some(object) = self.resolve(&database, name) else {
+            if catalog::elsewhere::is_view(name.schema.as_deref(), &name.name, database.id == MASTER) {
+                return Err(errors::outside(&format!("the view {}", name.written())));
+            }
             return Err(errors::invalid_object(&name.written()));
         };
         match object {
@@ -418,7 +421,7 @@ impl Binder<'_> {
         columns: &[String],
     ) -> Result<String, Message> {
         let Some(function) = catalog::find_function(name.schema.as_deref(), &name.name) else {
-            if name.schema.is_none() {
+            if name.schema.is_none() || catalog::elsewhere::is_function(name.schema.as_deref(), &name.name) {
                 return Err(errors::outside(&format!("the table function {}", name.name)));
             }
             return Err(errors::invalid_object(&name.written()));

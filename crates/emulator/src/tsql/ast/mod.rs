@@ -215,6 +215,11 @@ pub enum StatementKind {
     CreateDatabase {
         name: String,
     },
+    AlterDatabase {
+        /// `None` is CURRENT.
+        name: Option<String>,
+        options: Vec<DatabaseOption>,
+    },
     // rows
     Select(Query),
     Insert {
@@ -260,6 +265,15 @@ pub enum SetOption {
         table: ObjectName,
         on: bool,
     },
+}
+
+/// What ALTER DATABASE … SET sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseOption {
+    /// 0 DISABLED, 1 ALLOWED, 2 FORCED.
+    DelayedDurability(u8),
+    CompatibilityLevel(i64),
+    SnapshotIsolation(bool),
 }
 
 #[derive(Debug, Clone)]

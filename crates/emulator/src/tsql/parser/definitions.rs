@@ -65,6 +65,9 @@ impl Parser<'_> {
         if self.sees("VIEW") {
             return self.create_view(start, true);
         }
+        if let Some(options) = self.database_options() {
+            return Ok(options);
+        }
         self.outside_object("ALTER")
     }
 

@@ -6,6 +6,7 @@
 
 mod batch;
 mod classifications;
+mod databases;
 mod definitions;
 mod expressions;
 mod indexes;
