@@ -4,14 +4,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use fabricmirror_emulator::emulator::{Parts, Ready, Step};
+use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
+use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::scenario::{Scenario, shipped};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::gateways;
-use crate::scenarios::{PASSWORD, connection_to, let_write, mirror, principal, sql};
+use crate::scenarios::{PASSWORD, connection_to, let_write, mirror, principal, session, sql};
 use crate::site::Site;
 
 fn scenario() -> Scenario {
@@ -186,6 +188,27 @@ async fn a_connection_to_a_port_of_before_still_leads_to_the_instance() {
     drop(taken);
 }
 
+#[tokio::test]
+async fn at_the_end_no_session_changes_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state");
+    let mut parts = Parts::prepare(Scenario::default(), 1.0, &[]).unwrap();
+    parts.keep_in(&file).unwrap();
+    // A session that does not hear of the end: the listener of the instance has one of its own.
+    let served = serve_sql(&parts, String::new(), &CancellationToken::new()).await.unwrap();
+    let entra = Loopback::bind().await.unwrap();
+    let emulator = Emulator::start(parts, entra, served, CancellationToken::new()).await.unwrap();
+    let mut session = session(&emulator.ready(Path::new("ca.pem")), 0, "Sales").await;
+    let text = "CREATE TABLE dbo.Early (Id int); BEGIN TRAN; CREATE TABLE dbo.Late (Id int)";
+    session.simple_query(text).await.unwrap().into_results().await.unwrap();
+    emulator.end().await.unwrap();
+    let late = session.simple_query("COMMIT").await;
+    assert!(late.is_err() || late.unwrap().into_results().await.is_err());
+    let site = Site::kept_in(&file, Scenario::default()).await;
+    let query = "SELECT name FROM sys.tables WHERE name IN ('Early', 'Late')";
+    assert_eq!(sql(&site, 0, "Sales", query).await, ["Early"]);
+}
+
 fn refusal(file: &Path, scenario: Scenario, left_out: &[Step]) -> String {
     Parts::prepare(scenario, 1.0, left_out).unwrap().keep_in(file).unwrap_err().to_string()
 }
@@ -244,7 +267,7 @@ async fn a_file_that_does_not_fit_is_refused_and_left_alone() {
     std::fs::write(&file, &strange).unwrap();
     let mut parts = Parts::prepare(Scenario::default(), 1.0, &[]).unwrap();
     parts.keep_in(&file).unwrap();
-    let error = fabricmirror_emulator::emulator::serve_sql(&parts, String::new(), &Default::default()).await;
+    let error = serve_sql(&parts, String::new(), &Default::default()).await;
     assert!(error.err().unwrap().to_string().contains(version));
     assert!(std::fs::read_to_string(&file).unwrap() == strange);
     drop(parts);

@@ -1,9 +1,11 @@
 //! Every shipped scenario starts, and shows what makes it special. The instances are real here, and spoken to by tiberius.
 
+use fabricmirror_emulator::emulator::Ready;
 use fabricmirror_emulator::scenario::{Scenario, shipped};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+use tokio::net::TcpStream;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use crate::gateways;
 use crate::site::{Answer, Site, connection, definition, listed};
@@ -15,17 +17,22 @@ async fn start(name: &str) -> Site {
         .await
 }
 
-/// Runs T-SQL as the administrator of an instance; answers the first column of its rows.
-pub async fn sql(site: &Site, instance: usize, database: &str, text: &str) -> Vec<String> {
-    let sql = &site.ready.instances[instance].sql;
+/// A session of the administrator of an instance.
+pub async fn session(ready: &Ready, instance: usize, database: &str) -> tiberius::Client<Compat<TcpStream>> {
+    let sql = &ready.instances[instance].sql;
     let mut config = tiberius::Config::new();
     config.host(&sql.host);
     config.port(sql.port);
     config.database(database);
     config.authentication(tiberius::AuthMethod::sql_server(&sql.username, &sql.password));
     config.trust_cert();
-    let stream = tokio::net::TcpStream::connect(config.get_addr()).await.unwrap();
-    let mut client = tiberius::Client::connect(config, stream.compat_write()).await.unwrap();
+    let stream = TcpStream::connect(config.get_addr()).await.unwrap();
+    tiberius::Client::connect(config, stream.compat_write()).await.unwrap()
+}
+
+/// Runs T-SQL there; answers the first column of its rows.
+pub async fn sql(site: &Site, instance: usize, database: &str, text: &str) -> Vec<String> {
+    let mut client = session(&site.ready, instance, database).await;
     let rows = client.simple_query(text).await.unwrap().into_first_result().await.unwrap();
     rows.iter().map(|row| row.get::<&str, _>(0).unwrap_or_default().to_owned()).collect()
 }
