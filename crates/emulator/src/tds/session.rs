@@ -63,6 +63,9 @@ enum Ran {
     Lost,
 }
 
+/// What the journal says of a request whose connection a fault has cut.
+const CUT: &str = "connection reset by a planted fault";
+
 impl Connection {
     pub(super) fn new(service: Arc<Service>, stream: Box<dyn Stream>, logged_in: LoggedIn) -> Self {
         let (from, to) = tokio::io::split(stream);
@@ -151,7 +154,7 @@ impl Connection {
         }
         let cut = |service: &Service| {
             service.journal.end(place, |entry| {
-                entry.error.get_or_insert_with(|| "connection reset by a planted fault".to_owned());
+                entry.error.get_or_insert_with(|| CUT.to_owned());
             });
             Ok(Some(Closing::Abrupt))
         };
@@ -201,13 +204,10 @@ impl Connection {
         }
         match ran {
             Ran::ToItsEnd => {
-                self.end_entry(place, &response, None);
                 let (fatal, partial) = (response.fatal, response.is_partial());
+                self.end_entry(place, &response, partial.then_some(CUT));
                 response.finish(&mut self.to).await?;
-                if partial {
-                    return cut(&self.service);
-                }
-                Ok(fatal.then_some(Closing::Orderly))
+                Ok(if partial { Some(Closing::Abrupt) } else { fatal.then_some(Closing::Orderly) })
             }
             Ran::Cancelled => {
                 self.end_entry(place, &response, Some("cancelled by the client"));
