@@ -4,7 +4,10 @@
 //! no APPLY, no TOP, no typed results; the rest of the distance is in [`expressions`] and [`calls`].
 
 mod calls;
+mod common_tables;
 mod expressions;
+mod order;
+mod sets;
 mod sources;
 
 pub use expressions::{coerced, collation, known_collation};
@@ -20,7 +23,7 @@ use super::state::{Database, State, same_name};
 use super::store::Store;
 use super::types;
 use crate::engine::Message;
-use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
+use crate::tsql::ast::{self, Expr, Query, Select, SelectItem, SetExpression};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
@@ -261,14 +264,7 @@ impl<'a> Binder<'a> {
             return Err(errors::outside(what));
         }
         let outer_common = self.common.len();
-        let mut with = Vec::new();
-        for table in &query.with {
-            let compiled = self.query(&table.query)?;
-            let alias = self.alias();
-            let columns = derived_columns(&alias, &compiled, &table.columns, &table.name)?;
-            with.push(format!("{alias} AS ({})", compiled.sql));
-            self.common.push(CommonTable { name: table.name.clone(), alias, columns });
-        }
+        let with = self.common_tables(&query.with, query.max_recursion)?;
         let compiled = self.body(query);
         self.common.truncate(outer_common);
         let mut compiled = compiled?;
@@ -288,88 +284,6 @@ impl<'a> Binder<'a> {
                 Ok(compiled)
             }
         }
-    }
-
-    fn combined(&mut self, body: &SetExpression) -> Result<Compiled, Message> {
-        match body {
-            SetExpression::Select(select) => self.select(select, &empty_query()),
-            SetExpression::Query(query) => self.query(query),
-            SetExpression::Combined { operator, left, right } => {
-                let (left, right) = (self.combined(left)?, self.combined(right)?);
-                if left.columns.len() != right.columns.len() {
-                    let text = "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of \
-                                expressions in their target lists.";
-                    return Err(Message::new(205, 16, 1, text));
-                }
-                let columns: Vec<Column> = left
-                    .columns
-                    .iter()
-                    .zip(&right.columns)
-                    .map(|(l, r)| Column {
-                        name: l.name.clone(),
-                        sql_type: types::common(l.sql_type, r.sql_type),
-                        nullable: l.nullable || r.nullable,
-                        identity: false,
-                    })
-                    .collect();
-                let word = match operator {
-                    SetOperator::Union => "UNION",
-                    SetOperator::UnionAll => "UNION ALL",
-                    SetOperator::Except => "EXCEPT",
-                    SetOperator::Intersect => "INTERSECT",
-                    SetOperator::ExceptAll | SetOperator::IntersectAll => {
-                        let text = format!(
-                            "The 'ALL' version of the {} operator is not supported.",
-                            if *operator == SetOperator::ExceptAll { "EXCEPT" } else { "INTERSECT" }
-                        );
-                        return Err(Message::new(324, 15, 1, text));
-                    }
-                };
-                let side = |this: &mut Self, compiled: &Compiled| {
-                    let alias = this.alias();
-                    let items: Vec<String> = compiled
-                        .columns
-                        .iter()
-                        .zip(&columns)
-                        .enumerate()
-                        .map(|(i, (from, to))| {
-                            let sql = coerced(&format!("{alias}.c{}", i + 1), from.sql_type, to.sql_type);
-                            let collate = if types::is_text(to.sql_type) { " COLLATE CI_AS" } else { "" };
-                            format!("{sql}{collate} AS c{}", i + 1)
-                        })
-                        .collect();
-                    format!("SELECT {} FROM ({}) AS {alias}", items.join(", "), compiled.sql)
-                };
-                let (l, r) = (side(self, &left), side(self, &right));
-                let alias = self.alias();
-                let all: Vec<String> = (1..=columns.len()).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-                let sql = format!("SELECT {} FROM ({l} {word} {r}) AS {alias}", all.join(", "));
-                let assigns = columns.iter().map(|_| None).collect();
-                Ok(Compiled { sql, columns, assigns })
-            }
-        }
-    }
-
-    /// ORDER BY over a set operation: output names and positions only.
-    fn positional_order(&self, items: &[OrderItem], columns: &[Column]) -> Result<String, Message> {
-        if items.is_empty() {
-            return Ok(String::new());
-        }
-        let parts: Result<Vec<String>, Message> = items
-            .iter()
-            .map(|item| {
-                let position = match &item.value {
-                    Expr::Integer(n) => usize::try_from(*n).ok().filter(|n| (1..=columns.len()).contains(n)),
-                    Expr::Column(name) => columns.iter().position(|c| same_name(&c.name, &name.name)).map(|i| i + 1),
-                    _ => None,
-                };
-                let position = position.ok_or_else(|| {
-                    Message::new(104, 16, 1, "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.")
-                })?;
-                Ok(format!("{position}{}", if item.descending { " DESC" } else { "" }))
-            })
-            .collect();
-        Ok(format!(" ORDER BY {}", parts?.join(", ")))
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
@@ -448,77 +362,6 @@ impl<'a> Binder<'a> {
         Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect() })
     }
 
-    /// TOP, or OFFSET and FETCH, with the order.
-    fn limited(
-        &mut self,
-        sql: String,
-        select: &Select,
-        query: &Query,
-        order: &[String],
-        columns: usize,
-    ) -> Result<String, Message> {
-        let order_sql = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
-        let Some(top) = &select.top else {
-            return Ok(format!("{sql}{order_sql}{}", self.page(query)?));
-        };
-        if top.percent {
-            return match top.count {
-                Expr::Integer(100) => Ok(format!("{sql}{order_sql}")),
-                _ => Err(errors::outside("TOP … PERCENT")),
-            };
-        }
-        if query.offset.is_some() {
-            return Err(Message::new(
-                10741,
-                15,
-                1,
-                "A TOP can not be used in the same query or sub-query as a OFFSET.",
-            ));
-        }
-        let count = self.row_count(&top.count)?;
-        if !top.with_ties {
-            return Ok(format!("{sql}{order_sql} LIMIT {count}"));
-        }
-        if order.is_empty() {
-            return Err(Message::new(
-                1062,
-                15,
-                1,
-                "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
-            ));
-        }
-        if select.distinct || self.grouped.is_some() {
-            return Err(errors::outside("WITH TIES together with DISTINCT or GROUP BY"));
-        }
-        let ranked = sql.replacen("SELECT ", &format!("SELECT rank() OVER (ORDER BY {}) AS r0, ", order.join(", ")), 1);
-        let alias = self.alias();
-        let all: Vec<String> = (1..=columns).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-        Ok(format!(
-            "SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0",
-            all.join(", ")
-        ))
-    }
-
-    /// A number of rows: an integer, and never negative (SQLite would take that for all).
-    pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
-        let bound = self.expression(expr)?;
-        if !types::is_integer(bound.sql_type) {
-            let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
-            return Err(Message::new(1060, 15, 1, text));
-        }
-        Ok(format!("max(0, {})", bound.sql))
-    }
-
-    fn page(&mut self, query: &Query) -> Result<String, Message> {
-        let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset = self.row_count(offset)?;
-        let fetch = match &query.fetch {
-            Some(fetch) => self.row_count(fetch)?,
-            None => "-1".to_owned(),
-        };
-        Ok(format!(" LIMIT {fetch} OFFSET {offset}"))
-    }
-
     fn item(&mut self, item: &SelectItem, items: &mut Vec<(Bound, Option<(String, SqlType)>)>) -> Result<(), Message> {
         match item {
             SelectItem::All(qualifier) => {
@@ -573,46 +416,6 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    fn order(
-        &mut self,
-        order: &[OrderItem],
-        items: &[(Bound, Option<(String, SqlType)>)],
-        distinct: bool,
-    ) -> Result<Vec<String>, Message> {
-        let mut parts = Vec::new();
-        for item in order {
-            let by_position = match &item.value {
-                Expr::Integer(n) => {
-                    let index = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < items.len());
-                    Some(index.ok_or_else(|| {
-                        Message::new(108, 16, 1, format!("The ORDER BY position number {n} is out of range of the number of items in the select list."))
-                    })?)
-                }
-                Expr::Column(name) if name.schema.is_none() => {
-                    items.iter().position(|(bound, _)| !bound.name.is_empty() && same_name(&bound.name, &name.name))
-                }
-                _ => None,
-            };
-            let sql = match by_position {
-                Some(index) => items[index].0.sorted(),
-                None => {
-                    let bound = self.expression(&item.value)?;
-                    if distinct && !items.iter().any(|(item, _)| item.sql == bound.sql) {
-                        return Err(Message::new(
-                            145,
-                            15,
-                            1,
-                            "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
-                        ));
-                    }
-                    bound.sorted()
-                }
-            };
-            parts.push(format!("{sql}{}", if item.descending { " DESC" } else { "" }));
-        }
-        Ok(parts)
-    }
-
     pub fn current_database(&self) -> Result<&Arc<Database>, Message> {
         self.state.database(self.ambient.database).ok_or_else(|| errors::internal("the current database is gone"))
     }
@@ -626,6 +429,7 @@ fn empty_query() -> Query {
         offset: None,
         fetch: None,
         outside: None,
+        max_recursion: None,
     }
 }
 

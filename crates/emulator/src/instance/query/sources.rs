@@ -280,9 +280,10 @@ impl Binder<'_> {
                     self.reads.entry((database.id, view.id)).or_default();
                 }
                 self.views.push((database.id, database.object_owner(view.id)));
-                let outer = std::mem::take(&mut self.scopes);
+                // A view sees neither the query around it nor its common tables.
+                let outer = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.common));
                 let compiled = self.query(&view.query);
-                self.scopes = outer;
+                (self.scopes, self.common) = outer;
                 self.views.pop();
                 let compiled = compiled?;
                 let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();

@@ -227,6 +227,7 @@ pub enum StatementKind {
         source: InsertSource,
     },
     Update {
+        with: Vec<CommonTable>,
         table: ObjectName,
         top: Option<Expr>,
         set: Vec<Assignment>,
@@ -235,6 +236,7 @@ pub enum StatementKind {
         filter: Option<Predicate>,
     },
     Delete {
+        with: Vec<CommonTable>,
         table: ObjectName,
         top: Option<Expr>,
         output: Vec<SelectItem>,

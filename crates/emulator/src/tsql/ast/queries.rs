@@ -26,6 +26,8 @@ pub struct Query {
     pub fetch: Option<Expr>,
     /// FOR XML, FOR JSON, …: what it is.
     pub outside: Option<&'static str>,
+    /// OPTION (MAXRECURSION n)
+    pub max_recursion: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
