@@ -93,6 +93,9 @@ impl Binder<'_> {
             };
             check_recursive(select, name)?;
             let compiled = self.select(select, &empty_query())?;
+            if anchor.masks.iter().chain(&compiled.masks).any(Option::is_some) {
+                return Err(errors::outside("a masked column in a recursive common table"));
+            }
             same_types(&anchor, &compiled, &names, name)?;
             let read = alias_of(&compiled.sql, &alias).ok_or_else(|| errors::internal("a recursive member"))?;
             let level = format!("SELECT f_recursion({read}.lv, {limit}), ");

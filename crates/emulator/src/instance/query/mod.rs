@@ -6,11 +6,13 @@
 mod calls;
 mod common_tables;
 mod expressions;
+mod masks;
 mod order;
 mod sets;
 mod sources;
 
 pub use expressions::{coerced, collation, known_collation};
+pub use masks::Mask;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +36,8 @@ pub struct Compiled {
     pub columns: Vec<Column>,
     /// `SELECT @v = …`: which variable each column goes to.
     pub assigns: Vec<Option<(String, SqlType)>>,
+    /// What goes over each column for those without UNMASK; may end early.
+    pub masks: Vec<Option<Mask>>,
 }
 
 /// A scalar expression in SQLite's words.
@@ -51,6 +55,8 @@ pub struct Bound {
     pub is_null: bool,
     /// Digits of a whole number written as a constant.
     pub literal: Option<u8>,
+    /// Of a column alone.
+    pub mask: Option<Mask>,
 }
 
 impl Bound {
@@ -64,6 +70,7 @@ impl Bound {
             collation: None,
             is_null: false,
             literal: None,
+            mask: None,
         }
     }
     fn collate(&self) -> &'static str {
@@ -92,7 +99,7 @@ struct SourceColumn {
     /// Not in `SELECT *`.
     hidden: bool,
     /// Masked for those without UNMASK.
-    masked: bool,
+    mask: Option<Mask>,
     /// A computed column's expression, bound where it is used.
     computed: Option<Expr>,
 }
@@ -133,6 +140,8 @@ pub struct Binder<'a> {
     grouped: Option<Vec<String>>,
     in_aggregate: bool,
     saw_aggregate: bool,
+    /// A masked column was read since that was last looked at.
+    saw_masked: bool,
     /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
     views: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
@@ -161,6 +170,7 @@ impl<'a> Binder<'a> {
             grouped: None,
             in_aggregate: false,
             saw_aggregate: false,
+            saw_masked: false,
             views: Vec::new(),
             reads: BTreeMap::new(),
             reads_tables: false,
@@ -171,6 +181,9 @@ impl<'a> Binder<'a> {
     pub fn statement(&mut self, query: &Query) -> Result<Compiled, Message> {
         let compiled = self.query(query)?;
         self.check_reads()?;
+        if compiled.masks.iter().zip(&compiled.assigns).any(|(mask, assign)| mask.is_some() && assign.is_some()) {
+            return Err(errors::outside("a masked column that goes to a variable"));
+        }
         Ok(compiled)
     }
 
@@ -178,15 +191,27 @@ impl<'a> Binder<'a> {
     pub fn scalar(&mut self, expr: &Expr) -> Result<Compiled, Message> {
         let bound = self.expression(expr)?;
         self.check_reads()?;
+        self.refuse_masked("a masked column in a value of its own")?;
         let column = column_of(&bound, String::new());
-        Ok(Compiled { sql: format!("SELECT {}", bound.sql), columns: vec![column], assigns: vec![None] })
+        Ok(Compiled {
+            sql: format!("SELECT {}", bound.sql),
+            columns: vec![column],
+            assigns: vec![None],
+            masks: Vec::new(),
+        })
     }
 
     pub fn condition(&mut self, predicate: &ast::Predicate) -> Result<Compiled, Message> {
         let sql = self.predicate(predicate)?;
         self.check_reads()?;
+        self.refuse_masked("a masked column in a condition of its own")?;
         let column = Column { name: String::new(), sql_type: SqlType::Int, nullable: true, identity: false };
-        Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None] })
+        Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None], masks: Vec::new() })
+    }
+
+    /// Where the documentation does not say what becomes of a mask.
+    pub fn refuse_masked(&self, what: &str) -> Result<(), Message> {
+        if self.saw_masked { Err(errors::outside(what)) } else { Ok(()) }
     }
 
     /// The items of an OUTPUT clause over the tables `temp.o_inserted` and `temp.o_deleted`, row beside row.
@@ -208,6 +233,7 @@ impl<'a> Binder<'a> {
             self.item(item, &mut bound)?;
         }
         self.check_reads()?;
+        self.refuse_masked("OUTPUT of a masked column")?;
         let list: Vec<String> = bound.iter().map(|(bound, _)| bound.sql.clone()).collect();
         let tables: Vec<&str> = from.iter().map(|(text, _)| text.as_str()).collect();
         let joined = match &from[..] {
@@ -217,7 +243,8 @@ impl<'a> Binder<'a> {
         let order = from.first().map_or("1", |(_, alias)| alias);
         let sql = format!("SELECT {} FROM {}{joined} ORDER BY {order}.rowid", list.join(", "), tables.join(", "));
         let columns = bound.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
-        Ok(Compiled { sql, columns, assigns: bound.into_iter().map(|(_, assign)| assign).collect() })
+        let assigns = bound.into_iter().map(|(_, assign)| assign).collect();
+        Ok(Compiled { sql, columns, assigns, masks: Vec::new() })
     }
 
     /// SELECT on every column read: 229, or 230 for a column.
@@ -359,7 +386,28 @@ impl<'a> Binder<'a> {
         sql.push_str(&having);
         let columns: Vec<Column> = items.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
         sql = self.limited(sql, select, query, &order, columns.len())?;
-        Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect() })
+        let masks = items.iter().map(|(bound, _)| bound.mask.clone()).collect();
+        Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect(), masks })
+    }
+
+    /// An expression of a select list, with what masks it.
+    fn projected(&mut self, value: &Expr) -> Result<Bound, Message> {
+        let before = std::mem::take(&mut self.saw_masked);
+        let mut bound = self.expression(value)?;
+        let masked = std::mem::replace(&mut self.saw_masked, before);
+        self.saw_masked |= masked;
+        if masked && !matches!(value, Expr::Column(_)) {
+            let shown = format!("{value:?}");
+            if ["Subquery(", "InQuery", "Exists(", "Quantified", "over: Some("].iter().any(|part| shown.contains(part))
+            {
+                return Err(errors::outside("a masked column in a subquery or window of a select list"));
+            }
+            bound.mask = Some(Mask::of_expression(bound.sql_type));
+        }
+        if let Some(Mask::Outside(what)) = bound.mask {
+            return Err(errors::outside(what));
+        }
+        Ok(bound)
     }
 
     fn item(&mut self, item: &SelectItem, items: &mut Vec<(Bound, Option<(String, SqlType)>)>) -> Result<(), Message> {
@@ -373,6 +421,9 @@ impl<'a> Binder<'a> {
                     }
                     for column in source.columns.iter().filter(|c| !c.hidden) {
                         let bound = self.use_column(column)?;
+                        if let Some(Mask::Outside(what)) = bound.mask {
+                            return Err(errors::outside(what));
+                        }
                         items.push((bound, None));
                     }
                 }
@@ -392,7 +443,7 @@ impl<'a> Binder<'a> {
                 }
             }
             SelectItem::Expr { value, alias } => {
-                let mut bound = self.expression(value)?;
+                let mut bound = self.projected(value)?;
                 if let Some(alias) = alias {
                     bound.name.clone_from(alias);
                 }
@@ -410,7 +461,7 @@ impl<'a> Binder<'a> {
                     },
                     None => value.clone(),
                 };
-                items.push((self.expression(&value)?, Some((variable.to_lowercase(), *sql_type))));
+                items.push((self.projected(&value)?, Some((variable.to_lowercase(), *sql_type))));
             }
         }
         Ok(())
@@ -473,7 +524,7 @@ fn derived_columns(
                 collation: None,
                 of: None,
                 hidden: false,
-                masked: false,
+                mask: compiled.masks.get(i).cloned().flatten(),
                 computed: None,
             })
         })

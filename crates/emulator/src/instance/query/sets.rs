@@ -1,5 +1,6 @@
 //! UNION, EXCEPT and INTERSECT.
 
+use super::super::errors;
 use super::super::state::same_name;
 use super::super::types;
 use super::{Binder, Compiled, coerced, empty_query};
@@ -14,6 +15,9 @@ impl Binder<'_> {
             SetExpression::Query(query) => self.query(query),
             SetExpression::Combined { operator, left, right } => {
                 let (left, right) = (self.combined(left)?, self.combined(right)?);
+                if left.masks.iter().chain(&right.masks).any(Option::is_some) {
+                    return Err(errors::outside("a masked column in a set operation"));
+                }
                 if left.columns.len() != right.columns.len() {
                     return Err(unequal());
                 }
@@ -61,7 +65,7 @@ impl Binder<'_> {
                 let all: Vec<String> = (1..=columns.len()).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
                 let sql = format!("SELECT {} FROM ({l} {word} {r}) AS {alias}", all.join(", "));
                 let assigns = columns.iter().map(|_| None).collect();
-                Ok(Compiled { sql, columns, assigns })
+                Ok(Compiled { sql, columns, assigns, masks: Vec::new() })
             }
         }
     }

@@ -266,6 +266,7 @@ impl Work<'_> {
             (sql, filters, alias)
         };
         let items = items(&mut binder, &alias)?;
+        binder.refuse_masked("a masked column in a modification")?;
         if let Some(filter) = filter {
             filters.push(binder.predicate(filter)?);
         }

@@ -93,7 +93,14 @@ impl Work<'_> {
             .map(|row| {
                 row.into_iter()
                     .zip(&compiled.columns)
-                    .map(|(value, column)| from_lite(value, column.sql_type))
+                    .enumerate()
+                    .map(|(i, (value, column))| {
+                        let value = from_lite(value, column.sql_type)?;
+                        match compiled.masks.get(i).and_then(Option::as_ref) {
+                            Some(mask) => mask.put_over(value, column.sql_type),
+                            None => Ok(value),
+                        }
+                    })
                     .collect()
             })
             .collect::<Result<_, Message>>()?;
