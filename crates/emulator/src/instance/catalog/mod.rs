@@ -26,6 +26,7 @@ mod information_schema;
 mod objects;
 mod partitions;
 pub mod principals;
+mod security_policies;
 mod system;
 
 pub use columns::generated_type;
@@ -92,6 +93,7 @@ pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
         principals::VIEWS,
         objects::VIEWS,
         partitions::VIEWS,
+        security_policies::VIEWS,
         columns::VIEWS,
         constraints::VIEWS,
         extended_properties::VIEWS,

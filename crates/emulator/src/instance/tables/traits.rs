@@ -212,6 +212,14 @@ impl Work<'_> {
         if self.may(permission) { Ok(()) } else { Err(errors::action_denied()) }
     }
 
+    /// Adding, replacing or removing a mask.
+    pub(super) fn may_mask(&self) -> Result<(), Message> {
+        if self.may("ALTER ANY MASK") {
+            return Ok(());
+        }
+        Err(errors::database_denied("ALTER ANY MASK", &self.database()?.name))
+    }
+
     /// Columns that Always Encrypted or masking makes special.
     pub(super) fn check_protection(&self, column: &TableColumn, key: Option<&str>) -> Result<(), Message> {
         if let Some(key) = key
@@ -229,9 +237,6 @@ impl Work<'_> {
             return Err(Message::new(33289, 16, 38, text));
         }
         if let Some(mask) = &column.masked {
-            if !self.may("ALTER ANY MASK") {
-                return Err(errors::database_denied("ALTER ANY MASK", &self.database()?.name));
-            }
             check_mask(column, mask)?;
         }
         Ok(())
@@ -243,7 +248,6 @@ impl Work<'_> {
     /// dependencies, of which the page says that it fails.
     pub(super) fn change_mask(
         &mut self,
-        database: &Database,
         table: &mut Table,
         column: &str,
         function: Option<&str>,
@@ -255,9 +259,7 @@ impl Work<'_> {
             );
             return Err(Message::new(4924, 16, 1, text));
         };
-        if !self.may("ALTER ANY MASK") {
-            return Err(errors::database_denied("ALTER ANY MASK", &database.name));
-        }
+        self.may_mask()?;
         let new = TableColumn { masked: function.map(str::to_owned), ..found };
         match (table.column_by_id(new.id).is_some_and(|c| c.masked.is_some()), function) {
             (true, Some(_)) => return Err(errors::outside("ADD MASKED of a column that is masked")),

@@ -81,6 +81,9 @@ fn masks_are_added_and_dropped() {
     good(&mut *sales, "EXECUTE AS USER = 'reader'");
     assert_eq!(answer(&mut *sales, name), "Taxxxx");
     assert_eq!(refused(&mut *sales, "ALTER TABLE dbo.Member ALTER COLUMN Name DROP MASKED"), 262);
+    // A table may be made with a mask by whoever may make it; to a table that is there it is added.
+    good(&mut *sales, "CREATE TABLE dbo.Own (A int, B int MASKED WITH (FUNCTION = 'default()'))");
+    assert_eq!(refused(&mut *sales, "ALTER TABLE dbo.Own ADD C int MASKED WITH (FUNCTION = 'default()')"), 262);
     good(&mut *sales, "REVERT ALTER TABLE dbo.Member ALTER COLUMN Name DROP MASKED");
     assert_eq!(answer(&mut *sales, &format!("EXECUTE AS USER = 'reader' {name} REVERT")), "Tamburello");
     for (text, number) in [
