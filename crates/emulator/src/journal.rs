@@ -9,8 +9,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::faults::Effect;
-
 /// Entries that are kept: the oldest go, so that days of requests do not fill the memory.
 pub const MOST_ENTRIES: usize = 50_000;
 
@@ -68,9 +66,9 @@ pub struct Entry {
     /// The headers of the answer, names in lower case.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The planted fault that struck here.
+    /// The effect of the planted fault that struck here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Effect>,
+    pub fault: Option<serde_json::Value>,
     /// Real milliseconds from request to answer; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<f64>,
@@ -109,9 +107,9 @@ impl Journal {
     }
 
     /// Notes the fault that strikes a request.
-    pub fn struck(&self, index: u64, fault: &Effect) {
+    pub fn struck(&self, index: u64, effect: &impl Serialize) {
         if let Some(entry) = self.lock().entry(index) {
-            entry.fault = Some(fault.clone());
+            entry.fault = serde_json::to_value(effect).ok();
         }
     }
 

@@ -11,6 +11,9 @@
 //! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
 
 pub mod clock;
+mod codepage;
+#[cfg(test)]
+mod conformance;
 pub mod control;
 pub mod emulator;
 pub mod engine;

@@ -128,6 +128,14 @@ impl Work<'_> {
                 LoginOption::Type(_) | LoginOption::Name(_) | LoginOption::Password { .. } => {}
             }
         }
+        // "If CHECK_POLICY is changed to OFF, CHECK_EXPIRATION is also set to OFF"; asking for both is not supported.
+        if !login.check_policy && login.check_expiration {
+            if options.iter().any(|option| matches!(option, LoginOption::CheckExpiration(true))) {
+                let text = "The CHECK_EXPIRATION option cannot be used when CHECK_POLICY is OFF.";
+                return Err(Message::new(15122, 16, 1, text));
+            }
+            login.check_expiration = false;
+        }
         Ok(())
     }
 

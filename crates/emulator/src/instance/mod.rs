@@ -220,3 +220,10 @@ fn batches(script: &str) -> Vec<(u32, String)> {
     batches.retain(|(_, batch)| !batch.trim().is_empty());
     batches
 }
+
+/// What texts may name of the server's own: views, functions, procedures.
+#[cfg(test)]
+pub(crate) fn offered() -> Vec<String> {
+    let functions = functions::callable().map(|function| function.name.to_uppercase());
+    catalog::names().chain(procedures::names()).map(str::to_owned).chain(functions).collect()
+}

@@ -302,6 +302,8 @@ pub fn from_lite(value: Lite, sql_type: SqlType) -> Result<Value, Message> {
     let value = match value {
         Lite::Null => return Ok(Value::Null),
         Lite::Integer(n) => Value::Int(n),
+        // The server has no infinity.
+        Lite::Real(f) if f.is_infinite() => return Err(errors::overflow("float")),
         Lite::Real(f) => Value::Float(f),
         Lite::Text(text) => Value::Text(text),
         Lite::Blob(bytes) => Value::Bytes(bytes),

@@ -16,8 +16,10 @@ use crate::world::World;
 mod administration;
 mod common_tables;
 mod decimals;
+mod flow;
 mod keys;
 mod masks;
+mod offered;
 mod requests;
 mod shares;
 mod snapshots;
@@ -188,6 +190,9 @@ fn statements_are_refused_with_the_servers_numbers() {
     for (text, number) in [
         ("CREATE LOGIN fabric_login WITH PASSWORD = 'Str0ng!Passw0rd2'", 15025),
         ("CREATE LOGIN a WITH PASSWORD = 'short'", 15116),
+        ("CREATE LOGIN a WITH PASSWORD = 'Str0ng!Passw0rd', CHECK_POLICY = OFF, CHECK_EXPIRATION = ON", 15122),
+        ("SELECT 1e308 * 10", 8115),
+        ("SELECT SESSIONPROPERTY('ANSI_NULLS')", 50900),
         ("CREATE LOGIN a WITH PASSWORD = 'alllowercase'", 15118),
         ("CREATE LOGIN secretive WITH PASSWORD = 'Xsecretive1!'", 15118),
         ("CREATE LOGIN a WITH PASSWORD = 'Str0ng!Passw0rd2', SID = 0x01", 15419),
@@ -394,6 +399,11 @@ fn queries_answer_as_t_sql() {
             "8|Continuous|mi.abc123.database.windows.net",
         ),
         ("SELECT N'a' + 'b', 7 / 2, 7 % 4, 7 / 2.0, -3", "ab|3|3|3.500000|-3"),
+        (
+            "SELECT CONVERT(varbinary(8), 'aé'), CONVERT(varbinary(8), N'aé'), DATALENGTH('aé'), DATALENGTH(N'aé')",
+            "0x61E9|0x6100E900|2|4",
+        ),
+        ("SELECT 'ж', N'ж'", "?|ж"),
         ("SELECT x = 1 UNION ALL SELECT 2 ORDER BY x DESC", "2;1"),
         ("SELECT TOP (1) WITH TIES Customer FROM Orders ORDER BY LEN(Customer)", "Ann;Bob;Cid"),
         ("SELECT Customer FROM Orders ORDER BY Id OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", "Bob"),

@@ -87,8 +87,7 @@ impl<'a> Context<'a> {
     }
 }
 
-pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
-    let schema = schema?;
+fn views() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
@@ -100,14 +99,29 @@ pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
         system::VIEWS,
         information_schema::VIEWS,
     ];
-    views.into_iter().flatten().find(|view| {
+    views.into_iter().flatten()
+}
+
+fn table_functions() -> impl Iterator<Item = &'static TableFunction> {
+    functions::FUNCTIONS.iter().chain(extended_properties::FUNCTIONS)
+}
+
+/// Of views and table functions.
+#[cfg(test)]
+pub fn names() -> impl Iterator<Item = &'static str> {
+    views().map(|view| view.name).chain(table_functions().map(|function| function.name))
+}
+
+pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
+    let schema = schema?;
+    views().find(|view| {
         view.name.split_once('.').is_some_and(|(s, n)| s.eq_ignore_ascii_case(schema) && n.eq_ignore_ascii_case(name))
     })
 }
 
 pub fn find_function(schema: Option<&str>, name: &str) -> Option<&'static TableFunction> {
     let sys = schema.is_none_or(|schema| schema.eq_ignore_ascii_case("sys"));
-    functions::FUNCTIONS.iter().chain(extended_properties::FUNCTIONS).find(|f| sys && f.name.eq_ignore_ascii_case(name))
+    table_functions().find(|f| sys && f.name.eq_ignore_ascii_case(name))
 }
 
 const fn column(name: &'static str, sql_type: SqlType) -> ViewColumn {

@@ -118,9 +118,9 @@ impl Run<'_> {
     }
 
     fn batch(&mut self, text: &str) {
-        let statements = match parse_batch(text, self.session.settings.quoted_identifiers) {
+        let statements = match compile(text, self.session.settings.quoted_identifiers) {
             Ok(statements) => statements,
-            Err(error) => return self.fail(errors::syntax(error), Kind::Other),
+            Err(message) => return self.fail(message, Kind::Other),
         };
         if statements.is_empty() {
             return self.done(Kind::Other, None);
@@ -537,6 +537,32 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropClassification { columns } => work.drop_classification(columns),
         S::CreateDatabase { .. } => Err(errors::outside("CREATE DATABASE")),
         _ => Err(errors::internal("not a definition")),
+    }
+}
+
+/// The statements of a batch; nothing of it runs where this fails.
+fn compile(text: &str, quoted_identifiers: bool) -> Result<Vec<Statement>, Message> {
+    let statements = parse_batch(text, quoted_identifiers).map_err(errors::syntax)?;
+    statements.iter().try_for_each(within_loops)?;
+    Ok(statements)
+}
+
+/// 135, 136: the grammar takes BREAK and CONTINUE everywhere, the server only within WHILE.
+fn within_loops(statement: &Statement) -> Result<(), Message> {
+    let stray = |number, word: &str| {
+        let text = format!("Cannot use a {word} statement outside the scope of a WHILE statement.");
+        Err(Message { line: statement.line, ..Message::new(number, 15, 1, text) })
+    };
+    match &statement.kind {
+        StatementKind::Break => stray(135, "BREAK"),
+        StatementKind::Continue => stray(136, "CONTINUE"),
+        StatementKind::Block(statements) => statements.iter().try_for_each(within_loops),
+        StatementKind::Try { body, catch } => body.iter().chain(catch).try_for_each(within_loops),
+        StatementKind::If { then, otherwise, .. } => {
+            within_loops(then)?;
+            otherwise.as_deref().map_or(Ok(()), within_loops)
+        }
+        _ => Ok(()),
     }
 }
 

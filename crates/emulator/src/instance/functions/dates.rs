@@ -137,3 +137,30 @@ pub fn datepart(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         _ => small(ticks % moments::TICKS_PER_SECOND * 100),
     }))
 }
+
+/// Months and days of the week have names, in us_english; every other part is its number.
+pub fn datename(ambient: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    let Value::Int(number) = datepart(ambient, values)? else { return Ok(Value::Null) };
+    let names: &[&str] = match text(values.first()).as_deref() {
+        Some("month") => &MONTHS,
+        Some("weekday") => &WEEKDAYS,
+        _ => &[],
+    };
+    let name = usize::try_from(number - 1).ok().and_then(|place| names.get(place));
+    Ok(Value::Text(name.map_or_else(|| number.to_string(), |name| (*name).to_owned())))
+}

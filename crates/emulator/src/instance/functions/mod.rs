@@ -119,8 +119,13 @@ pub struct Function {
     pub call: fn(&mut Ambient, &[Value]) -> Result<Value, Message>,
 }
 
+/// Those that texts may call.
+pub fn callable() -> impl Iterator<Item = &'static Function> {
+    ALL.iter().filter(|f| !f.name.starts_with('_') && f.most < HIDDEN)
+}
+
 pub fn find(name: &str) -> Option<&'static Function> {
-    ALL.iter().find(|f| f.name.eq_ignore_ascii_case(name) && !f.name.starts_with('_') && f.most < HIDDEN)
+    callable().find(|f| f.name.eq_ignore_ascii_case(name))
 }
 
 /// `most` of functions that only our own SQL text calls.
@@ -135,9 +140,19 @@ pub fn exists_on_server(name: &str) -> bool {
         INDEXKEY_PROPERTY ISDATE ISJSON ISNUMERIC JSON_MODIFY \
         LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION MONTH NCHAR NEWSEQUENTIALID NEXT \
         ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
-        SCOPE_IDENTITY SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
+        SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
         STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
-        TRIGGER_NESTLEVEL TYPEPROPERTY UNICODE VAR VARP YEAR";
+        TRIGGER_NESTLEVEL TYPEPROPERTY UNICODE VAR VARP YEAR APPROX_COUNT_DISTINCT APPROX_PERCENTILE_CONT \
+        APPROX_PERCENTILE_DISC ASSEMBLYPROPERTY ASYMKEYPROPERTY ASYMKEY_ID BASE64_DECODE BASE64_ENCODE BIT_COUNT CERTPRIVATEKEY CERT_ID \
+        CUME_DIST CURRENT_TRANSACTION_ID DATETIMEOFFSETFROMPARTS DECRYPTBYASYMKEY DECRYPTBYCERT DECRYPTBYKEY DECRYPTBYKEYAUTOASYMKEY \
+        DECRYPTBYKEYAUTOCERT DECRYPTBYPASSPHRASE ENCRYPTBYASYMKEY ENCRYPTBYCERT ENCRYPTBYKEY ENCRYPTBYPASSPHRASE EDGE_ID_FROM_PARTS \
+        FILEGROUPPROPERTY FILEGROUP_ID FILEPROPERTY FILEPROPERTYEX FILE_IDEX FIRST_VALUE FULLTEXTCATALOGPROPERTY GET_BIT \
+        GET_FILESTREAM_TRANSACTION_CONTEXT GRAPH_ID_FROM_EDGE_ID GRAPH_ID_FROM_NODE_ID GROUPING_ID HOST_ID INDEXPROPERTY \
+        IS_OBJECTSIGNED JSON_ARRAY JSON_ARRAYAGG JSON_OBJECT JSON_OBJECTAGG JSON_PATH_EXISTS KEY_GUID KEY_ID KEY_NAME LEFT_SHIFT \
+        NODE_ID_FROM_PARTS NTILE OBJECT_ID_FROM_EDGE_ID OBJECT_ID_FROM_NODE_ID PARSE PERCENTILE_CONT PERCENTILE_DISC PERCENT_RANK \
+        PERMISSIONS PUBLISHINGSERVERNAME REGEXP_COUNT REGEXP_INSTR REGEXP_REPLACE REGEXP_SUBSTR RIGHT_SHIFT SESSIONPROPERTY SET_BIT \
+        SIGNBYASYMKEY SIGNBYCERT SYMKEYPROPERTY TIMEFROMPARTS TRY_PARSE VERIFYSIGNEDBYASYMKEY VERIFYSIGNEDBYCERT \
+        EDIT_DISTANCE EDIT_DISTANCE_SIMILARITY JARO_WINKLER_DISTANCE JARO_WINKLER_SIMILARITY UNISTR";
     OTHERS.split_whitespace().any(|other| other.eq_ignore_ascii_case(name))
 }
 
@@ -249,11 +264,7 @@ pub const ALL: &[Function] = &[
     function!("dateadd", 3, HIDDEN, &[], true, FIRST, dates::dateadd),
     function!("datediff", 3, HIDDEN, &[], true, INT, dates::datediff),
     function!("datepart", 2, HIDDEN, &[], true, INT, dates::datepart),
-    function!("datename", 2, HIDDEN, &[], true, NAME, |a, v| Ok(match dates::datepart(a, v)? {
-        Value::Int(n) => Value::Text(n.to_string()),
-        other => other,
-    })),
-    // text
+    function!("datename", 2, HIDDEN, &[], true, NAME, dates::datename),
     function!("upper", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_uppercase())),
     function!("lower", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_lowercase())),
     function!("ltrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t
@@ -381,7 +392,7 @@ fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let short = matches!(from, SqlType::Money | SqlType::SmallMoney) && types::is_text(to) && style == 0;
     let typed = typed
         .and_then(|v| if short { types::convert(&v, SqlType::Decimal { precision: 19, scale: 2 }, 0) } else { Ok(v) });
-    let converted = typed.and_then(|typed| types::convert(&typed, to, style));
+    let converted = typed.and_then(|typed| types::convert_from(&typed, from, to, style));
     match converted {
         Err(_) if int(Some(attempt)) == Some(1) => Ok(Value::Null),
         other => other,

@@ -98,6 +98,11 @@ const ALL: &[Procedure] = &[
     Procedure { name: "sp_who2", parameters: &["@loginame"], needed: 0, run: |w, v| w.who2(v) },
 ];
 
+#[cfg(test)]
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|procedure| procedure.name)
+}
+
 fn find(name: &str) -> Option<&'static Procedure> {
     ALL.iter().find(|procedure| procedure.name == name)
 }

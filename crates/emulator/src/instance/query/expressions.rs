@@ -50,7 +50,9 @@ impl Binder<'_> {
                 } else {
                     SqlType::VarChar(units.filter(|n| *n <= 8000))
                 };
-                Ok(Bound::new(self.text(value), sql_type, false))
+                // Without N it is of the code page from the beginning.
+                let sql = if *national { self.text(value) } else { self.text(&types::narrow(value)) };
+                Ok(Bound::new(sql, sql_type, false))
             }
             Expr::Binary(bytes) => {
                 let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::super::errors;
 use super::super::moments;
 use super::decimal::{decimal, show_decimal};
-use super::{is_national, name_of};
+use super::{is_binary, is_national, is_text, name_of};
+use crate::codepage;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
 
@@ -34,8 +35,8 @@ pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message>
         SqlType::UniqueIdentifier => guid(value, to),
         SqlType::NChar(n) => Ok(Value::Text(pad(fit(&show(value, to, style)?, Some(n), true), n))),
         SqlType::NVarChar(n) => Ok(Value::Text(fit(&show(value, to, style)?, n, true))),
-        SqlType::Char(n) => Ok(Value::Text(pad(fit(&cp1252(&show(value, to, style)?), Some(n), false), n))),
-        SqlType::VarChar(n) => Ok(Value::Text(fit(&cp1252(&show(value, to, style)?), n, false))),
+        SqlType::Char(n) => Ok(Value::Text(pad(fit(&narrow(&show(value, to, style)?), Some(n), false), n))),
+        SqlType::VarChar(n) => Ok(Value::Text(fit(&narrow(&show(value, to, style)?), n, false))),
         SqlType::Xml => show(value, to, style).map(Value::Text),
         SqlType::Binary(n) => {
             let mut bytes = binary(value, to, style)?;
@@ -64,6 +65,28 @@ pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message>
             other => Ok(other.clone()),
         },
     }
+}
+
+/// The same where the value's own type is known: text that is not Unicode has other bytes, and messages name the type.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_from(value: &Value, from: SqlType, to: SqlType, style: i64) -> Result<Value, Message> {
+    if let Value::Text(text) = value
+        && is_text(from)
+        && !is_national(from)
+        && is_binary(to)
+        && style == 0
+    {
+        return convert(&Value::Bytes(codepage::encode(text)), to, 0);
+    }
+    convert(value, to, style).map_err(|mut message| {
+        if is_text(from) {
+            // It comes first, before the value.
+            message.text = message.text.replacen("nvarchar", name_of(from), 1);
+        }
+        message
+    })
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -260,19 +283,15 @@ fn fit(text: &str, n: Option<u16>, _national: bool) -> String {
         .collect()
 }
 
+/// What code page 1252 keeps of it.
+pub fn narrow(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { codepage::decode(&codepage::encode(text)) }
+}
+
 fn pad(mut text: String, n: u16) -> String {
     let units = text.encode_utf16().count();
     text.extend(std::iter::repeat_n(' ', usize::from(n).saturating_sub(units)));
     text
-}
-
-/// Code page 1252 has no sign for other characters: they become `?`, as on the server.
-fn cp1252(text: &str) -> String {
-    const HIGH: &str = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ";
-    if text.is_ascii() {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if u32::from(c) < 256 || HIGH.contains(c) { c } else { '?' }).collect()
 }
 
 fn moment(value: &Value, to: SqlType) -> Result<Value, Message> {

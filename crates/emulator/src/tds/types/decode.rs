@@ -3,7 +3,8 @@
 use crate::tds::reader::{Malformed, Reader, utf16};
 use crate::value::{SqlType, Value};
 
-use super::{DAYS_TO_1900, TICKS_PER_DAY, TICKS_PER_MINUTE, from_cp1252, id, time_size};
+use super::{DAYS_TO_1900, TICKS_PER_DAY, TICKS_PER_MINUTE, id, time_size};
+use crate::codepage;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -83,7 +84,7 @@ pub fn typed_value(reader: &mut Reader<'_>) -> Result<(SqlType, Value), DecodeEr
             let length = reader.u32()?;
             let bytes = if length == u32::MAX { None } else { Some(reader.bytes(length as usize)?) };
             match kind {
-                id::TEXT => (SqlType::VarChar(None), bytes.map_or(Value::Null, |b| Value::Text(from_cp1252(b)))),
+                id::TEXT => (SqlType::VarChar(None), bytes.map_or(Value::Null, |b| Value::Text(codepage::decode(b)))),
                 id::NTEXT => (SqlType::NVarChar(None), bytes.map_or(Value::Null, |b| Value::Text(utf16(b)))),
                 _ => (SqlType::VarBinary(None), bytes.map_or(Value::Null, |b| Value::Bytes(b.to_vec()))),
             }
@@ -251,7 +252,7 @@ fn variable(kind: u8, reader: &mut Reader<'_>) -> Result<(SqlType, Value), Decod
     let value = match (kind, bytes) {
         (_, None) => Value::Null,
         (id::NVARCHAR | id::NCHAR, Some(bytes)) => Value::Text(utf16(&bytes)),
-        (id::VARCHAR | id::CHAR, Some(bytes)) => Value::Text(from_cp1252(&bytes)),
+        (id::VARCHAR | id::CHAR, Some(bytes)) => Value::Text(codepage::decode(&bytes)),
         (_, Some(bytes)) => Value::Bytes(bytes),
     };
     Ok((sql_type, value))
@@ -293,7 +294,7 @@ fn variant(bytes: &[u8]) -> Result<Value, DecodeError> {
         id::DATETIME2 => datetime2(bytes, scale(&mut properties)?)?,
         id::DATETIMEOFFSET => datetimeoffset(bytes, scale(&mut properties)?)?,
         id::NVARCHAR | id::NCHAR => Value::Text(utf16(bytes)),
-        id::VARCHAR | id::CHAR => Value::Text(from_cp1252(bytes)),
+        id::VARCHAR | id::CHAR => Value::Text(codepage::decode(bytes)),
         id::VARBINARY | id::BINARY => Value::Bytes(bytes.to_vec()),
         other => return Err(DecodeError::Unsupported(other)),
     })

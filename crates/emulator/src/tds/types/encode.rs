@@ -2,7 +2,8 @@
 
 use crate::value::{Column, SqlType, Value};
 
-use super::{COLLATION, DAYS_TO_1900, TICKS_PER_DAY, TICKS_PER_MINUTE, id, time_size, to_cp1252};
+use super::{COLLATION, DAYS_TO_1900, TICKS_PER_DAY, TICKS_PER_MINUTE, id, time_size};
+use crate::codepage;
 
 /// A value that does not fit the type it was declared with: a mistake of the engine, not of the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -155,7 +156,7 @@ fn partial(out: &mut Vec<u8>, bytes: &[u8]) {
 fn long(sql_type: SqlType, value: &Value) -> Option<Vec<u8>> {
     match (sql_type, value) {
         (SqlType::NVarChar(_) | SqlType::NChar(_) | SqlType::Xml, Value::Text(text)) => Some(utf16(text)),
-        (SqlType::VarChar(_) | SqlType::Char(_), Value::Text(text)) => Some(to_cp1252(text)),
+        (SqlType::VarChar(_) | SqlType::Char(_), Value::Text(text)) => Some(codepage::encode(text)),
         (SqlType::VarBinary(_) | SqlType::Binary(_) | SqlType::RowVersion, Value::Bytes(bytes)) => Some(bytes.clone()),
         _ => None,
     }

@@ -58,28 +58,3 @@ fn time_size(scale: u8) -> usize {
         _ => 5,
     }
 }
-
-/// Upper half of code page 1252 where it differs from Latin-1.
-const CP1252: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}', '\u{90}', '‘', '’',
-    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
-];
-
-fn to_cp1252(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|c| match u32::from(c) {
-            code @ (0..0x80 | 0xA0..0x100) => code as u8,
-            _ => CP1252.iter().position(|other| *other == c).map_or(b'?', |index| 0x80 + index as u8),
-        })
-        .collect()
-}
-
-fn from_cp1252(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|byte| match byte {
-            0x80..0xA0 => CP1252.get(usize::from(byte - 0x80)).copied().unwrap_or('?'),
-            _ => char::from(*byte),
-        })
-        .collect()
-}
