@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 /// A clock that runs `scale` times as fast as the machine's and can be pushed forward.
@@ -15,6 +16,13 @@ pub struct Clock {
     scale: f64,
     advanced: Mutex<Duration>,
     moved: Notify,
+}
+
+/// Where a clock stands, for one that goes on from there.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Position {
+    origin: Timestamp,
+    elapsed: Duration,
 }
 
 impl Clock {
@@ -28,6 +36,15 @@ impl Clock {
             advanced: Mutex::new(Duration::ZERO),
             moved: Notify::new(),
         }
+    }
+
+    /// Goes on where another stood; the time between has not passed.
+    pub fn resume(scale: f64, Position { origin, elapsed }: Position) -> Self {
+        Self { origin, advanced: Mutex::new(elapsed), ..Self::new(scale) }
+    }
+
+    pub fn position(&self) -> Position {
+        Position { origin: self.origin, elapsed: self.elapsed() }
     }
 
     /// Time since the clock started.

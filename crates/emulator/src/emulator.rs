@@ -3,9 +3,9 @@
 //! Order: [`Parts::prepare`] makes what everybody shares (clock, world, certificates, keys); the instance is made and
 //! served with it ([`serve_sql`]); [`Emulator::start`] adds Entra, Fabric and the control interface.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::{Router, middleware};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::control::{self, Control};
+use crate::data::{DataError, DataFile, Keeper, Kept, Ports};
 use crate::entra::endpoint::{self, Entra};
 use crate::entra::managed_identity::{self, Host};
 use crate::entra::{self, Tokens, Verifier};
@@ -33,6 +34,8 @@ use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSe
 
 /// How often mirrors are brought up to the present when nobody asks: SQL shows their change feeds.
 const TICK: Duration = Duration::from_millis(250);
+/// How often a change is looked for that is not in the data file yet.
+const KEEP: Duration = Duration::from_secs(1);
 
 /// What all parts share.
 pub struct Parts {
@@ -45,6 +48,8 @@ pub struct Parts {
     pub faults: Arc<Faults>,
     pub tls: Tls,
     pub tokens: Arc<Tokens>,
+    /// Where the state is kept, and what was kept there by the process before.
+    pub data: Option<(DataFile, Option<Kept>)>,
 }
 
 /// A step outside SQL and Fabric that the world can leave out.
@@ -78,6 +83,8 @@ pub enum StartError {
     Listen(#[source] io::Error),
     #[error("{path} cannot be written: {source}")]
     Write { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Data(#[from] DataError),
     #[error("the scenario does not add up: {0}")]
     Sql(String),
 }
@@ -113,7 +120,29 @@ impl Parts {
             journal: Arc::default(),
             faults: Arc::default(),
             tls: Tls::generate()?,
+            data: None,
         })
+    }
+
+    /// Keeps the state in a file, and goes on from what it holds.
+    ///
+    /// # Errors
+    /// See [`DataFile::open`].
+    pub fn keep_in(&mut self, path: &Path) -> Result<(), StartError> {
+        let (file, kept) = DataFile::open(path, &self.scenario, &self.beginning)?;
+        if let Some(Kept { process, .. }) = &kept {
+            self.clock = Arc::new(Clock::resume(self.clock.scale(), process.clock));
+            let tenant = self.scenario.directory.tenant_id;
+            self.tokens = Arc::new(Tokens::resume(&process.token_key, tenant, self.clock.clone())?);
+        }
+        self.data = Some((file, kept));
+        Ok(())
+    }
+
+    /// Those of the process before, where one kept its state.
+    pub fn former_ports(&self) -> Option<&Ports> {
+        let (_, kept) = self.data.as_ref()?;
+        kept.as_ref().map(|kept| &kept.process.ports)
     }
 }
 
@@ -140,7 +169,13 @@ async fn serve_instance(
     let instance =
         Instance::new(parts.scenario.instance_config(config), parts.world.clone(), parts.clock.clone(), people)
             .map_err(|error| StartError::Sql(config.explain(place, &error)))?;
-    let listeners = Loopback::bind().await.map_err(StartError::Listen)?;
+    if let Some((file, Some(kept))) = &parts.data {
+        source::Source::read_back(&*instance, &kept.instances[place]).map_err(|reason| file.not_understood(reason))?;
+    }
+    let former = parts.former_ports().map(|ports| ports.sql[place].clone()).unwrap_or_default();
+    let listeners = Loopback::bind_again(former.first().copied()).await.map_err(StartError::Listen)?;
+    let former = former.into_iter().filter(|port| *port != listeners.port);
+    let ports = std::iter::once(listeners.port).chain(former).collect();
     for listener in listeners.listeners {
         let tls = TlsIdentity { chain: parts.tls.chain(), key: parts.tls.key() };
         let (journal, faults) = (parts.journal.clone(), parts.faults.clone());
@@ -151,7 +186,7 @@ async fn serve_instance(
             }
         });
     }
-    Ok(Served { instance: config.clone(), source: instance, port: listeners.port })
+    Ok(Served { instance: config.clone(), source: instance, ports })
 }
 
 /// The directory, as the instance asks it.
@@ -192,16 +227,9 @@ impl source::Directory for People {
 pub struct Emulator {
     pub parts: Arc<Parts>,
     pub fabric: Arc<Fabric>,
-    endpoints: Endpoints,
+    endpoints: Ports,
+    keeper: Option<Arc<Keeper>>,
     stop: CancellationToken,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Endpoints {
-    fabric: u16,
-    entra: u16,
-    identity: u16,
-    control: u16,
 }
 
 impl Emulator {
@@ -210,17 +238,26 @@ impl Emulator {
     /// # Errors
     /// No port is free, or TLS does not take the certificate.
     pub async fn start(
-        parts: Parts,
+        mut parts: Parts,
         entra: Loopback,
         instances: Vec<Served>,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
+        let former = parts.former_ports().cloned();
+        let again = |port: fn(&Ports) -> u16| Loopback::bind_again(former.as_ref().map(port));
+        let rest = again(|ports| ports.fabric).await.map_err(StartError::Listen)?;
+        let identity = again(|ports| ports.identity).await.map_err(StartError::Listen)?;
+        let control = again(|ports| ports.control).await.map_err(StartError::Listen)?;
+        let endpoints = Ports {
+            fabric: rest.port,
+            entra: entra.port,
+            identity: identity.port,
+            control: control.port,
+            sql: instances.iter().map(|served| served.ports.clone()).collect(),
+        };
+        let (file, kept) = parts.data.take().unzip();
+        let kept = kept.flatten();
         let parts = Arc::new(parts);
-        let rest = Loopback::bind().await.map_err(StartError::Listen)?;
-        let identity = Loopback::bind().await.map_err(StartError::Listen)?;
-        let control = Loopback::bind().await.map_err(StartError::Listen)?;
-        let endpoints =
-            Endpoints { fabric: rest.port, entra: entra.port, identity: identity.port, control: control.port };
         let tls = parts.tls.server_config(&["h2", "http/1.1"])?;
 
         let recorded = |router: Router, channel| {
@@ -240,7 +277,10 @@ impl Emulator {
         let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
         entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
 
-        let keys = GatewayKeys::generate(&parts.scenario)?;
+        let keys = match &kept {
+            Some(kept) => GatewayKeys::resume(&kept.process.gateway_keys)?,
+            None => GatewayKeys::generate(&parts.scenario)?,
+        };
         let fabric = Arc::new(Fabric::new(
             parts.scenario.clone(),
             parts.clock.clone(),
@@ -250,6 +290,23 @@ impl Emulator {
             parts.tokens.verifier(),
             https(endpoints.fabric),
         ));
+        if let Some(kept) = kept {
+            fabric.read_back(kept.fabric);
+        }
+        let keeper = file.map(|file| {
+            Arc::new(Keeper {
+                file,
+                fabric: fabric.clone(),
+                token_key: parts.tokens.private_key().to_owned(),
+                ports: endpoints.clone(),
+                written: Mutex::default(),
+            })
+        });
+        if let Some(keeper) = &keeper {
+            // A file that cannot be written is better known now than at the end.
+            keeper.keep()?;
+            tokio::spawn(keep(keeper.clone(), stop.clone()));
+        }
         let service = Router::new()
             .fallback_service(fabric::router(fabric.clone()))
             .layer(middleware::from_fn(fabric::lower_path));
@@ -259,7 +316,18 @@ impl Emulator {
             control::router(Control { parts: parts.clone(), fabric: fabric.clone(), snapshots: Default::default() });
         control.serve(service, None, &stop);
         tokio::spawn(tick(fabric.clone(), stop.clone()));
-        Ok(Self { parts, fabric, endpoints, stop })
+        Ok(Self { parts, fabric, endpoints, keeper, stop })
+    }
+
+    /// Stops, with the last state in its file.
+    ///
+    /// # Errors
+    /// The file could not be written, and holds what was there before.
+    pub async fn end(self) -> Result<(), DataError> {
+        self.stop.cancel();
+        let Some(keeper) = self.keeper.clone() else { return Ok(()) };
+        let ended = tokio::task::spawn_blocking(move || keeper.end()).await;
+        ended.unwrap_or_else(|error| Err(DataError::Content(error.to_string())))
     }
 
     /// What the ready-file says.
@@ -327,9 +395,9 @@ fn https(port: u16) -> String {
 
 fn ready_sql(served: &Served) -> ReadySql {
     ReadySql {
-        server: format!("localhost,{}", served.port),
+        server: format!("localhost,{}", served.port()),
         host: "localhost".to_owned(),
-        port: served.port,
+        port: served.port(),
         username: served.instance.administrator.clone(),
         password: served.instance.administrator_password.clone(),
     }
@@ -361,6 +429,22 @@ async fn tick(fabric: Arc<Fabric>, stop: CancellationToken) {
         let fabric = fabric.clone();
         // The source may block.
         let _ = tokio::task::spawn_blocking(move || fabric.tick()).await;
+    }
+}
+
+async fn keep(keeper: Arc<Keeper>, stop: CancellationToken) {
+    let mut failing = false;
+    while stop.run_until_cancelled(tokio::time::sleep(KEEP)).await.is_some() {
+        let keeper = keeper.clone();
+        let kept = tokio::task::spawn_blocking(move || keeper.keep()).await;
+        let Ok(Err(error)) = kept else {
+            failing = false;
+            continue;
+        };
+        // Once: it may be tried for hours, and the end says it again.
+        if !std::mem::replace(&mut failing, true) {
+            let _ = writeln!(io::stderr(), "fabricmirror-emulator: {error}");
+        }
     }
 }
 

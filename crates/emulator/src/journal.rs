@@ -1,6 +1,6 @@
 //! Every request of every channel, secrets masked: what `GET /requests` answers and what tests count.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard};
@@ -24,6 +24,15 @@ struct Pages {
     entries: VecDeque<Entry>,
     /// Index of the first entry kept.
     first: u64,
+    clearings: u64,
+    /// Those that were still running when the journal was cleared; the file gets them when they end.
+    cleared: HashMap<Place, Entry>,
+}
+
+/// Where a request was written down. Its index is that of another request once the journal was cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub index: u64,
     clearings: u64,
 }
 
@@ -91,8 +100,8 @@ impl Journal {
         Self { pages: Mutex::default(), file: Some(Mutex::new(file)) }
     }
 
-    /// Writes a request down and returns its index, from 0.
-    pub fn begin(&self, mut entry: Entry) -> u64 {
+    /// Writes a request down and tells where; indices are from 0.
+    pub fn begin(&self, mut entry: Entry) -> Place {
         entry.started = Some(Instant::now());
         entry.at = format!("{:.3}", Timestamp::now());
         let mut pages = self.lock();
@@ -103,23 +112,25 @@ impl Journal {
             pages.first += 1;
         }
         pages.entries.push_back(entry);
-        index
+        Place { index, clearings: pages.clearings }
     }
 
     /// Notes the fault that strikes a request.
-    pub fn struck(&self, index: u64, effect: &impl Serialize) {
-        if let Some(entry) = self.lock().entry(index) {
+    pub fn struck(&self, place: Place, effect: &impl Serialize) {
+        if let Some(entry) = self.lock().entry(place) {
             entry.fault = serde_json::to_value(effect).ok();
         }
     }
 
     /// Completes the entry; the time it took is filled in.
-    pub fn end(&self, index: u64, complete: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.lock().entry(index) {
+    pub fn end(&self, place: Place, complete: impl FnOnce(&mut Entry)) {
+        let mut pages = self.lock();
+        if let Some(entry) = pages.entry(place) {
             entry.ms = entry.started.map(|started| started.elapsed().as_secs_f64() * 1000.0);
             complete(entry);
             self.keep(entry);
         }
+        pages.cleared.remove(&place);
     }
 
     fn keep(&self, entry: &Entry) {
@@ -144,7 +155,12 @@ impl Journal {
 
     pub fn clear(&self) {
         let mut pages = self.lock();
-        pages.entries.clear();
+        let clearings = pages.clearings;
+        let running: Vec<Entry> = pages.entries.drain(..).filter(|entry| entry.ms.is_none()).collect();
+        if self.file.is_some() {
+            let place = |entry: Entry| (Place { index: entry.index, clearings }, entry);
+            pages.cleared.extend(running.into_iter().map(place));
+        }
         pages.first = 0;
         pages.clearings += 1;
     }
@@ -155,8 +171,11 @@ impl Journal {
 }
 
 impl Pages {
-    fn entry(&mut self, index: u64) -> Option<&mut Entry> {
-        self.entries.get_mut(usize::try_from(index.checked_sub(self.first)?).ok()?)
+    fn entry(&mut self, place: Place) -> Option<&mut Entry> {
+        if place.clearings != self.clearings {
+            return self.cleared.get_mut(&place);
+        }
+        self.entries.get_mut(usize::try_from(place.index.checked_sub(self.first)?).ok()?)
     }
 }
 
@@ -172,7 +191,7 @@ mod tests {
     fn an_excerpt_is_what_is_new() {
         let journal = Journal::default();
         for index in 0..5 {
-            assert_eq!(journal.begin(Entry::default()), index);
+            assert_eq!(journal.begin(Entry::default()).index, index);
         }
         assert_eq!(indices(&journal.excerpt(Some(2), None)), [3, 4]);
         assert_eq!(indices(&journal.excerpt(Some(1), Some(2))), [3, 4]);
@@ -181,21 +200,46 @@ mod tests {
         assert!(journal.excerpt(Some(u64::MAX), None).entries.is_empty());
         assert_eq!(journal.excerpt(None, None).clearings, 0);
         journal.clear();
-        assert_eq!(journal.begin(Entry::default()), 0);
+        assert_eq!(journal.begin(Entry::default()).index, 0);
         assert_eq!(journal.excerpt(None, None).clearings, 1);
+    }
+
+    #[test]
+    fn a_request_that_runs_while_the_journal_is_cleared_is_no_other() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let kept = || -> Vec<u64> {
+            let lines = std::fs::read_to_string(path.path()).unwrap();
+            let status = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["status"].as_u64();
+            lines.lines().filter_map(status).collect()
+        };
+        for journal in [Journal::default(), Journal::kept_in(path.reopen().unwrap())] {
+            let (ended, running) = (journal.begin(Entry::default()), journal.begin(Entry::default()));
+            journal.end(ended, |entry| entry.status = Some(200));
+            journal.clear();
+            let new: Vec<Place> = (0..2).map(|_| journal.begin(Entry::default())).collect();
+            assert_eq!(new[1].index, running.index);
+            journal.struck(running, &"reset");
+            journal.end(running, |entry| entry.status = Some(500));
+            let entries = journal.entries();
+            assert!(entries.iter().all(|entry| (entry.status, &entry.fault, entry.ms) == (None, &None, None)));
+            journal.end(new[1], |entry| entry.status = Some(201));
+            // Once is enough.
+            journal.end(running, |entry| entry.status = Some(501));
+            assert_eq!(journal.entries()[1].status, Some(201));
+        }
+        // The file has all that ended.
+        assert_eq!(kept(), [200, 500, 201]);
     }
 
     #[test]
     fn the_oldest_go_and_indices_stay() {
         let journal = Journal::default();
-        for _ in 0..MOST_ENTRIES + 3 {
-            journal.begin(Entry::default());
-        }
+        let places: Vec<Place> = (0..MOST_ENTRIES + 3).map(|_| journal.begin(Entry::default())).collect();
         let kept = journal.entries();
         assert_eq!((kept.len(), kept[0].index), (MOST_ENTRIES, 3));
         // One of those that went, and one that stayed.
-        journal.end(0, |entry| entry.status = Some(500));
-        journal.end(4, |entry| entry.status = Some(200));
+        journal.end(places[0], |entry| entry.status = Some(500));
+        journal.end(places[4], |entry| entry.status = Some(200));
         let statuses: Vec<_> = journal.entries().into_iter().take(3).map(|entry| entry.status).collect();
         assert_eq!(statuses, [None, Some(200), None]);
         assert_eq!(

@@ -8,6 +8,7 @@
 //! - [`instance`] is the Managed Instance: principals, permissions, databases, rows. It knows neither TDS nor HTTP.
 //! - [`entra`] and [`fabric`] are the HTTP services; [`mirroring`] joins them to the instance.
 //! - [`emulator`] puts the parts together; [`http`] and [`tls`] are what the HTTP services stand on.
+//! - [`data`] keeps the state in a file, for the next process.
 //! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
 
 pub mod clock;
@@ -15,6 +16,7 @@ mod codepage;
 #[cfg(test)]
 mod conformance;
 pub mod control;
+pub mod data;
 pub mod emulator;
 pub mod engine;
 pub mod entra;
@@ -30,4 +32,5 @@ pub mod tds;
 pub mod tls;
 pub mod tsql;
 pub mod value;
+pub mod words;
 pub mod world;

@@ -51,7 +51,7 @@ struct Serve {
     /// The world at the beginning: a JSON file, or the name of a shipped scenario; left out, `tutorial`.
     #[arg(long, value_name = "FILE|NAME")]
     scenario: Option<String>,
-    /// Keep the state in FILE across restarts.
+    /// Keep the state in FILE, and go on from it if it is there.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Append the request journal to FILE, a line of JSON for each request.
@@ -91,9 +91,6 @@ fn print_environment(path: &Path, managed_identity: bool) -> Result<(), String> 
 
 fn serve(options: Serve) -> Result<(), String> {
     let Some(ready_file) = options.ready_file else { return Err("--ready-file is needed".to_owned()) };
-    if options.data.is_some() {
-        return Err("--data is not available yet: the state lives as long as the process".to_owned());
-    }
     if !(0.001..=1_000_000.0).contains(&options.time_scale) {
         return Err("--time-scale must be from 0.001 to 1000000".to_owned());
     }
@@ -103,6 +100,9 @@ fn serve(options: Serve) -> Result<(), String> {
     };
     let mut parts =
         Parts::prepare(scenario, options.time_scale, &options.left_out).map_err(|error| error.to_string())?;
+    if let Some(path) = &options.data {
+        parts.keep_in(path).map_err(|error| error.to_string())?;
+    }
     if let Some(path) = options.journal {
         let file = std::fs::OpenOptions::new()
             .create(true)
@@ -140,7 +140,9 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let stop = CancellationToken::new();
-    let entra = Loopback::bind().await.map_err(|error| format!("loopback cannot be listened on: {error}"))?;
+    let former = parts.former_ports().map(|ports| ports.entra);
+    let entra =
+        Loopback::bind_again(former).await.map_err(|error| format!("loopback cannot be listened on: {error}"))?;
     let authority = format!("https://localhost:{}/{}", entra.port, parts.scenario.directory.tenant_id);
     let instances = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
     let emulator = Emulator::start(parts, entra, instances, stop).await.map_err(|error| error.to_string())?;
@@ -151,8 +153,7 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
         _ = interrupt.recv() => {}
         () = orphaned(parent) => {}
     }
-    drop(emulator);
-    Ok(())
+    emulator.end().await.map_err(|error| error.to_string())
 }
 
 /// Returns when the parent has died; never for a daemon, whose parent is process 1 from the start.

@@ -24,7 +24,7 @@ pub mod check;
 pub mod rest;
 pub mod shipped;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
@@ -48,10 +48,11 @@ const RUNNER_RESOURCE: &str = "/subscriptions/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c
 const CAPACITY: Uuid = uuid!("ca9ac171-4e5f-4a6b-8c8d-9e0f1a2b3c08");
 const WORKSPACE: Uuid = uuid!("3095face-5f6a-4b7c-8d9e-0f1a2b3c4d09");
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
     /// For people.
+    #[serde(skip_serializing)]
     pub description: String,
     pub world: Facts,
     pub rest: Rest,
@@ -64,7 +65,7 @@ pub struct Scenario {
     pub gateways: Vec<Gateway>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Instance {
     /// First label of the host name.
@@ -81,7 +82,7 @@ pub struct Instance {
     pub databases: Vec<Database>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub name: String,
@@ -103,7 +104,7 @@ fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
     })
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
     pub id: Uuid,
@@ -125,7 +126,7 @@ fn north_europe() -> String {
     "North Europe".to_owned()
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workspace {
     pub id: Uuid,
@@ -138,7 +139,7 @@ pub struct Workspace {
     pub roles: Vec<Role>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     pub principal_id: Uuid,
@@ -146,7 +147,7 @@ pub struct Role {
 }
 
 /// A data gateway. fabric-api facts §5.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     pub id: Uuid,
@@ -163,7 +164,7 @@ pub struct Gateway {
     pub members: Vec<GatewayMember>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 pub enum GatewayKind {
     #[default]
     VirtualNetwork,
@@ -171,7 +172,7 @@ pub enum GatewayKind {
     OnPremises,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayMember {
     pub id: Uuid,

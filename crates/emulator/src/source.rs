@@ -1,5 +1,9 @@
 //! What mirroring, the control interface and the start-up ask of the instance, besides SQL.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use crate::engine::Message;
 
 /// How an instance begins.
@@ -62,6 +66,22 @@ pub trait Source: Send + Sync + 'static {
     /// Why there can be no snapshot: a transaction that has changed something is open.
     fn snapshot(&self) -> Result<Restore, String>;
 
+    /// All it holds now, for [`Self::read_back`] of another process; the text is made when it is called. The same text
+    /// while nothing has changed.
+    ///
+    /// # Errors
+    /// As of [`Self::snapshot`].
+    fn write_down(&self) -> Result<Writing, String>;
+
+    /// Becomes what was written down.
+    ///
+    /// # Errors
+    /// The text is not understood.
+    fn read_back(&self, text: &str) -> Result<(), String>;
+
+    /// Ends every session; what it has not committed is taken back.
+    fn end_sessions(&self);
+
     /// Back to the configuration; SIDs, object ids and contents as at the start. Sessions are killed.
     fn reset(&self);
 }
@@ -80,6 +100,9 @@ pub enum Obstacle {
 /// Brings a snapshot back.
 pub type Restore = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// Makes the text of what was there when it was asked for; takes its time, and holds nobody up.
+pub type Writing = Box<dyn FnOnce() -> Result<Arc<str>, String> + Send>;
+
 /// What a scan of the log found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeedScan {
@@ -89,7 +112,7 @@ pub struct FeedScan {
     pub errors: Vec<FeedError>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedError {
     /// Object id, where it is about one table.
     pub table: Option<i32>,
@@ -100,7 +123,7 @@ pub struct FeedError {
 }
 
 /// `source_task` of `sys.dm_change_feed_errors`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FeedTask {
     Capture = 2,
     Publish = 3,
@@ -143,7 +166,7 @@ pub struct SourceTable {
     pub bytes: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceColumn {
     pub name: String,
     /// Base type's name in `sys.types`, e.g. `nvarchar`, `xml`, `geography`.

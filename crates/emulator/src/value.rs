@@ -2,9 +2,11 @@
 
 use uuid::Uuid;
 
+use serde::{Deserialize, Serialize};
+
 /// A SQL Server type with what its declaration fixes. `None` as a length is `max`.
 /// Lengths of `nchar`/`nvarchar` are UTF-16 units, of the others bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -35,7 +37,7 @@ pub enum SqlType {
 }
 
 /// A value; which of its shapes a [`SqlType`] takes is fixed: see each variant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     Null,
     Bit(bool),

@@ -38,7 +38,7 @@ fn what_cannot_be_started_says_why_and_is_exit_code_1() {
     let bad_script = bad_script.to_str().unwrap();
     let (scenario, ready) = (scenario.to_str().unwrap(), ready.to_str().unwrap());
     let cases = [
-        (vec!["--ready-file", ready, "--data", "state.json"], "--data is not available"),
+        (vec!["--ready-file", ready, "--data", scenario], "is no state of an emulator, or damaged"),
         (vec!["--ready-file", ready, "--time-scale", "0"], "--time-scale must be"),
         (vec!["--ready-file", ready, "--journal", "none/requests.jsonl"], "none/requests.jsonl cannot be written"),
         (vec!["--ready-file", ready, "--scenario", scenario], "unknown field `wrold`"),

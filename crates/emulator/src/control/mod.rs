@@ -342,9 +342,7 @@ async fn advance(State(control): State<Control>, body: Bytes) -> Result<Json<Clo
 
 async fn reset(State(control): State<Control>) -> StatusCode {
     control.parts.faults.clear();
-    control.parts.world.change(|facts| *facts = control.parts.beginning.clone());
-    control.fabric.reset();
-    control.fabric.sources().for_each(|source| source.reset());
+    control.fabric.reset(&control.parts.beginning);
     control.parts.journal.clear();
     StatusCode::NO_CONTENT
 }

@@ -12,17 +12,10 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, Misunderstood, read};
-use crate::fabric;
-use crate::world::Facts;
+use crate::fabric::Snapshot;
 
 /// Those taken so far; the id of a snapshot is its place, from 1.
 pub type Snapshots = Arc<Mutex<Vec<Arc<Snapshot>>>>;
-
-/// No `Debug`: it holds credentials.
-pub struct Snapshot {
-    fabric: fabric::Snapshot,
-    facts: Facts,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,11 +24,10 @@ pub(super) struct Id {
 }
 
 pub(super) async fn take(State(control): State<Control>) -> Result<(StatusCode, Json<Id>), Misunderstood> {
-    let fabric = control.fabric.snapshot();
-    let fabric = fabric.map_err(|reason| Misunderstood(format!("no snapshot can be taken: {reason}")))?;
-    let snapshot = Arc::new(Snapshot { fabric, facts: control.parts.world.facts() });
+    let snapshot = control.fabric.snapshot();
+    let snapshot = snapshot.map_err(|reason| Misunderstood(format!("no snapshot can be taken: {reason}")))?;
     let mut taken = control.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
-    taken.push(snapshot);
+    taken.push(Arc::new(snapshot));
     Ok((StatusCode::CREATED, Json(Id { id: taken.len() })))
 }
 
@@ -46,8 +38,7 @@ pub(super) async fn restore(State(control): State<Control>, body: Bytes) -> Resu
         let found = id.checked_sub(1).and_then(|place| taken.get(place)).cloned();
         found.ok_or_else(|| Misunderstood(format!("there is no snapshot {id}; {} were taken", taken.len())))?
     };
-    control.parts.world.change(|facts| *facts = snapshot.facts.clone());
-    let restored = control.fabric.restore(&snapshot.fabric);
+    let restored = control.fabric.restore(&snapshot);
     restored.map_err(|reason| Misunderstood(format!("the snapshot cannot be restored: {reason}")))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,6 +22,8 @@ pub const LIFETIME: Duration = Duration::from_secs(3599);
 /// Signs tokens. No `Debug`: it holds the key.
 pub struct Tokens {
     key: EncodingKey,
+    /// PKCS #8, in DER.
+    private_key: Vec<u8>,
     key_id: String,
     x: String,
     y: String,
@@ -93,7 +95,20 @@ impl Tokens {
     /// # Errors
     /// Key generation failed.
     pub fn generate(tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        Self::signed_with(&rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?, tenant, clock)
+    }
+
+    /// With the key of another process, whose tokens stay valid.
+    ///
+    /// # Errors
+    /// It is no key for ES256.
+    pub fn resume(private_key: &[u8], tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(private_key);
+        let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_ECDSA_P256_SHA256)?;
+        Self::signed_with(&pair, tenant, clock)
+    }
+
+    fn signed_with(pair: &rcgen::KeyPair, tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
         // An uncompressed point: 4, then 32 bytes of x and of y.
         let point = pair.public_key_raw();
         let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..65]));
@@ -101,6 +116,7 @@ impl Tokens {
         let issuer = format!("https://sts.windows.net/{tenant}/");
         Ok(Self {
             key: EncodingKey::from_ec_der(&pair.serialize_der()),
+            private_key: pair.serialize_der(),
             key_id: URL_SAFE_NO_PAD.encode(&point[1..21]),
             x,
             y,
@@ -113,6 +129,11 @@ impl Tokens {
 
     pub fn verifier(&self) -> Verifier {
         self.verifier.clone()
+    }
+
+    /// For [`Self::resume`].
+    pub fn private_key(&self) -> &[u8] {
+        &self.private_key
     }
 
     pub fn tenant(&self) -> Uuid {

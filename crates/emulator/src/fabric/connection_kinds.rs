@@ -1,9 +1,9 @@
 //! The connectors that can reach a Managed Instance, as `supportedConnectionTypes` lists them. fabric-api facts §4.1
 //! and the live rows of §11.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionKind {
     /// The only kind that mirroring takes.
     AzureSqlMI,

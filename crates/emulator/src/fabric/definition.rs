@@ -33,7 +33,7 @@ const SOURCE_TYPES: [&str; 13] = [
 ];
 
 /// A definition that was accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
     pub connection: Uuid,
     /// Optional for this source: the connection carries the database.

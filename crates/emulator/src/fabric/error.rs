@@ -4,10 +4,11 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::reply::{Empty, REQUEST_ID};
+use crate::words::{self, Word};
 
 /// An answer other than success.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,12 +20,13 @@ pub struct ApiError {
 }
 
 /// `ErrorResponse`: the body of an error, and the `error` of a status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
-    pub error_code: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    pub error_code: Word,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_details: Option<Vec<Detail>>,
@@ -35,7 +37,7 @@ pub struct ErrorBody {
 }
 
 /// Either a cause of its own or only what it is about: PrincipalNotFound has no code in its detail (§11).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,11 +48,12 @@ pub struct Detail {
     pub related_resource: Option<RelatedResource>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelatedResource {
     pub resource_id: String,
-    pub resource_type: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    pub resource_type: Word,
 }
 
 impl ErrorBody {

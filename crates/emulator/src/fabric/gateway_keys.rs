@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
@@ -31,6 +31,7 @@ pub struct GatewayKeys(BTreeMap<Uuid, Key>);
 
 struct Key {
     private: OaepPrivateDecryptingKey,
+    pkcs8: String,
     public: PublicKey,
 }
 
@@ -79,6 +80,23 @@ impl GatewayKeys {
         Ok(Self(keys))
     }
 
+    /// The keys of another process.
+    ///
+    /// # Errors
+    /// One of them is none.
+    pub fn resume(kept: &BTreeMap<Uuid, String>) -> Result<Self, KeyGeneration> {
+        let read = |(member, text): (&Uuid, &String)| {
+            let der = STANDARD.decode(text).map_err(|_| KeyGeneration)?;
+            Ok((*member, Key::new(PrivateDecryptingKey::from_pkcs8(&der).map_err(|_| KeyGeneration)?)?))
+        };
+        kept.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// For [`Self::resume`]: PKCS #8, DER, base64.
+    pub fn private_keys(&self) -> BTreeMap<Uuid, String> {
+        self.0.iter().map(|(member, key)| (*member, key.pkcs8.clone())).collect()
+    }
+
     pub fn public(&self, member: Uuid) -> Option<PublicKey> {
         self.0.get(&member).map(|key| key.public.clone())
     }
@@ -111,8 +129,10 @@ impl Key {
     fn new(private: PrivateDecryptingKey) -> Result<Self, KeyGeneration> {
         let der: PublicKeyX509Der<'_> = private.public_key().as_der().map_err(|_| KeyGeneration)?;
         let public = numbers(der.as_ref()).ok_or(KeyGeneration)?;
+        let pkcs8: Pkcs8V1Der<'_> = private.as_der().map_err(|_| KeyGeneration)?;
+        let pkcs8 = STANDARD.encode(pkcs8.as_ref());
         let private = OaepPrivateDecryptingKey::new(private).map_err(|_| KeyGeneration)?;
-        Ok(Self { private, public })
+        Ok(Self { private, pkcs8, public })
     }
 
     fn decrypt(&self, text: &str) -> Result<Vec<u8>, Unreadable> {

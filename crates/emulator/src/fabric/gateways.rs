@@ -137,7 +137,7 @@ struct GatewayAnswer {
 }
 
 /// What an on-premises gateway's administrator may change.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OnPremisesSettings {
     load_balancing_setting: LoadBalancing,

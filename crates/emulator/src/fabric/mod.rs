@@ -46,15 +46,16 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Position};
 use crate::entra::{Caller, FABRIC, TokenError, Verifier};
 use crate::mirroring::conditions::{Link, Setup};
 use crate::scenario::rest::PausedCapacity;
 use crate::scenario::{Instance, Rest, Scenario};
-use crate::source::{Restore, Source};
-use crate::world::{CapacityState, World};
+use crate::source::{Restore, Source, Writing};
+use crate::world::{CapacityState, Facts, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
 use roles::{ConnectionRole, WorkspaceRole, effective};
@@ -84,8 +85,14 @@ pub struct Fabric {
 pub struct Served {
     pub instance: Instance,
     pub source: Arc<dyn Source>,
-    /// On loopback.
-    pub port: u16,
+    /// On loopback. After the first, those it had in other processes: connections may still name them.
+    pub ports: Vec<u16>,
+}
+
+impl Served {
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
 }
 
 /// What [`Fabric::restore`] brings back.
@@ -94,7 +101,18 @@ pub struct Snapshot {
     sql: Vec<Restore>,
     store: Store,
     rest: Rest,
+    facts: Facts,
     taken: Duration,
+}
+
+/// What is written to a file of the service, and how the world stood. Times are those of [`Fabric::now`].
+/// No `Debug`: it holds credentials.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    store: Store,
+    rest: Rest,
+    lag: Duration,
+    facts: Facts,
 }
 
 /// What a handler gets.
@@ -135,10 +153,13 @@ impl Fabric {
         store
     }
 
-    /// Back to the beginning.
-    pub fn reset(&self) {
-        *lock(&self.store) = Store::new(&self.scenario);
+    /// Back to the beginning, with the instances and the world: nobody sees, and no file keeps, half of it.
+    pub fn reset(&self, beginning: &Facts) {
+        let mut store = lock(&self.store);
+        *store = Store::new(&self.scenario);
         *lock(&self.rest) = self.scenario.rest.clone();
+        self.world.change(|facts| *facts = beginning.clone());
+        self.sources().for_each(|source| source.reset());
     }
 
     /// The instances.
@@ -153,7 +174,7 @@ impl Fabric {
     pub fn snapshot(&self) -> Result<Snapshot, String> {
         let store = self.store();
         let sql = self.sources().map(|source| source.snapshot()).collect::<Result<_, _>>()?;
-        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), taken: self.now() })
+        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), facts: self.world.facts(), taken: self.now() })
     }
 
     /// Back to a snapshot. The clock does not go back: what was to take a minute then takes a minute from now on.
@@ -162,11 +183,31 @@ impl Fabric {
     /// An instance failed to make its rows anew.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
         let mut store = lock(&self.store);
+        self.world.change(|facts| *facts = snapshot.facts.clone());
         snapshot.sql.iter().try_for_each(|restore| restore())?;
         *store = snapshot.store.clone();
         *lock(&self.rest) = snapshot.rest.clone();
         *lock(&self.lag) = self.clock.elapsed().saturating_sub(snapshot.taken);
         Ok(())
+    }
+
+    /// All that the service and its instances know now, and where the clock stands.
+    ///
+    /// # Errors
+    /// See [`Source::write_down`].
+    pub fn write_down(&self) -> Result<(Kept, Vec<Writing>, Position), String> {
+        let store = self.store();
+        let sql = self.sources().map(|source| source.write_down()).collect::<Result<_, _>>()?;
+        let kept = Kept { store: store.clone(), rest: self.rest(), lag: self.lag(), facts: self.world.facts() };
+        Ok((kept, sql, self.clock.position()))
+    }
+
+    /// Goes on where another process ended; its instances do already.
+    pub fn read_back(&self, kept: Kept) {
+        *lock(&self.store) = kept.store;
+        *lock(&self.rest) = kept.rest;
+        *lock(&self.lag) = kept.lag;
+        self.world.change(|facts| *facts = kept.facts);
     }
 
     /// How it behaves where real tenants differ.

@@ -28,7 +28,7 @@ pub enum GatewayRole {
 }
 
 /// Somebody's role; the assignment's id is the principal's (§11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment<R> {
     pub principal: Uuid,
     pub kind: PrincipalKind,

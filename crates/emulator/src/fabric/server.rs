@@ -10,7 +10,8 @@ pub enum Endpoint {
     Public,
     /// `NAME.ZONE.database.windows.net`, port 1433: inside the virtual network.
     Private,
-    /// Where the emulator listens: `localhost`, 127.0.0.1 or ::1 with its port. Stands for the public endpoint, and for
+    /// Where the emulator listens, or another process whose state it goes on with did: `localhost`, 127.0.0.1 or ::1 with
+    /// its port. Stands for the public endpoint, and for
     /// the private one where that is off.
     Loopback,
     /// Not this instance.
@@ -19,11 +20,15 @@ pub enum Endpoint {
 
 /// The instance that a spelling leads to, by its place, and the endpoint.
 pub fn find(server: &str, instances: &[Served]) -> Option<(usize, Endpoint)> {
-    let endpoints = instances.iter().map(|served| endpoint(server, &served.instance, served.port));
-    endpoints.enumerate().find(|(_, endpoint)| *endpoint != Endpoint::Elsewhere)
+    let among = |ports: fn(&Served) -> &[u16]| {
+        let endpoints = instances.iter().map(|served| endpoint(server, &served.instance, ports(served)));
+        endpoints.enumerate().find(|(_, endpoint)| *endpoint != Endpoint::Elsewhere)
+    };
+    // A port that is one's own now may have been another's before.
+    among(|served| &served.ports[..1]).or_else(|| among(|served| &served.ports))
 }
 
-fn endpoint(server: &str, instance: &Instance, loopback_port: u16) -> Endpoint {
+fn endpoint(server: &str, instance: &Instance, loopback_ports: &[u16]) -> Endpoint {
     let server = server.trim().to_ascii_lowercase();
     let server = server.strip_prefix("tcp:").unwrap_or(&server);
     let (host, port) = match server.rsplit_once(',') {
@@ -35,12 +40,8 @@ fn endpoint(server: &str, instance: &Instance, loopback_port: u16) -> Endpoint {
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     match (host, port) {
-        ("localhost" | "127.0.0.1" | "::1" | "[::1]", port) if port == loopback_port => {
-            if instance.public_endpoint {
-                Endpoint::Loopback
-            } else {
-                Endpoint::Private
-            }
+        ("localhost" | "127.0.0.1" | "::1" | "[::1]", port) if loopback_ports.contains(&port) => {
+            if instance.public_endpoint { Endpoint::Loopback } else { Endpoint::Private }
         }
         (host, 3342) if instance.public_endpoint && host.eq_ignore_ascii_case(&instance.public_host()) => {
             Endpoint::Public
@@ -57,8 +58,8 @@ mod tests {
     #[test]
     fn spellings_of_one_endpoint_are_one() {
         let instance = Instance::default();
-        let of = |server| endpoint(server, &instance, 50_123);
-        for server in ["localhost,50123", "127.0.0.1, 50123", "TCP:LocalHost,50123", "[::1],50123"] {
+        let of = |server| endpoint(server, &instance, &[50_123, 50_001]);
+        for server in ["localhost,50123", "localhost,50001", "127.0.0.1, 50123", "TCP:LocalHost,50123", "[::1],50123"] {
             assert_eq!(of(server), Endpoint::Loopback, "{server}");
         }
         assert_eq!(of("Contoso-MI.public.abc123.database.windows.net,3342"), Endpoint::Public);

@@ -13,8 +13,9 @@ use super::workspace_changes::Identity;
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
 use crate::scenario::{self, GatewayKind, Scenario};
+use crate::words::{self, Word};
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Store {
     pub workspaces: Vec<Workspace>,
     pub connections: Vec<Connection>,
@@ -26,7 +27,7 @@ pub struct Store {
     pub operations: Vec<Operation>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Workspace {
     pub id: Uuid,
     pub display_name: String,
@@ -39,7 +40,7 @@ pub struct Workspace {
 }
 
 /// No `Debug`: it holds credentials.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Connection {
     pub id: Uuid,
     pub display_name: String,
@@ -48,8 +49,10 @@ pub struct Connection {
     pub server: String,
     /// The generic SQL connection may leave it out.
     pub database: Option<String>,
-    pub privacy: &'static str,
-    pub encryption: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    pub privacy: Word,
+    #[serde(deserialize_with = "words::word")]
+    pub encryption: Word,
     pub credential: Credential,
     pub allow_usage_in_gateway: bool,
     pub allow_usage_in_user_code: bool,
@@ -57,7 +60,7 @@ pub struct Connection {
     pub roles: Vec<Assignment<ConnectionRole>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connectivity {
     Cloud {
         /// Cloud connections name a gateway of the service's own (facts §4.4).
@@ -72,13 +75,14 @@ pub enum Connectivity {
 }
 
 /// No `Debug`: it holds secrets.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Credential {
-    pub kind: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    pub kind: Word,
     pub login: Login,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MirroredDatabase {
     pub id: Uuid,
     pub workspace_id: Uuid,
@@ -95,7 +99,7 @@ pub struct MirroredDatabase {
     pub mirror: Mirror,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Folder {
     pub id: Uuid,
     pub workspace_id: Uuid,
@@ -104,7 +108,7 @@ pub struct Folder {
     pub parent: Option<Uuid>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReservedName {
     pub workspace_id: Uuid,
     pub display_name: String,
@@ -112,7 +116,7 @@ pub struct ReservedName {
 }
 
 /// A long-running operation that has succeeded as soon as its time is up; failures are answered at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operation {
     pub id: Uuid,
     pub owner: Uuid,
@@ -155,7 +159,7 @@ impl Store {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gateway {
     pub id: Uuid,
     pub display_name: String,
@@ -163,7 +167,7 @@ pub struct Gateway {
     pub roles: Vec<Assignment<GatewayRole>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum GatewayDetails {
     VirtualNetwork {
         capacity_id: Option<Uuid>,
@@ -188,14 +192,14 @@ pub struct VirtualNetwork {
     pub subnet_name: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemberCount {
     Fixed(u32),
     /// The least and the most.
     Between(u32, u32),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     pub id: Uuid,
     pub display_name: String,

@@ -40,7 +40,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
 }
 
 /// A workspace's identity: there once `ready`, and until `gone`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Identity {
     pub application_id: Uuid,
     pub service_principal_id: Uuid,

@@ -38,16 +38,34 @@ impl Loopback {
     /// 127.0.0.1 cannot be listened on.
     pub async fn bind() -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
-            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let port = v4.local_addr()?.port();
-            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-                Ok(v6) => return Ok(Self { port, listeners: vec![v4, v6] }),
-                // Somebody else has this port on ::1: clients that try ::1 first would reach them.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(_) => return Ok(Self { port, listeners: vec![v4] }),
+            if let Some(found) = Self::take(0).await? {
+                return Ok(found);
             }
         }
         Err(io::Error::new(io::ErrorKind::AddrInUse, "no port is free on both 127.0.0.1 and ::1"))
+    }
+
+    /// The port it had in another process, or any if somebody else has that now.
+    ///
+    /// # Errors
+    /// As of [`Self::bind`].
+    pub async fn bind_again(port: Option<u16>) -> io::Result<Self> {
+        match port {
+            Some(port) if let Ok(Some(found)) = Self::take(port).await => Ok(found),
+            _ => Self::bind().await,
+        }
+    }
+
+    /// That port; 0 is any of 127.0.0.1. Nothing where somebody else has it on ::1: clients that try ::1 first would
+    /// reach them.
+    async fn take(port: u16) -> io::Result<Option<Self>> {
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = v4.local_addr()?.port();
+        Ok(match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(v6) => Some(Self { port, listeners: vec![v4, v6] }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            Err(_) => Some(Self { port, listeners: vec![v4] }),
+        })
     }
 
     /// Serves `router` until `stop` is cancelled; over TLS where a configuration is given.

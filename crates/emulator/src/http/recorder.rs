@@ -16,7 +16,7 @@ use super::listen::Connection;
 use super::mask;
 use crate::clock::Clock;
 use crate::faults::{Effect, Faults, When};
-use crate::journal::{Channel, Entry, Journal};
+use crate::journal::{Channel, Entry, Journal, Place};
 
 /// For the bytes of half an answer to leave the process.
 const LEAVING: Duration = Duration::from_millis(50);
@@ -46,30 +46,30 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         body: mask::body(content_type(&parts.headers), &body),
         ..Entry::default()
     };
-    let index = recorder.journal.begin(entry.clone());
-    entry.index = index;
+    let place = recorder.journal.begin(entry.clone());
+    entry.index = place.index;
 
     let fault = recorder.faults.strike(&entry, None);
     if let Some(fault) = &fault {
-        recorder.journal.struck(index, fault);
+        recorder.journal.struck(place, fault);
     }
     let (mut cut_after, mut sent) = (false, None);
     match fault {
         Some(Effect::Answer { status, headers, body }) => {
             let response = recorder.planted(status, &headers, &body);
-            return recorder.finish(index, response, None).await;
+            return recorder.finish(place, response, None).await;
         }
         Some(Effect::Reset { reset: When::Before }) => {
             recorder
                 .journal
-                .end(index, |entry| entry.error = Some("connection cut before the request was served".into()));
+                .end(place, |entry| entry.error = Some("connection cut before the request was served".into()));
             return cut(connection).await;
         }
         Some(Effect::Reset { reset: When::After }) => cut_after = true,
         Some(Effect::Delay { delay_ms }) => tokio::time::sleep(Duration::from_millis(delay_ms)).await,
         Some(Effect::Throttle { throttle_s }) => {
             let response = recorder.throttled(throttle_s);
-            return recorder.finish(index, response, None).await;
+            return recorder.finish(place, response, None).await;
         }
         Some(Effect::Partial { partial }) => sent = Some(partial),
         Some(Effect::SqlError { .. } | Effect::Route { .. }) | None => {}
@@ -80,7 +80,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
     } else {
         sent.map(|bytes| format!("connection cut after {bytes} bytes of the body"))
     };
-    let response = recorder.finish(index, response, error).await;
+    let response = recorder.finish(place, response, error).await;
     if cut_after {
         return cut(connection).await;
     }
@@ -152,10 +152,10 @@ impl Recorder {
         self.planted(StatusCode::TOO_MANY_REQUESTS.as_u16(), &headers, &body)
     }
 
-    async fn finish(&self, index: u64, response: Response, error: Option<String>) -> Response {
+    async fn finish(&self, place: Place, response: Response, error: Option<String>) -> Response {
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
-        self.journal.end(index, |entry| {
+        self.journal.end(place, |entry| {
             entry.status = Some(parts.status.as_u16());
             entry.error = error;
             entry.headers = headers(&parts.headers);

@@ -1,5 +1,7 @@
 //! ALTER DATABASE … SET, as far as it decides whether a database can be mirrored or is read beside it.
 
+use serde::{Deserialize, Serialize};
+
 use super::access::Target;
 use super::errors;
 use super::work::Work;
@@ -8,7 +10,7 @@ use crate::tsql::ast::DatabaseOption;
 use crate::world::UpdatePolicy;
 
 /// What `sys.databases` shows of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Options {
     /// 0 DISABLED, 1 ALLOWED, 2 FORCED.
     pub delayed_durability: u8,

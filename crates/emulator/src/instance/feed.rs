@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::source::{FeedError, FeedScan};
 
@@ -12,7 +13,7 @@ const ERRORS: usize = 64;
 /// UNCONFIRMED: as many as the like view of CDC keeps.
 const SCANS: usize = 32;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FeedLog {
     pub scans: VecDeque<Scan>,
     pub errors: VecDeque<Entry>,
@@ -21,7 +22,7 @@ pub struct FeedLog {
     last: i32,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Scan {
     pub id: i32,
     pub start: Timestamp,
@@ -36,7 +37,7 @@ pub struct Scan {
     pub failed: i32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     pub scan: i32,
     pub at: Timestamp,

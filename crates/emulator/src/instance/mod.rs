@@ -14,6 +14,7 @@ mod execute;
 mod feed;
 mod functions;
 mod grants;
+mod kept;
 mod logins;
 mod moments;
 mod object_functions;
@@ -57,6 +58,8 @@ pub struct Instance {
     shared: Mutex<Shared>,
     /// Signalled whenever a transaction ends.
     freed: Condvar,
+    /// What was last written down of it.
+    written: Mutex<Option<kept::Written>>,
     /// For the sessions the instance hands out.
     this: std::sync::Weak<Self>,
 }
@@ -139,6 +142,7 @@ impl Instance {
             directory,
             shared,
             freed: Condvar::new(),
+            written: Mutex::default(),
             this: this.clone(),
         });
         instance.run_scripts()?;
@@ -196,6 +200,9 @@ impl Instance {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // A panic in another session must not take the instance with it: state is only replaced whole.
         self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    fn written(&self) -> MutexGuard<'_, Option<kept::Written>> {
+        self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
     fn directory(&self) -> &dyn Directory {
         &*self.directory

@@ -3,11 +3,12 @@
 //! Names, codes and covering permissions as the documentation page "sys.fn_builtin_permissions (Transact-SQL)" lists
 //! them; `ALEM` from SMO's permission list.
 
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 use crate::world::UpdatePolicy;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Class {
     Server,
     Login,
@@ -307,6 +308,22 @@ pub fn all() -> &'static [Builtin] {
 /// By its name in upper case with single blanks; `EXEC` is not a name, the grammar's callers spell it out.
 pub fn find(class: Class, name: &str) -> Option<&'static Builtin> {
     ALL.iter().find(|b| b.class == class && b.name.eq_ignore_ascii_case(name))
+}
+
+/// A permission as a kept state names it: class and name.
+pub mod by_name {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::{Builtin, Class, find};
+
+    pub fn serialize<S: Serializer>(permission: &&'static Builtin, serializer: S) -> Result<S::Ok, S::Error> {
+        (permission.class, permission.name).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Builtin, D::Error> {
+        let (class, name) = <(Class, String)>::deserialize(deserializer)?;
+        find(class, &name).ok_or_else(|| serde::de::Error::custom(format!("unknown permission `{name}`")))
+    }
 }
 
 /// Whether the engine of this update policy knows the permission: mirroring came after the 2022 line.

@@ -16,7 +16,7 @@ use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalTy
 use super::types::TYPES;
 use super::{Instance, Shared};
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable};
+use crate::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
@@ -229,6 +229,18 @@ impl Source for Instance {
         }))
     }
 
+    fn write_down(&self) -> Result<Writing, String> {
+        Self::write_down(self)
+    }
+
+    fn read_back(&self, text: &str) -> Result<(), String> {
+        Self::read_back(self, text)
+    }
+
+    fn end_sessions(&self) {
+        self.end_all_sessions();
+    }
+
     fn reset(&self) {
         {
             let mut shared = self.lock();
@@ -245,7 +257,7 @@ impl Source for Instance {
     }
 }
 
-fn kill_sessions(shared: &Shared) {
+pub(super) fn kill_sessions(shared: &Shared) {
     for session in shared.sessions.values() {
         session.killed.store(true, Ordering::Release);
     }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::database_options::Options;
-use super::permissions::Builtin;
+use super::permissions::{self, Builtin};
 use crate::tsql::ast;
 use crate::value::{SqlType, Value};
+use crate::words::{self, Word};
 
 pub const SA: i32 = 1;
 pub const SERVER_PUBLIC: i32 = 2;
@@ -136,7 +138,7 @@ pub fn denied_by_role(role: i32) -> &'static [&'static str] {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     pub server_principals: BTreeMap<i32, ServerPrincipal>,
     /// Role and member.
@@ -148,7 +150,7 @@ pub struct State {
     pub next_sid: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrincipalType {
     Sql,
     External,
@@ -167,7 +169,7 @@ impl PrincipalType {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct ServerPrincipal {
     pub id: i32,
     pub name: String,
@@ -192,7 +194,7 @@ impl std::fmt::Debug for ServerPrincipal {
 }
 
 /// A password as the server keeps it: never the clear text.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Password {
     /// `0x0200`, salt, SHA-512: the layout that `password_hash` shows.
     pub hash: Vec<u8>,
@@ -200,7 +202,7 @@ pub struct Password {
     pub must_change: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Database {
     pub id: i32,
     pub name: String,
@@ -225,7 +227,7 @@ pub struct Database {
 }
 
 /// A row of `sys.sensitivity_classifications`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Classified {
     pub table: i32,
     pub column: i32,
@@ -233,7 +235,7 @@ pub struct Classified {
 }
 
 /// A row of `sys.extended_properties`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExtendedProperty {
     pub class: PropertyClass,
     pub major: i32,
@@ -244,7 +246,7 @@ pub struct ExtendedProperty {
 }
 
 /// `sys.extended_properties.class`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PropertyClass {
     Database = 0,
     ObjectOrColumn = 1,
@@ -253,7 +255,7 @@ pub enum PropertyClass {
     Index = 7,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DatabasePrincipal {
     pub id: i32,
     pub name: String,
@@ -268,21 +270,21 @@ pub struct DatabasePrincipal {
     pub fixed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Authentication {
     None,
     Instance,
     External,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Schema {
     pub id: i32,
     pub name: String,
     pub owner: i32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PermissionState {
     Grant,
     GrantWithOption,
@@ -290,7 +292,7 @@ pub enum PermissionState {
 }
 
 /// A row of `sys.server_permissions` or `sys.database_permissions`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PermissionRow {
     pub major: i32,
     /// Column id, or 0.
@@ -298,11 +300,12 @@ pub struct PermissionRow {
     pub grantee: i32,
     pub grantor: i32,
     /// Says the class as well.
+    #[serde(with = "permissions::by_name")]
     pub permission: &'static Builtin,
     pub state: PermissionState,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table {
     pub id: i32,
     pub name: String,
@@ -327,7 +330,7 @@ pub struct Table {
 }
 
 /// What a table is besides rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Traits {
     pub temporal: Temporal,
     pub ledger: LedgerKind,
@@ -341,7 +344,7 @@ pub struct Traits {
 }
 
 /// `sys.tables.temporal_type`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Temporal {
     #[default]
     None,
@@ -350,7 +353,7 @@ pub enum Temporal {
 }
 
 /// `sys.tables.ledger_type`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum LedgerKind {
     #[default]
     None,
@@ -360,7 +363,7 @@ pub enum LedgerKind {
 }
 
 /// A constraint that is an object of its own: DEFAULT, CHECK and FOREIGN KEY.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Constraint {
     pub name: String,
     pub object_id: i32,
@@ -369,7 +372,7 @@ pub struct Constraint {
     pub definition: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Check {
     pub constraint: Constraint,
     pub condition: ast::Predicate,
@@ -380,7 +383,7 @@ pub struct Check {
     pub trusted: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ForeignKey {
     pub constraint: Constraint,
     /// Own column and the one it refers to.
@@ -395,7 +398,7 @@ pub struct ForeignKey {
     pub trusted: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TableColumn {
     pub id: i32,
     pub name: String,
@@ -422,17 +425,18 @@ pub struct TableColumn {
 }
 
 /// A declared type: what the catalog shows of it, and how its values travel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnType {
     /// Name in `sys.types`.
-    pub name: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    pub name: Word,
     pub sql_type: SqlType,
     pub max_length: i16,
     pub precision: u8,
     pub scale: u8,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Index {
     pub id: i32,
     pub name: String,
@@ -449,7 +453,7 @@ pub struct Index {
     pub filter: Option<(ast::Predicate, String)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IndexKind {
     Clustered = 1,
     Nonclustered = 2,
@@ -457,14 +461,14 @@ pub enum IndexKind {
     NonclusteredColumnstore = 6,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IndexedColumn {
     pub column: i32,
     pub descending: bool,
     pub included: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
     pub id: i32,
     pub name: String,

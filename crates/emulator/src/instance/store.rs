@@ -80,6 +80,27 @@ impl Store {
         Ok(copy)
     }
 
+    /// The rows as SQLite keeps them in a file; nothing where there is no table.
+    pub fn image(&mut self) -> Result<Vec<u8>, Message> {
+        let pages: i64 =
+            self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(errors::internal)?;
+        if pages == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.connection.serialize("main").map_err(errors::internal)?.to_vec())
+    }
+
+    /// A store with the rows of an image.
+    pub fn of_image(image: &[u8]) -> Result<Self, Message> {
+        let mut read = Self::new()?;
+        if image.is_empty() {
+            return Ok(read);
+        }
+        read.connection.deserialize_read_exact("main", image, image.len(), true).map_err(errors::internal)?;
+        // An image cannot grow: its rows move into a database of their own.
+        read.copy()
+    }
+
     /// For whom functions answer from now on.
     pub fn set_ambient(&self, ambient: Ambient) {
         if let Ok(mut current) = self.ambient.lock() {

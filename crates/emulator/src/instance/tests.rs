@@ -17,6 +17,7 @@ mod administration;
 mod common_tables;
 mod decimals;
 mod flow;
+mod kept;
 mod keys;
 mod masks;
 mod offered;

@@ -14,6 +14,8 @@
 //! UNCONFIRMED too: the codes (no code of a failing Managed Instance mirror is published), and that a table recovers
 //! by itself when its cause is gone; the engine has a snapshot retry count (sql-mi facts §4.3), so it tries again.
 
+use serde::{Deserialize, Serialize};
+
 use super::tables::Blocked;
 use crate::engine::Message;
 use crate::fabric::error::ErrorBody;
@@ -46,7 +48,7 @@ pub struct Link {
 }
 
 /// Who logs in.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub enum Login {
     Password {
         name: String,
@@ -59,7 +61,7 @@ pub enum Login {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TableName {
     pub schema: String,
     pub name: String,

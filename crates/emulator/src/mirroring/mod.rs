@@ -10,6 +10,7 @@
 pub mod conditions;
 pub mod tables;
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub const POLL: Duration = Duration::from_secs(15);
 /// More than a new table needs from Initialized to Replicating.
 const FIRST_POLLS: u32 = 8;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     Initializing,
     Initialized,
@@ -57,7 +58,7 @@ impl Status {
 }
 
 /// The state of a mirrored database. Times are those of [`crate::clock::Clock::elapsed`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mirror {
     status: Status,
     /// When it got this status.

@@ -1,5 +1,6 @@
 //! The tables of a running mirror: which take part ([`eligibility`]), and how far each has come.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl TableStatus {
 }
 
 /// What keeps every table from replicating.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Blocked {
     /// Tables fail.
     Failed(ErrorBody),
@@ -57,10 +58,10 @@ impl Blocked {
     }
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Tables(BTreeMap<TableName, Table>);
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Tables(#[serde(with = "pairs")] BTreeMap<TableName, Table>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table {
     object_id: i32,
     /// As the snapshot found them.
@@ -74,7 +75,7 @@ pub struct Table {
     base: Base,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Initialized { until: Duration },
     Snapshotting { until: Duration },
@@ -84,7 +85,7 @@ enum Stage {
 }
 
 /// Cumulative: each copied, inserted, updated and deleted row counts (fabric-api facts §1.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     pub rows: u64,
     pub bytes: u64,
@@ -92,7 +93,7 @@ pub struct Metrics {
     pub last_sync: Duration,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Base {
     rows: u64,
     changes: u64,
@@ -376,4 +377,21 @@ fn is_dropped(column: &SourceColumn) -> bool {
                 | "geography"
                 | "hierarchyid"
         )
+}
+
+/// As a list: a name in two parts cannot be a key of JSON.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{Table, TableName};
+
+    pub fn serialize<S: Serializer>(tables: &BTreeMap<TableName, Table>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(tables)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<TableName, Table>, D::Error> {
+        Vec::<(TableName, Table)>::deserialize(deserializer).map(|tables| tables.into_iter().collect())
+    }
 }

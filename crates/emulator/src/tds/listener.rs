@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
 use crate::faults::{Effect, Faults, Route, When};
-use crate::journal::{Channel, Entry, Journal};
+use crate::journal::{Channel, Entry, Journal, Place};
 
 use super::TlsIdentity;
 use super::login7::{Federated, Login7, TDS_8_0, feature, fetched_token};
@@ -187,11 +187,12 @@ impl Service {
         let server = Some(self.engine.server_name());
         let mut entry =
             Entry { channel: Channel::Sql, connection, server, database: database.clone(), ..Entry::default() };
-        entry.index = self.journal.begin(entry.clone());
-        match self.admit(&login, token, database, &entry).await? {
+        let place = self.journal.begin(entry.clone());
+        entry.index = place.index;
+        match self.admit(&login, token, database, &entry, place).await? {
             Admission::Session(session) => {
                 let answer = self.welcome(&login, strict, session.as_ref());
-                self.journal.end(entry.index, |_| {});
+                self.journal.end(place, |_| {});
                 write_message(stream, kind::RESPONSE, DEFAULT_SIZE, session.id(), &answer.0).await?;
                 Ok(Some(LoggedIn {
                     connection,
@@ -205,7 +206,7 @@ impl Service {
                 answer.login_ack(strict && login.tds_version == TDS_8_0);
                 answer.change(Change::Routing { host: &host, port });
                 answer.done(End::Batch, 0, 0, 0);
-                self.journal.end(entry.index, |entry| entry.answer = Some(format!("routed to {host},{port}")));
+                self.journal.end(place, |entry| entry.answer = Some(format!("routed to {host},{port}")));
                 write_message(stream, kind::RESPONSE, DEFAULT_SIZE, 0, &answer.0).await?;
                 stream.shutdown().await?;
                 Ok(None)
@@ -215,7 +216,7 @@ impl Service {
                 let mut answer = Tokens::default();
                 messages.iter().for_each(|message| answer.message(message, &server));
                 answer.done(End::Batch, done::ERROR, 0, 0);
-                self.journal.end(entry.index, |entry| {
+                self.journal.end(place, |entry| {
                     entry.error = messages.first().map(|message| format!("{}: {}", message.number, message.text));
                 });
                 write_message(stream, kind::RESPONSE, DEFAULT_SIZE, 0, &answer.0).await?;
@@ -232,14 +233,15 @@ impl Service {
         token: Option<String>,
         database: Option<String>,
         entry: &Entry,
+        place: Place,
     ) -> io::Result<Admission> {
         let cut = || {
-            self.journal.end(entry.index, |entry| entry.error = Some("connection reset by a planted fault".to_owned()));
+            self.journal.end(place, |entry| entry.error = Some("connection reset by a planted fault".to_owned()));
             io::Error::from(io::ErrorKind::ConnectionAborted)
         };
         let fault = self.faults.strike(entry, None);
         if let Some(fault) = &fault {
-            self.journal.struck(entry.index, fault);
+            self.journal.struck(place, fault);
         }
         match &fault {
             Some(Effect::SqlError { sql_error: error }) => return Ok(Admission::Refused(vec![sql_error(error)])),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Cancel, Message, Outcome, Request, Session};
 use crate::faults::{Effect, SqlFault, When};
-use crate::journal::{Channel, Entry};
+use crate::journal::{Channel, Entry, Place};
 
 use super::listener::{LoggedIn, Service, Stream};
 use super::packet::{self, SESSION_LIMIT, kind, read_message, status};
@@ -143,13 +143,14 @@ impl Connection {
             text: Some(work.journal_text()),
             ..Entry::default()
         };
-        entry.index = self.service.journal.begin(entry.clone());
+        let place = self.service.journal.begin(entry.clone());
+        entry.index = place.index;
         let fault = self.service.faults.strike(&entry, Some(&statement));
         if let Some(fault) = &fault {
-            self.service.journal.struck(entry.index, fault);
+            self.service.journal.struck(place, fault);
         }
         let cut = |service: &Service| {
-            service.journal.end(entry.index, |entry| {
+            service.journal.end(place, |entry| {
                 entry.error.get_or_insert_with(|| "connection reset by a planted fault".to_owned());
             });
             Ok(Some(Closing::Abrupt))
@@ -164,7 +165,7 @@ impl Connection {
                 if work.end == End::InProcedure {
                     response.end_call(None, &[]);
                 }
-                self.end_entry(entry.index, &response, None);
+                self.end_entry(place, &response, None);
                 let fatal = response.fatal || error.close;
                 response.finish(&mut self.to).await?;
                 return Ok(fatal.then_some(Closing::Orderly));
@@ -200,7 +201,7 @@ impl Connection {
         }
         match ran {
             Ran::ToItsEnd => {
-                self.end_entry(entry.index, &response, None);
+                self.end_entry(place, &response, None);
                 let (fatal, partial) = (response.fatal, response.is_partial());
                 response.finish(&mut self.to).await?;
                 if partial {
@@ -209,12 +210,12 @@ impl Connection {
                 Ok(fatal.then_some(Closing::Orderly))
             }
             Ran::Cancelled => {
-                self.end_entry(entry.index, &response, Some("cancelled by the client"));
+                self.end_entry(place, &response, Some("cancelled by the client"));
                 response.finish_cancelled(&mut self.to, self.one_message_attention).await?;
                 Ok(None)
             }
             Ran::Lost => {
-                self.end_entry(entry.index, &response, Some("the client left"));
+                self.end_entry(place, &response, Some("the client left"));
                 Ok(Some(Closing::Abrupt))
             }
         }
@@ -338,9 +339,9 @@ impl Connection {
         Response::new(self.packet_size, self.spid(), self.server(), self.transaction)
     }
 
-    fn end_entry(&self, index: u64, response: &Response, otherwise: Option<&str>) {
+    fn end_entry(&self, place: Place, response: &Response, otherwise: Option<&str>) {
         let error = response.first_error.clone().or_else(|| otherwise.map(str::to_owned));
-        self.service.journal.end(index, |entry| entry.error = error);
+        self.service.journal.end(place, |entry| entry.error = error);
     }
 
     fn spid(&self) -> u16 {

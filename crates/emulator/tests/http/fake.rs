@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fabricmirror_emulator::engine::Message;
-use fabricmirror_emulator::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable};
+use fabricmirror_emulator::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
 
 pub const LOGIN: &str = "fabric_login";
 /// Display name of the default scenario's application.
@@ -141,6 +141,13 @@ impl Source for Fake {
             Ok(())
         }))
     }
+    fn write_down(&self) -> Result<Writing, String> {
+        Err("there is no telling what tests change here".to_owned())
+    }
+    fn read_back(&self, _: &str) -> Result<(), String> {
+        Err("nothing was written down".to_owned())
+    }
+    fn end_sessions(&self) {}
     fn reset(&self) {
         *self.0.lock().unwrap() = State::default();
     }

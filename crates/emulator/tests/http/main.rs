@@ -5,6 +5,7 @@ mod choices;
 mod conformance;
 mod connections;
 mod control;
+mod data;
 mod entra;
 mod fake;
 mod folders;

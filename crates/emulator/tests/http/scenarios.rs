@@ -8,7 +8,7 @@ use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 use crate::gateways;
 use crate::site::{Answer, Site, connection, definition, listed};
 
-const PASSWORD: &str = "Str0ng!Passw0rd2";
+pub const PASSWORD: &str = "Str0ng!Passw0rd2";
 
 async fn start(name: &str) -> Site {
     Site::with_sql(Scenario::parse(shipped::text(name).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}")))
@@ -16,7 +16,7 @@ async fn start(name: &str) -> Site {
 }
 
 /// Runs T-SQL as the administrator of an instance; answers the first column of its rows.
-async fn sql(site: &Site, instance: usize, database: &str, text: &str) -> Vec<String> {
+pub async fn sql(site: &Site, instance: usize, database: &str, text: &str) -> Vec<String> {
     let sql = &site.ready.instances[instance].sql;
     let mut config = tiberius::Config::new();
     config.host(&sql.host);
@@ -31,7 +31,7 @@ async fn sql(site: &Site, instance: usize, database: &str, text: &str) -> Vec<St
 }
 
 /// The tutorial's SQL, as the December 2025 text has it.
-async fn principal(site: &Site, instance: usize, database: &str) {
+pub async fn principal(site: &Site, instance: usize, database: &str) {
     let login = format!("CREATE LOGIN fabric_login WITH PASSWORD = '{PASSWORD}'");
     sql(site, instance, "master", &login).await;
     let grants = "CREATE USER fabric_user FOR LOGIN fabric_login; GRANT SELECT, ALTER ANY EXTERNAL MIRROR, \
@@ -39,7 +39,7 @@ async fn principal(site: &Site, instance: usize, database: &str) {
     sql(site, instance, database, grants).await;
 }
 
-fn connection_to(server: &str, database: &str) -> Value {
+pub fn connection_to(server: &str, database: &str) -> Value {
     let mut body = connection(server);
     body["connectionDetails"]["parameters"][0]["value"] = json!(server);
     body["connectionDetails"]["parameters"][1]["value"] = json!(database);
@@ -47,12 +47,12 @@ fn connection_to(server: &str, database: &str) -> Value {
     body
 }
 
-async fn let_write(site: &Site, identity: uuid::Uuid) {
+pub async fn let_write(site: &Site, identity: uuid::Uuid) {
     let body = json!({ "principal": { "id": identity, "type": "ServicePrincipal" }, "role": "Contributor" });
     assert_eq!(site.post(&format!("{}/roleAssignments", site.workspace()), body).await.status, 201);
 }
 
-async fn mirror(site: &Site, name: &str, connection: &Answer, more: &Value) -> Answer {
+pub async fn mirror(site: &Site, name: &str, connection: &Answer, more: &Value) -> Answer {
     assert_eq!(connection.status, 201, "{}", connection.text);
     let body = json!({ "displayName": name, "definition": definition(&connection.id(), more) });
     site.post(&format!("{}/mirroredDatabases", site.workspace()), body).await

@@ -1,6 +1,7 @@
 //! An emulator of one's own, and a client that checks every answer against the specification.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Site {
             instance: instance.clone(),
             // One source for all.
             source: source.clone(),
-            port: SQL_PORT + place,
+            ports: vec![SQL_PORT + place],
         });
         let served = served.collect();
         Self::serve(parts, served, source).await
@@ -58,16 +59,31 @@ impl Site {
 
     /// With instances that are served, as the program has them.
     pub async fn with_sql(scenario: Scenario) -> Self {
-        let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
-        let served = serve_sql(&parts, String::new(), &CancellationToken::new()).await.unwrap();
-        Self::serve(parts, served, Arc::new(Fake(Arc::new(State::default().into())))).await
+        Self::with_parts(Parts::prepare(scenario, FROZEN, &[]).unwrap()).await
+    }
+
+    /// The same, with its state in a file.
+    pub async fn kept_in(file: &Path, scenario: Scenario) -> Self {
+        let mut parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        parts.keep_in(file).unwrap();
+        Self::with_parts(parts).await
+    }
+
+    async fn with_parts(parts: Parts) -> Self {
+        let stop = CancellationToken::new();
+        let served = serve_sql(&parts, String::new(), &stop).await.unwrap();
+        Self::serve_until(stop, parts, served, Arc::new(Fake(Arc::new(State::default().into())))).await
     }
 
     async fn serve(parts: Parts, served: Vec<Served>, source: Arc<Fake>) -> Self {
+        Self::serve_until(CancellationToken::new(), parts, served, source).await
+    }
+
+    async fn serve_until(stop: CancellationToken, parts: Parts, served: Vec<Served>, source: Arc<Fake>) -> Self {
         let ca = reqwest::Certificate::from_pem(parts.tls.ca_pem().as_bytes()).unwrap();
-        let emulator =
-            Emulator::start(parts, Loopback::bind().await.unwrap(), served, CancellationToken::new()).await.unwrap();
-        let ready = emulator.ready(std::path::Path::new("ca.pem"));
+        let entra = Loopback::bind_again(parts.former_ports().map(|ports| ports.entra)).await.unwrap();
+        let emulator = Emulator::start(parts, entra, served, stop).await.unwrap();
+        let ready = emulator.ready(Path::new("ca.pem"));
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
         let mut site = Self { emulator, source, ready, http, token: String::new(), deviations: Mutex::default() };
         let answer = site.ask_token("https://api.fabric.microsoft.com/.default").await;

@@ -10,8 +10,10 @@ pub use principals::*;
 pub use queries::*;
 pub use tables::*;
 
+use serde::{Deserialize, Serialize};
+
 /// `[server].[database].[schema].[name]`; absent parts (`db..t`) are `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObjectName {
     pub server: Option<String>,
     pub database: Option<String>,
@@ -292,7 +294,7 @@ pub struct Argument {
 }
 
 /// A type as written; the instance knows which exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeName {
     pub name: ObjectName,
     /// Length, or precision and scale; `None` among them is MAX.

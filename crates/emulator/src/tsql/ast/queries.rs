@@ -1,6 +1,9 @@
 //! Queries, expressions, conditions.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ObjectName, TypeName};
+use crate::words::{self, Word};
 
 #[derive(Debug, Clone)]
 pub enum InsertSource {
@@ -17,7 +20,7 @@ pub struct Assignment {
     pub value: Option<Expr>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Query {
     pub with: Vec<CommonTable>,
     pub body: SetExpression,
@@ -25,26 +28,27 @@ pub struct Query {
     pub offset: Option<Expr>,
     pub fetch: Option<Expr>,
     /// FOR XML, FOR JSON, …: what it is.
-    pub outside: Option<&'static str>,
+    #[serde(deserialize_with = "words::optional")]
+    pub outside: Option<Word>,
     /// OPTION (MAXRECURSION n)
     pub max_recursion: Option<i64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CommonTable {
     pub name: String,
     pub columns: Vec<String>,
     pub query: Query,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum SetExpression {
     Select(Box<Select>),
     Query(Box<Query>),
     Combined { operator: SetOperator, left: Box<SetExpression>, right: Box<SetExpression> },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SetOperator {
     Union,
     UnionAll,
@@ -55,7 +59,7 @@ pub enum SetOperator {
     IntersectAll,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Select {
     pub distinct: bool,
     pub top: Option<Top>,
@@ -65,17 +69,18 @@ pub struct Select {
     pub filter: Option<Predicate>,
     pub group_by: Vec<Expr>,
     pub having: Option<Predicate>,
-    pub outside: Option<&'static str>,
+    #[serde(deserialize_with = "words::optional")]
+    pub outside: Option<Word>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Top {
     pub count: Expr,
     pub percent: bool,
     pub with_ties: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum SelectItem {
     /// `*`, `t.*`
     All(Option<ObjectName>),
@@ -91,13 +96,13 @@ pub enum SelectItem {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OrderItem {
     pub value: Expr,
     pub descending: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum TableSource {
     Table {
         name: ObjectName,
@@ -126,10 +131,10 @@ pub enum TableSource {
         on: Option<Predicate>,
     },
     /// PIVOT, OPENROWSET, FOR SYSTEM_TIME, …: what it is.
-    Outside(&'static str),
+    Outside(#[serde(deserialize_with = "words::word")] Word),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinKind {
     Inner,
     Left,
@@ -141,7 +146,7 @@ pub enum JoinKind {
 }
 
 /// A scalar expression.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Expr {
     Null,
     Integer(i32),
@@ -188,16 +193,16 @@ pub enum Expr {
     Call(Box<Call>),
     Subquery(Box<Query>),
     /// Good T-SQL outside the subset: what it is.
-    Outside(&'static str),
+    Outside(#[serde(deserialize_with = "words::word")] Word),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum When {
     Value(Expr),
     Condition(Predicate),
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Call {
     pub name: ObjectName,
     pub arguments: Vec<Expr>,
@@ -207,7 +212,7 @@ pub struct Call {
     pub within_group: Vec<OrderItem>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Over {
     pub partition_by: Vec<Expr>,
     pub order_by: Vec<OrderItem>,
@@ -215,7 +220,7 @@ pub struct Over {
     pub framed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BinaryOperator {
     Add,
     Subtract,
@@ -230,7 +235,7 @@ pub enum BinaryOperator {
 }
 
 /// A condition: T-SQL has no boolean values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Predicate {
     Compare {
         operator: Comparison,
@@ -279,10 +284,10 @@ pub enum Predicate {
     Not(Box<Predicate>),
     And(Vec<Predicate>),
     Or(Vec<Predicate>),
-    Outside(&'static str),
+    Outside(#[serde(deserialize_with = "words::word")] Word),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     Equal,
     NotEqual,

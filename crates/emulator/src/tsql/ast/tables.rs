@@ -1,6 +1,9 @@
 //! Tables, columns, indexes.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Expr, ObjectName, Predicate, TypeName};
+use crate::words::{self, Word};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewChange {
@@ -78,13 +81,14 @@ pub struct DefaultDefinition {
 }
 
 /// What ADD SENSITIVITY CLASSIFICATION says of columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Classification {
     pub label: Option<String>,
     pub label_id: Option<String>,
     pub information_type: Option<String>,
     pub information_type_id: Option<String>,
-    pub rank: Option<&'static str>,
+    #[serde(deserialize_with = "words::optional")]
+    pub rank: Option<Word>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,7 +107,7 @@ pub struct ForeignKeyDefinition {
 }
 
 /// What becomes of a row when the row it refers to goes or gets another key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ReferentialAction {
     #[default]
     NoAction,
@@ -113,7 +117,7 @@ pub enum ReferentialAction {
 }
 
 /// GENERATED ALWAYS AS … of temporal and ledger tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Generated {
     RowStart,
     RowEnd,
@@ -130,7 +134,7 @@ pub struct Encryption {
     pub deterministic: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GraphKind {
     Node,
     Edge,
