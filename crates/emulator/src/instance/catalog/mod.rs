@@ -26,6 +26,7 @@ mod information_schema;
 mod objects;
 mod partitions;
 pub mod principals;
+mod security_policies;
 mod system;
 
 pub use columns::generated_type;
@@ -91,6 +92,7 @@ fn views() -> impl Iterator<Item = &'static View> {
         principals::VIEWS,
         objects::VIEWS,
         partitions::VIEWS,
+        security_policies::VIEWS,
         columns::VIEWS,
         constraints::VIEWS,
         extended_properties::VIEWS,

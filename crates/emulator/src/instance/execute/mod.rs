@@ -472,16 +472,16 @@ impl Run<'_> {
                 })?;
                 (Kind::Insert, done)
             }
-            StatementKind::Update { table, top, set, output, from, filter } => (
+            StatementKind::Update { with, table, top, set, output, from, filter } => (
                 Kind::Update,
                 self.session.write(self.cancel, |work| {
-                    work.update(table, top.as_ref(), set, output, from, filter.as_ref(), variables)
+                    work.update(with, table, top.as_ref(), set, output, from, filter.as_ref(), variables)
                 })?,
             ),
-            StatementKind::Delete { table, top, output, from, filter } => (
+            StatementKind::Delete { with, table, top, output, from, filter } => (
                 Kind::Delete,
                 self.session.write(self.cancel, |work| {
-                    work.delete(table, top.as_ref(), output, from, filter.as_ref(), variables)
+                    work.delete(with, table, top.as_ref(), output, from, filter.as_ref(), variables)
                 })?,
             ),
             StatementKind::Truncate(table) => {

@@ -251,6 +251,7 @@ const OLD_MOMENT: fn(&[SqlType]) -> SqlType = |_| SqlType::DateTime;
 pub const ALL: &[Function] = &[
     // only from our own SQL
     function!("convert", 5, HIDDEN, &[], true, FIRST, convert),
+    function!("recursion", 2, HIDDEN, &[], true, FIRST, recursion),
     function!("exact", 5, HIDDEN, &[], true, FIRST, exact),
     function!("exact_alone", 4, HIDDEN, &[], true, FIRST, exact_alone),
     function!("divide", 3, HIDDEN, &[], true, FIRST, divide),
@@ -484,6 +485,18 @@ fn float(value: &Value) -> f64 {
         Value::Float(f) => *f,
         _ => 0.0,
     }
+}
+
+/// The next level of a recursive common table, or 530.
+fn recursion(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let [Value::Int(level), Value::Int(most)] = values else { return Err(errors::internal("a level")) };
+    if level >= most {
+        let text = format!(
+            "The statement terminated. The maximum recursion {most} has been exhausted before statement completion."
+        );
+        return Err(Message::new(530, 16, 1, text));
+    }
+    Ok(Value::Int(level + 1))
 }
 
 fn single(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {

@@ -242,7 +242,10 @@ impl Binder<'_> {
                 format!("The {} function requires 1 argument(s).", name.to_ascii_lowercase()),
             ));
         };
+        let before = std::mem::take(&mut self.saw_masked);
         let value = self.expression(first)?;
+        self.refuse_masked("an aggregate of a masked column")?;
+        self.saw_masked = before;
         if name == "STRING_AGG" {
             return self.string_agg(call, &value);
         }

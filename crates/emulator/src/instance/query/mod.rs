@@ -4,10 +4,15 @@
 //! no APPLY, no TOP, no typed results; the rest of the distance is in [`expressions`] and [`calls`].
 
 mod calls;
+mod common_tables;
 mod expressions;
+mod masks;
+mod order;
+mod sets;
 mod sources;
 
 pub use expressions::{coerced, collation, known_collation};
+pub use masks::Mask;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +25,7 @@ use super::state::{Database, State, same_name};
 use super::store::Store;
 use super::types;
 use crate::engine::Message;
-use crate::tsql::ast::{self, Expr, OrderItem, Query, Select, SelectItem, SetExpression, SetOperator};
+use crate::tsql::ast::{self, Expr, Query, Select, SelectItem, SetExpression};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
@@ -31,6 +36,8 @@ pub struct Compiled {
     pub columns: Vec<Column>,
     /// `SELECT @v = …`: which variable each column goes to.
     pub assigns: Vec<Option<(String, SqlType)>>,
+    /// What goes over each column for those without UNMASK; may end early.
+    pub masks: Vec<Option<Mask>>,
 }
 
 /// A scalar expression in SQLite's words.
@@ -48,6 +55,8 @@ pub struct Bound {
     pub is_null: bool,
     /// Digits of a whole number written as a constant.
     pub literal: Option<u8>,
+    /// Of a column alone.
+    pub mask: Option<Mask>,
 }
 
 impl Bound {
@@ -61,6 +70,7 @@ impl Bound {
             collation: None,
             is_null: false,
             literal: None,
+            mask: None,
         }
     }
     fn collate(&self) -> &'static str {
@@ -89,7 +99,7 @@ struct SourceColumn {
     /// Not in `SELECT *`.
     hidden: bool,
     /// Masked for those without UNMASK.
-    masked: bool,
+    mask: Option<Mask>,
     /// A computed column's expression, bound where it is used.
     computed: Option<Expr>,
 }
@@ -130,6 +140,8 @@ pub struct Binder<'a> {
     grouped: Option<Vec<String>>,
     in_aggregate: bool,
     saw_aggregate: bool,
+    /// A masked column was read since that was last looked at.
+    saw_masked: bool,
     /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
     views: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
@@ -158,6 +170,7 @@ impl<'a> Binder<'a> {
             grouped: None,
             in_aggregate: false,
             saw_aggregate: false,
+            saw_masked: false,
             views: Vec::new(),
             reads: BTreeMap::new(),
             reads_tables: false,
@@ -168,6 +181,9 @@ impl<'a> Binder<'a> {
     pub fn statement(&mut self, query: &Query) -> Result<Compiled, Message> {
         let compiled = self.query(query)?;
         self.check_reads()?;
+        if compiled.masks.iter().zip(&compiled.assigns).any(|(mask, assign)| mask.is_some() && assign.is_some()) {
+            return Err(errors::outside("a masked column that goes to a variable"));
+        }
         Ok(compiled)
     }
 
@@ -175,15 +191,27 @@ impl<'a> Binder<'a> {
     pub fn scalar(&mut self, expr: &Expr) -> Result<Compiled, Message> {
         let bound = self.expression(expr)?;
         self.check_reads()?;
+        self.refuse_masked("a masked column in a value of its own")?;
         let column = column_of(&bound, String::new());
-        Ok(Compiled { sql: format!("SELECT {}", bound.sql), columns: vec![column], assigns: vec![None] })
+        Ok(Compiled {
+            sql: format!("SELECT {}", bound.sql),
+            columns: vec![column],
+            assigns: vec![None],
+            masks: Vec::new(),
+        })
     }
 
     pub fn condition(&mut self, predicate: &ast::Predicate) -> Result<Compiled, Message> {
         let sql = self.predicate(predicate)?;
         self.check_reads()?;
+        self.refuse_masked("a masked column in a condition of its own")?;
         let column = Column { name: String::new(), sql_type: SqlType::Int, nullable: true, identity: false };
-        Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None] })
+        Ok(Compiled { sql: format!("SELECT {sql}"), columns: vec![column], assigns: vec![None], masks: Vec::new() })
+    }
+
+    /// Where the documentation does not say what becomes of a mask.
+    pub fn refuse_masked(&self, what: &str) -> Result<(), Message> {
+        if self.saw_masked { Err(errors::outside(what)) } else { Ok(()) }
     }
 
     /// The items of an OUTPUT clause over the tables `temp.o_inserted` and `temp.o_deleted`, row beside row.
@@ -205,6 +233,7 @@ impl<'a> Binder<'a> {
             self.item(item, &mut bound)?;
         }
         self.check_reads()?;
+        self.refuse_masked("OUTPUT of a masked column")?;
         let list: Vec<String> = bound.iter().map(|(bound, _)| bound.sql.clone()).collect();
         let tables: Vec<&str> = from.iter().map(|(text, _)| text.as_str()).collect();
         let joined = match &from[..] {
@@ -214,7 +243,8 @@ impl<'a> Binder<'a> {
         let order = from.first().map_or("1", |(_, alias)| alias);
         let sql = format!("SELECT {} FROM {}{joined} ORDER BY {order}.rowid", list.join(", "), tables.join(", "));
         let columns = bound.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
-        Ok(Compiled { sql, columns, assigns: bound.into_iter().map(|(_, assign)| assign).collect() })
+        let assigns = bound.into_iter().map(|(_, assign)| assign).collect();
+        Ok(Compiled { sql, columns, assigns, masks: Vec::new() })
     }
 
     /// SELECT on every column read: 229, or 230 for a column.
@@ -261,14 +291,7 @@ impl<'a> Binder<'a> {
             return Err(errors::outside(what));
         }
         let outer_common = self.common.len();
-        let mut with = Vec::new();
-        for table in &query.with {
-            let compiled = self.query(&table.query)?;
-            let alias = self.alias();
-            let columns = derived_columns(&alias, &compiled, &table.columns, &table.name)?;
-            with.push(format!("{alias} AS ({})", compiled.sql));
-            self.common.push(CommonTable { name: table.name.clone(), alias, columns });
-        }
+        let with = self.common_tables(&query.with, query.max_recursion)?;
         let compiled = self.body(query);
         self.common.truncate(outer_common);
         let mut compiled = compiled?;
@@ -288,88 +311,6 @@ impl<'a> Binder<'a> {
                 Ok(compiled)
             }
         }
-    }
-
-    fn combined(&mut self, body: &SetExpression) -> Result<Compiled, Message> {
-        match body {
-            SetExpression::Select(select) => self.select(select, &empty_query()),
-            SetExpression::Query(query) => self.query(query),
-            SetExpression::Combined { operator, left, right } => {
-                let (left, right) = (self.combined(left)?, self.combined(right)?);
-                if left.columns.len() != right.columns.len() {
-                    let text = "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of \
-                                expressions in their target lists.";
-                    return Err(Message::new(205, 16, 1, text));
-                }
-                let columns: Vec<Column> = left
-                    .columns
-                    .iter()
-                    .zip(&right.columns)
-                    .map(|(l, r)| Column {
-                        name: l.name.clone(),
-                        sql_type: types::common(l.sql_type, r.sql_type),
-                        nullable: l.nullable || r.nullable,
-                        identity: false,
-                    })
-                    .collect();
-                let word = match operator {
-                    SetOperator::Union => "UNION",
-                    SetOperator::UnionAll => "UNION ALL",
-                    SetOperator::Except => "EXCEPT",
-                    SetOperator::Intersect => "INTERSECT",
-                    SetOperator::ExceptAll | SetOperator::IntersectAll => {
-                        let text = format!(
-                            "The 'ALL' version of the {} operator is not supported.",
-                            if *operator == SetOperator::ExceptAll { "EXCEPT" } else { "INTERSECT" }
-                        );
-                        return Err(Message::new(324, 15, 1, text));
-                    }
-                };
-                let side = |this: &mut Self, compiled: &Compiled| {
-                    let alias = this.alias();
-                    let items: Vec<String> = compiled
-                        .columns
-                        .iter()
-                        .zip(&columns)
-                        .enumerate()
-                        .map(|(i, (from, to))| {
-                            let sql = coerced(&format!("{alias}.c{}", i + 1), from.sql_type, to.sql_type);
-                            let collate = if types::is_text(to.sql_type) { " COLLATE CI_AS" } else { "" };
-                            format!("{sql}{collate} AS c{}", i + 1)
-                        })
-                        .collect();
-                    format!("SELECT {} FROM ({}) AS {alias}", items.join(", "), compiled.sql)
-                };
-                let (l, r) = (side(self, &left), side(self, &right));
-                let alias = self.alias();
-                let all: Vec<String> = (1..=columns.len()).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-                let sql = format!("SELECT {} FROM ({l} {word} {r}) AS {alias}", all.join(", "));
-                let assigns = columns.iter().map(|_| None).collect();
-                Ok(Compiled { sql, columns, assigns })
-            }
-        }
-    }
-
-    /// ORDER BY over a set operation: output names and positions only.
-    fn positional_order(&self, items: &[OrderItem], columns: &[Column]) -> Result<String, Message> {
-        if items.is_empty() {
-            return Ok(String::new());
-        }
-        let parts: Result<Vec<String>, Message> = items
-            .iter()
-            .map(|item| {
-                let position = match &item.value {
-                    Expr::Integer(n) => usize::try_from(*n).ok().filter(|n| (1..=columns.len()).contains(n)),
-                    Expr::Column(name) => columns.iter().position(|c| same_name(&c.name, &name.name)).map(|i| i + 1),
-                    _ => None,
-                };
-                let position = position.ok_or_else(|| {
-                    Message::new(104, 16, 1, "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.")
-                })?;
-                Ok(format!("{position}{}", if item.descending { " DESC" } else { "" }))
-            })
-            .collect();
-        Ok(format!(" ORDER BY {}", parts?.join(", ")))
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Compiled, Message> {
@@ -445,78 +386,28 @@ impl<'a> Binder<'a> {
         sql.push_str(&having);
         let columns: Vec<Column> = items.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
         sql = self.limited(sql, select, query, &order, columns.len())?;
-        Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect() })
+        let masks = items.iter().map(|(bound, _)| bound.mask.clone()).collect();
+        Ok(Compiled { sql, columns, assigns: items.into_iter().map(|(_, assign)| assign).collect(), masks })
     }
 
-    /// TOP, or OFFSET and FETCH, with the order.
-    fn limited(
-        &mut self,
-        sql: String,
-        select: &Select,
-        query: &Query,
-        order: &[String],
-        columns: usize,
-    ) -> Result<String, Message> {
-        let order_sql = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
-        let Some(top) = &select.top else {
-            return Ok(format!("{sql}{order_sql}{}", self.page(query)?));
-        };
-        if top.percent {
-            return match top.count {
-                Expr::Integer(100) => Ok(format!("{sql}{order_sql}")),
-                _ => Err(errors::outside("TOP … PERCENT")),
-            };
+    /// An expression of a select list, with what masks it.
+    fn projected(&mut self, value: &Expr) -> Result<Bound, Message> {
+        let before = std::mem::take(&mut self.saw_masked);
+        let mut bound = self.expression(value)?;
+        let masked = std::mem::replace(&mut self.saw_masked, before);
+        self.saw_masked |= masked;
+        if masked && !matches!(value, Expr::Column(_)) {
+            let shown = format!("{value:?}");
+            if ["Subquery(", "InQuery", "Exists(", "Quantified", "over: Some("].iter().any(|part| shown.contains(part))
+            {
+                return Err(errors::outside("a masked column in a subquery or window of a select list"));
+            }
+            bound.mask = Some(Mask::of_expression(bound.sql_type));
         }
-        if query.offset.is_some() {
-            return Err(Message::new(
-                10741,
-                15,
-                1,
-                "A TOP can not be used in the same query or sub-query as a OFFSET.",
-            ));
+        if let Some(Mask::Outside(what)) = bound.mask {
+            return Err(errors::outside(what));
         }
-        let count = self.row_count(&top.count)?;
-        if !top.with_ties {
-            return Ok(format!("{sql}{order_sql} LIMIT {count}"));
-        }
-        if order.is_empty() {
-            return Err(Message::new(
-                1062,
-                15,
-                1,
-                "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
-            ));
-        }
-        if select.distinct || self.grouped.is_some() {
-            return Err(errors::outside("WITH TIES together with DISTINCT or GROUP BY"));
-        }
-        let ranked = sql.replacen("SELECT ", &format!("SELECT rank() OVER (ORDER BY {}) AS r0, ", order.join(", ")), 1);
-        let alias = self.alias();
-        let all: Vec<String> = (1..=columns).map(|i| format!("{alias}.c{i} AS c{i}")).collect();
-        Ok(format!(
-            "SELECT {} FROM ({ranked}) AS {alias} WHERE {alias}.r0 <= {count} ORDER BY {alias}.r0",
-            all.join(", ")
-        ))
-    }
-
-    /// A number of rows: an integer, and never negative (SQLite would take that for all).
-    pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
-        let bound = self.expression(expr)?;
-        if !types::is_integer(bound.sql_type) {
-            let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
-            return Err(Message::new(1060, 15, 1, text));
-        }
-        Ok(format!("max(0, {})", bound.sql))
-    }
-
-    fn page(&mut self, query: &Query) -> Result<String, Message> {
-        let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset = self.row_count(offset)?;
-        let fetch = match &query.fetch {
-            Some(fetch) => self.row_count(fetch)?,
-            None => "-1".to_owned(),
-        };
-        Ok(format!(" LIMIT {fetch} OFFSET {offset}"))
+        Ok(bound)
     }
 
     fn item(&mut self, item: &SelectItem, items: &mut Vec<(Bound, Option<(String, SqlType)>)>) -> Result<(), Message> {
@@ -530,6 +421,9 @@ impl<'a> Binder<'a> {
                     }
                     for column in source.columns.iter().filter(|c| !c.hidden) {
                         let bound = self.use_column(column)?;
+                        if let Some(Mask::Outside(what)) = bound.mask {
+                            return Err(errors::outside(what));
+                        }
                         items.push((bound, None));
                     }
                 }
@@ -549,7 +443,7 @@ impl<'a> Binder<'a> {
                 }
             }
             SelectItem::Expr { value, alias } => {
-                let mut bound = self.expression(value)?;
+                let mut bound = self.projected(value)?;
                 if let Some(alias) = alias {
                     bound.name.clone_from(alias);
                 }
@@ -567,50 +461,10 @@ impl<'a> Binder<'a> {
                     },
                     None => value.clone(),
                 };
-                items.push((self.expression(&value)?, Some((variable.to_lowercase(), *sql_type))));
+                items.push((self.projected(&value)?, Some((variable.to_lowercase(), *sql_type))));
             }
         }
         Ok(())
-    }
-
-    fn order(
-        &mut self,
-        order: &[OrderItem],
-        items: &[(Bound, Option<(String, SqlType)>)],
-        distinct: bool,
-    ) -> Result<Vec<String>, Message> {
-        let mut parts = Vec::new();
-        for item in order {
-            let by_position = match &item.value {
-                Expr::Integer(n) => {
-                    let index = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < items.len());
-                    Some(index.ok_or_else(|| {
-                        Message::new(108, 16, 1, format!("The ORDER BY position number {n} is out of range of the number of items in the select list."))
-                    })?)
-                }
-                Expr::Column(name) if name.schema.is_none() => {
-                    items.iter().position(|(bound, _)| !bound.name.is_empty() && same_name(&bound.name, &name.name))
-                }
-                _ => None,
-            };
-            let sql = match by_position {
-                Some(index) => items[index].0.sorted(),
-                None => {
-                    let bound = self.expression(&item.value)?;
-                    if distinct && !items.iter().any(|(item, _)| item.sql == bound.sql) {
-                        return Err(Message::new(
-                            145,
-                            15,
-                            1,
-                            "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.",
-                        ));
-                    }
-                    bound.sorted()
-                }
-            };
-            parts.push(format!("{sql}{}", if item.descending { " DESC" } else { "" }));
-        }
-        Ok(parts)
     }
 
     pub fn current_database(&self) -> Result<&Arc<Database>, Message> {
@@ -626,6 +480,7 @@ fn empty_query() -> Query {
         offset: None,
         fetch: None,
         outside: None,
+        max_recursion: None,
     }
 }
 
@@ -669,7 +524,7 @@ fn derived_columns(
                 collation: None,
                 of: None,
                 hidden: false,
-                masked: false,
+                mask: compiled.masks.get(i).cloned().flatten(),
                 computed: None,
             })
         })

@@ -9,7 +9,7 @@ use super::super::permissions::Class;
 use super::super::state::{Database, MASTER, Table, same_name};
 use super::super::store::from_lite;
 use super::super::types;
-use super::{Binder, Bound, Compiled, Scope, Source, SourceColumn, column_of, derived_columns};
+use super::{Binder, Bound, Compiled, Mask, Scope, Source, SourceColumn, column_of, derived_columns};
 use crate::engine::Message;
 use crate::tsql::ast::{Expr, JoinKind, ObjectName, Query, SelectItem, SetExpression, TableSource};
 use crate::value::Value;
@@ -168,6 +168,7 @@ impl Binder<'_> {
             sql: String::new(),
             columns: items.iter().map(|bound| column_of(bound, bound.name.clone())).collect(),
             assigns: Vec::new(),
+            masks: items.iter().map(|bound| bound.mask.clone()).collect(),
         };
         let own = self.alias();
         let mut columns = derived_columns(&own, &compiled, names, alias)?;
@@ -200,10 +201,15 @@ impl Binder<'_> {
     }
 
     fn values(&mut self, rows: &[Vec<Expr>], name: &str, columns: &[String]) -> Result<String, Message> {
+        let before = std::mem::take(&mut self.saw_masked);
         let bound: Vec<Vec<Bound>> = rows
             .iter()
             .map(|row| row.iter().map(|value| self.expression(value)).collect::<Result<_, _>>())
             .collect::<Result<_, Message>>()?;
+        if self.saw_masked {
+            return Err(errors::outside("a masked column in VALUES"));
+        }
+        self.saw_masked |= before;
         let width = bound.first().map_or(0, Vec::len);
         if bound.iter().any(|row| row.len() != width) {
             return Err(Message::new(
@@ -237,6 +243,7 @@ impl Binder<'_> {
             sql: rows.join(" UNION ALL "),
             columns: unified.iter().map(|bound| column_of(bound, String::new())).collect(),
             assigns: Vec::new(),
+            masks: Vec::new(),
         };
         self.derived(&compiled, name, columns)
     }
@@ -280,9 +287,10 @@ impl Binder<'_> {
                     self.reads.entry((database.id, view.id)).or_default();
                 }
                 self.views.push((database.id, database.object_owner(view.id)));
-                let outer = std::mem::take(&mut self.scopes);
+                // A view sees neither the query around it nor its common tables.
+                let outer = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.common));
                 let compiled = self.query(&view.query);
-                self.scopes = outer;
+                (self.scopes, self.common) = outer;
                 self.views.pop();
                 let compiled = compiled?;
                 let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
@@ -334,7 +342,6 @@ impl Binder<'_> {
         }
         let token = self.state.token(self.ambient.identity, database.id);
         let state = Arc::clone(&self.state);
-        // UNMASK on single columns is not looked at: then reading is refused.
         let target = Target::in_database(Class::Object, database.id, table.id);
         let unmasks = state.may(&token, target, "UNMASK");
         let columns = table
@@ -349,7 +356,7 @@ impl Binder<'_> {
                 collation: column.collation.as_deref().map(super::expressions::collation),
                 of: (!chained).then_some((database.id, table.id, column.id)),
                 hidden: column.hidden,
-                masked: column.masked.is_some() && !unmasks,
+                mask: if unmasks { None } else { Mask::of(column, table, database) },
                 computed: column.computed.clone(),
             })
             .collect();
@@ -403,7 +410,7 @@ impl Binder<'_> {
                 collation: None,
                 of: None,
                 hidden: false,
-                masked: false,
+                mask: None,
                 computed: None,
             })
             .collect();
@@ -433,6 +440,7 @@ impl Binder<'_> {
                 continue;
             }
             let bound = self.without_siblings(|this| this.expression(argument))?;
+            self.refuse_masked("a masked column in an argument of a table function")?;
             let mut rows = self.store.query(&format!("SELECT {}", bound.sql), &self.binds, &|| false)?;
             let value = rows.pop().and_then(|mut row| row.pop()).unwrap_or(rusqlite::types::Value::Null);
             values.push(from_lite(value, bound.sql_type)?);
@@ -460,15 +468,16 @@ impl Binder<'_> {
         if let Some((database, object, id)) = column.of {
             self.reads.entry((database, object)).or_default().insert(id);
         }
-        if column.masked {
-            return Err(errors::outside("reading a masked column without UNMASK"));
-        }
+        self.saw_masked |= column.mask.is_some();
         if let Some(computed) = &column.computed {
-            let outer = self.grouped.take();
+            let outer = (self.grouped.take(), std::mem::take(&mut self.saw_masked));
             let bound = self.expression(computed);
-            self.grouped = outer;
+            let masked = std::mem::replace(&mut self.saw_masked, outer.1);
+            self.saw_masked |= masked;
+            self.grouped = outer.0;
             let bound = bound?;
-            return Ok(Bound { name: column.name.clone(), nullable: column.nullable, ..bound });
+            let mask = masked.then(|| Mask::of_expression(bound.sql_type));
+            return Ok(Bound { name: column.name.clone(), nullable: column.nullable, mask, ..bound });
         }
         if let Some(grouped) = &self.grouped {
             let of_this_query = self
@@ -487,6 +496,7 @@ impl Binder<'_> {
         bound.name.clone_from(&column.name);
         bound.identity = column.identity;
         bound.collation = column.collation;
+        bound.mask.clone_from(&column.mask);
         Ok(bound)
     }
 

@@ -13,9 +13,9 @@ use super::super::work::Work;
 use super::output::Shown;
 use super::references::Pending;
 use super::values::{check_takes_rows, rowversion, size, stored};
-use super::{Change, Done, Row, Variables};
+use super::{Change, Done, Row, Variables, refuse_common_target};
 use crate::engine::Message;
-use crate::tsql::ast::{Assignment, Expr, Generated, ObjectName, Predicate, SelectItem, TableSource};
+use crate::tsql::ast::{Assignment, CommonTable, Expr, Generated, ObjectName, Predicate, SelectItem, TableSource};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -56,6 +56,7 @@ impl Work<'_> {
     #[allow(clippy::too_many_arguments, reason = "the clauses of one statement")]
     pub fn update(
         &mut self,
+        with: &[CommonTable],
         name: &ObjectName,
         top: Option<&Expr>,
         set: &[Assignment],
@@ -65,6 +66,7 @@ impl Work<'_> {
         variables: &Variables,
     ) -> Result<Done, Message> {
         let real = aliased(name, from);
+        refuse_common_target(with, &real)?;
         let (database, table) = self.target(&real, variables, "UPDATE")?;
         check_takes_rows(&database, &table, "update")?;
         let mut seen = BTreeSet::new();
@@ -107,21 +109,22 @@ impl Work<'_> {
         }
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
         let mut changes: Vec<Change> = Vec::new();
-        let rows = self.matching_rows(&database, &table, name, top, from, filter, variables, |binder, alias| {
-            let new: Vec<(String, SqlType)> = stored_columns
-                .iter()
-                .map(|column| {
-                    let assigned = set.iter().find(|a| same_name(&a.column, &column.name));
-                    match assigned.map(|a| a.value.as_ref().or(column.default.as_ref())) {
-                        None => Ok((format!("{alias}.c{}", column.id), column.column_type.sql_type)),
-                        Some(None) => Ok(("NULL".to_owned(), column.column_type.sql_type)),
-                        Some(Some(value)) => binder.expression(value).map(|bound| (bound.sql, bound.sql_type)),
-                    }
-                })
-                .collect::<Result<_, Message>>()?;
-            let old = stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type));
-            Ok(new.into_iter().chain(old).collect())
-        })?;
+        let rows =
+            self.matching_rows(with, &database, &table, name, top, from, filter, variables, |binder, alias| {
+                let new: Vec<(String, SqlType)> = stored_columns
+                    .iter()
+                    .map(|column| {
+                        let assigned = set.iter().find(|a| same_name(&a.column, &column.name));
+                        match assigned.map(|a| a.value.as_ref().or(column.default.as_ref())) {
+                            None => Ok((format!("{alias}.c{}", column.id), column.column_type.sql_type)),
+                            Some(None) => Ok(("NULL".to_owned(), column.column_type.sql_type)),
+                            Some(Some(value)) => binder.expression(value).map(|bound| (bound.sql, bound.sql_type)),
+                        }
+                    })
+                    .collect::<Result<_, Message>>()?;
+                let old = stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type));
+                Ok(new.into_iter().chain(old).collect())
+            })?;
         let mut table = Table::clone(&table);
         for (rowid, mut values) in rows {
             let old = values.split_off(stored_columns.len());
@@ -209,8 +212,10 @@ impl Work<'_> {
         self.store.modify(&sql, &[Value::Int(rowid)]).map_err(Refusal::into_message).map(|_| ())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the clauses of one statement")]
     pub fn delete(
         &mut self,
+        with: &[CommonTable],
         name: &ObjectName,
         top: Option<&Expr>,
         output: &[SelectItem],
@@ -219,10 +224,11 @@ impl Work<'_> {
         variables: &Variables,
     ) -> Result<Done, Message> {
         let real = aliased(name, from);
+        refuse_common_target(with, &real)?;
         let (database, table) = self.target(&real, variables, "DELETE")?;
         check_takes_rows(&database, &table, "delete")?;
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
-        let rows = self.matching_rows(&database, &table, name, top, from, filter, variables, |_, alias| {
+        let rows = self.matching_rows(with, &database, &table, name, top, from, filter, variables, |_, alias| {
             Ok(stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type)).collect())
         })?;
         let (count, mut pending) = (rows.len() as u64, Vec::new());
@@ -238,6 +244,7 @@ impl Work<'_> {
     #[allow(clippy::too_many_arguments, reason = "the clauses of one statement")]
     fn matching_rows(
         &mut self,
+        with: &[CommonTable],
         database: &Database,
         table: &Arc<Table>,
         name: &ObjectName,
@@ -248,6 +255,8 @@ impl Work<'_> {
         items: impl FnOnce(&mut Binder<'_>, &str) -> Result<Vec<(String, SqlType)>, Message>,
     ) -> Result<Vec<(i64, Vec<Value>)>, Message> {
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
+        let with = binder.common_tables(with, None)?;
+        let with = if with.is_empty() { String::new() } else { format!("WITH {} ", with.join(", ")) };
         let (from_sql, mut filters, alias) = if from.is_empty() {
             let (sql, alias) = binder.open_table(database, table, None)?;
             (sql, Vec::new(), alias)
@@ -257,6 +266,7 @@ impl Work<'_> {
             (sql, filters, alias)
         };
         let items = items(&mut binder, &alias)?;
+        binder.refuse_masked("a masked column in a modification")?;
         if let Some(filter) = filter {
             filters.push(binder.predicate(filter)?);
         }
@@ -271,7 +281,7 @@ impl Work<'_> {
         let list: String = items.iter().map(|(sql, _)| format!(", {sql}")).collect();
         let filter = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };
         let found = self.store.query(
-            &format!("SELECT {alias}.rowid{list} FROM {from_sql}{filter}{limit}"),
+            &format!("{with}SELECT {alias}.rowid{list} FROM {from_sql}{filter}{limit}"),
             &binds,
             self.cancelled,
         )?;

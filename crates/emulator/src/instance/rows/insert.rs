@@ -6,7 +6,7 @@ use super::super::store::Refusal;
 use super::super::work::Work;
 use super::output::Shown;
 use super::values::{check_takes_rows, duplicate, named_columns, rowversion, size, stored};
-use super::{Done, Variables};
+use super::{Done, Variables, refuse_common_target};
 use crate::engine::Message;
 use crate::tsql::ast::{InsertSource, ObjectName, SelectItem};
 use crate::value::{SqlType, Value};
@@ -21,6 +21,9 @@ impl Work<'_> {
         variables: &Variables,
         identity_insert: bool,
     ) -> Result<Done, Message> {
+        if let InsertSource::Query(query) = source {
+            refuse_common_target(&query.with, name)?;
+        }
         let (database, table) = self.target(name, variables, "INSERT")?;
         let named = named_columns(&table, columns, identity_insert)?;
         let rows = self.source_rows(&table, &named, source, variables)?;

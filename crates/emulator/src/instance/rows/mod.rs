@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::errors;
 use super::query::{Binder, Compiled};
-use super::state::{Database, Table};
+use super::state::{Database, Table, same_name};
 use super::store::from_lite;
 use super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{Expr, ObjectName, Predicate, Query};
+use crate::tsql::ast::{CommonTable, Expr, ObjectName, Predicate, Query};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
@@ -44,6 +44,15 @@ pub struct Done {
     /// The last identity value given out.
     pub identity: Option<i64>,
     pub output: Option<Found>,
+}
+
+/// A modification through a common table, which the server allows.
+fn refuse_common_target(with: &[CommonTable], name: &ObjectName) -> Result<(), Message> {
+    let alone = name.schema.is_none() && name.database.is_none();
+    if alone && with.iter().any(|table| same_name(&table.name, &name.name)) {
+        return Err(errors::outside("changing rows through a common table"));
+    }
+    Ok(())
 }
 
 pub struct Found {
@@ -84,7 +93,14 @@ impl Work<'_> {
             .map(|row| {
                 row.into_iter()
                     .zip(&compiled.columns)
-                    .map(|(value, column)| from_lite(value, column.sql_type))
+                    .enumerate()
+                    .map(|(i, (value, column))| {
+                        let value = from_lite(value, column.sql_type)?;
+                        match compiled.masks.get(i).and_then(Option::as_ref) {
+                            Some(mask) => mask.put_over(value, column.sql_type),
+                            None => Ok(value),
+                        }
+                    })
                     .collect()
             })
             .collect::<Result<_, Message>>()?;

@@ -45,7 +45,8 @@ impl Work<'_> {
             sources.push(name);
         }
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, variables, self.store);
-        let Compiled { sql, columns, assigns } = binder.output(database, &Arc::new(table.clone()), &sources, items)?;
+        let Compiled { sql, columns, assigns, .. } =
+            binder.output(database, &Arc::new(table.clone()), &sources, items)?;
         let binds = std::mem::take(&mut binder.binds);
         let rows = self.store.query(&sql, &binds, self.cancelled)?.into_iter().map(|row| {
             let cells = row.into_iter().zip(&columns);

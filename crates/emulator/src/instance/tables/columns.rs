@@ -79,6 +79,10 @@ impl Work<'_> {
             masked: column.masked.clone(),
             encryption: column.encrypted.as_ref().map(|e| e.deterministic),
         };
+        // CREATE TABLE with a mask needs no right of its own: "Dynamic Data Masking", Permissions.
+        if new.masked.is_some() && self.database()?.tables.contains_key(&table.id) {
+            self.may_mask()?;
+        }
         self.check_protection(&new, column.encrypted.as_ref().map(|e| e.key.as_str()))?;
         table.columns.push(new);
         Ok(())

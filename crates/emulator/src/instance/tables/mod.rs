@@ -331,6 +331,7 @@ impl Work<'_> {
                     table.indexes.retain(|i| i.id != index.id);
                 }
             }
+            TableChange::Mask { column, function } => self.change_mask(&mut table, column, function.as_deref())?,
             TableChange::AlterColumn { name, sql_type, nullable } => {
                 self.alter_column(&database, &mut table, name, types::declared(sql_type)?, nullable.unwrap_or(true))?;
             }

@@ -229,6 +229,7 @@ pub enum StatementKind {
         source: InsertSource,
     },
     Update {
+        with: Vec<CommonTable>,
         table: ObjectName,
         top: Option<Expr>,
         set: Vec<Assignment>,
@@ -237,6 +238,7 @@ pub enum StatementKind {
         filter: Option<Predicate>,
     },
     Delete {
+        with: Vec<CommonTable>,
         table: ObjectName,
         top: Option<Expr>,
         output: Vec<SelectItem>,

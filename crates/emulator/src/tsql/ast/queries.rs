@@ -30,6 +30,8 @@ pub struct Query {
     /// FOR XML, FOR JSON, …: what it is.
     #[serde(deserialize_with = "words::optional")]
     pub outside: Option<Word>,
+    /// OPTION (MAXRECURSION n)
+    pub max_recursion: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -213,6 +213,11 @@ pub enum TableChange {
     },
     /// SET (SYSTEM_VERSIONING = …); `None` is OFF.
     SystemVersioning(Option<SystemVersioning>),
+    /// ALTER COLUMN … ADD MASKED WITH (FUNCTION = '…'), and DROP MASKED.
+    Mask {
+        column: String,
+        function: Option<String>,
+    },
     AlterColumn {
         name: String,
         sql_type: TypeName,

@@ -1,8 +1,8 @@
 //! SELECT and what a FROM clause may hold.
 
 use super::super::ast::{
-    CommonTable, Expr, JoinKind, ObjectName, Query, Select, SelectItem, SetExpression, SetOperator, StatementKind,
-    TableSource, Top,
+    CommonTable, Expr, InsertSource, JoinKind, ObjectName, Query, Select, SelectItem, SetExpression, SetOperator,
+    StatementKind, TableSource, Top,
 };
 use super::super::lexer::Kind;
 use super::{LONGEST_CHAIN, Parsed, Parser};
@@ -17,10 +17,7 @@ impl Parser<'_> {
             let start = self.at;
             let with = self.with_clause()?;
             if !self.sees("SELECT") && !self.sees("(") {
-                if ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|word| self.sees(word)) {
-                    return self.outside();
-                }
-                return Err(self.unexpected());
+                return self.modification_with(with);
             }
             if with.iter().any(|table| table.columns.iter().any(|column| column.is_empty())) {
                 return Err(self.unexpected_at(start));
@@ -30,6 +27,50 @@ impl Parser<'_> {
             return Ok(StatementKind::Select(query));
         }
         Ok(StatementKind::Select(self.query()?))
+    }
+
+    /// The statement after its common tables.
+    fn modification_with(&mut self, tables: Vec<CommonTable>) -> Parsed<StatementKind> {
+        if self.sees("MERGE") {
+            return self.outside();
+        }
+        let start = self.at;
+        let mut statement = match self.one_word(&["INSERT", "UPDATE", "DELETE"]) {
+            Some("INSERT") => self.insert()?,
+            Some("UPDATE") => self.update()?,
+            Some(_) => self.delete()?,
+            None => return Err(self.unexpected()),
+        };
+        let inside = match &mut statement {
+            StatementKind::Insert { source: InsertSource::Query(query), .. } => {
+                query.with = tables;
+                true
+            }
+            StatementKind::Update { with, .. } | StatementKind::Delete { with, .. } => {
+                *with = tables;
+                self.max_recursion(start).is_none()
+            }
+            StatementKind::Outside(_) => true,
+            _ => false,
+        };
+        if inside {
+            return Ok(statement);
+        }
+        self.at = self.tokens.len();
+        Ok(StatementKind::Outside("common tables before such a modification".into()))
+    }
+
+    fn one_word(&self, words: &[&'static str]) -> Option<&'static str> {
+        words.iter().copied().find(|word| self.sees(word))
+    }
+
+    /// MAXRECURSION among the tokens since that one.
+    fn max_recursion(&self, start: usize) -> Option<i64> {
+        let since = self.tokens.get(start..self.at)?;
+        let found = since.windows(2).find(|pair| {
+            pair[0].text(self.source).eq_ignore_ascii_case("MAXRECURSION") && pair[1].kind == Kind::Integer
+        })?;
+        found[1].text(self.source).parse().ok()
     }
 
     fn with_clause(&mut self) -> Parsed<Vec<CommonTable>> {
@@ -57,8 +98,15 @@ impl Parser<'_> {
 
     pub(super) fn query(&mut self) -> Parsed<Query> {
         let body = self.set_expression()?;
-        let mut query =
-            Query { with: Vec::new(), body, order_by: Vec::new(), offset: None, fetch: None, outside: None };
+        let mut query = Query {
+            with: Vec::new(),
+            body,
+            order_by: Vec::new(),
+            offset: None,
+            fetch: None,
+            outside: None,
+            max_recursion: None,
+        };
         if self.sees("ORDER") {
             query.order_by = self.order_by()?;
             if self.eat("OFFSET") {
@@ -78,8 +126,10 @@ impl Parser<'_> {
             query.outside = Some(self.for_clause()?);
         }
         if self.sees("OPTION (") {
+            let start = self.at;
             self.advance();
             self.balanced()?;
+            query.max_recursion = self.max_recursion(start);
         }
         Ok(query)
     }

@@ -115,7 +115,7 @@ impl Parser<'_> {
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let filter = self.modification_filter()?;
         let Some((filter, table)) = filter.zip(table) else { return self.outside() };
-        Ok(StatementKind::Update { table, top, set, output, from, filter })
+        Ok(StatementKind::Update { with: Vec::new(), table, top, set, output, from, filter })
     }
 
     pub(super) fn delete(&mut self) -> Parsed<StatementKind> {
@@ -129,7 +129,7 @@ impl Parser<'_> {
         let Some(output) = output.filter(|_| !percent) else { return self.outside() };
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let Some(filter) = self.modification_filter()? else { return self.outside() };
-        Ok(StatementKind::Delete { table, top, output, from, filter })
+        Ok(StatementKind::Delete { with: Vec::new(), table, top, output, from, filter })
     }
 
     /// `OUTPUT inserted.a, deleted.*`, empty where none is written; `None` with INTO and `$action`.

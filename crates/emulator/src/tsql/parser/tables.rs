@@ -503,13 +503,23 @@ impl Parser<'_> {
         if self.eat("ALTER COLUMN") {
             let column = self.name()?;
             if self.sees("ADD") || self.sees("DROP") {
+                let adds = self.sees("ADD");
                 self.advance();
                 let known = ["MASKED", "SPARSE", "HIDDEN", "ROWGUIDCOL", "PERSISTED", "NOT"];
                 let Some(word) = self.one_of(&known) else { return Err(self.unexpected()) };
                 if word == "MASKED" && self.sees("WITH") {
                     self.expect("WITH ( FUNCTION =")?;
-                    self.string()?;
+                    let function = self.string()?;
                     self.expect(")")?;
+                    if adds && !self.sees("WITH") {
+                        let change = TableChange::Mask { column, function: Some(function) };
+                        return Ok(StatementKind::AlterTable { name, change });
+                    }
+                } else if word == "MASKED" && !adds && !self.sees("WITH") {
+                    return Ok(StatementKind::AlterTable {
+                        name,
+                        change: TableChange::Mask { column, function: None },
+                    });
                 }
                 return self.outside();
             }
@@ -533,6 +543,7 @@ impl Parser<'_> {
                 self.expect("MASKED WITH ( FUNCTION =")?;
                 self.string()?;
                 self.expect(")")?;
+                return self.outside();
             }
             if self.sees("ENCRYPTED") || self.sees("SPARSE") || self.sees("WITH") || self.sees("HIDDEN") {
                 return self.outside();
