@@ -1,6 +1,6 @@
 //! What every server's catalog holds and the emulator's does not: refused as outside the subset, not as absent.
 //!
-//! Names as Microsoft's documentation lists them, "System catalog views", "System dynamic management views", "System
+//! Names as remembered from the documentation, and not compared with it, "System catalog views", "System dynamic management views", "System
 //! compatibility views" and "Information schema views"; written down by hand, so a name that is missing here answers 208.
 
 use super::super::state::same_name;

@@ -1,6 +1,6 @@
 //! System procedures that every server has and the emulator has not: refused as outside the subset, not as absent.
 //!
-//! Names as the documentation lists them, "System stored procedures" and "General extended stored procedures"; written
+//! Names as remembered from the documentation, and not compared with it, "System stored procedures" and "General extended stored procedures"; written
 //! down by hand, so a name that is missing here answers 2812.
 
 /// Of master, so found from every database.
