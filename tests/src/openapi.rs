@@ -211,7 +211,8 @@ fn folder() -> Option<PathBuf> {
     let from = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| std::env::current_dir().unwrap_or_default(), PathBuf::from);
     let from = from.canonicalize().ok()?;
-    from.ancestors().map(|folder| folder.join("shared/openapi")).find(|folder| folder.is_dir())
+    // Real paths: references between the files are followed by them.
+    from.ancestors().find_map(|folder| folder.join("shared/openapi").canonicalize().ok())
 }
 
 fn fits(template: &str, path: &str) -> bool {
