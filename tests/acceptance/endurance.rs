@@ -104,8 +104,7 @@ async fn sessions_come_and_go(folder: &Path) -> Result<()> {
         fail!("the emulator panicked: {log}");
     }
     drop(emulator);
-    std::fs::remove_dir_all(folder)?;
-    Ok(())
+    crate::conclude(folder)
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are for who runs it")]

@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fabricmirror_tests::cli::{self, Absent, Cli};
 use fabricmirror_tests::emulator::{JOURNAL, Options};
 use fabricmirror_tests::run::Run;
-use fabricmirror_tests::{Result, openapi};
+use fabricmirror_tests::{Result, fail, openapi};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What is told of a folder with a CLI and an emulator.
@@ -150,13 +150,20 @@ fn trial(case: &Case, cli: Cli, base: PathBuf) -> Trial {
 /// A test that has passed leaves no folder – unless an answer that the emulator gave in it deviates from what
 /// Microsoft publishes of the API.
 fn conclude(folder: &Path) -> Result<()> {
-    for place in [folder, &folder.join("run")] {
-        let journal = place.join(JOURNAL);
-        if let Some(spec) = openapi::spec().filter(|_| journal.is_file()) {
+    let within = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let journals = within.iter().map(PathBuf::as_path).chain([folder]).map(|place| place.join(JOURNAL));
+    let journals: Vec<PathBuf> = journals.filter(|journal| journal.is_file()).collect();
+    if journals.is_empty() {
+        fail!("{}: no emulator has left its journal", folder.display());
+    }
+    if let Some(spec) = openapi::spec() {
+        for journal in journals {
             ANSWERS_CHECKED.fetch_add(spec.check_journal(&journal)?, Ordering::Relaxed);
         }
     }
-    Ok(std::fs::remove_dir_all(folder)?)
+    // An emulator that was killed a moment ago may still hold a file.
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(())
 }
 
 async fn story(cli: Cli, folder: &Path, options: &Options, test: Test) -> std::result::Result<(), Failed> {

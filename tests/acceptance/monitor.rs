@@ -47,8 +47,7 @@ async fn told(programs: &Programs, axe: Option<&PathBuf>, folder: &Path) -> Resu
     }
     browser.close().await?;
     seen?;
-    std::fs::remove_dir_all(folder)?;
-    Ok(())
+    crate::conclude(folder)
 }
 
 async fn watched(browser: &Browser, emulator: Emulator, axe: Option<&PathBuf>) -> Result<()> {

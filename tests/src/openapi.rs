@@ -22,6 +22,8 @@ use serde_json::Value;
 
 /// Headers that the description declares for some answer; others are not looked at.
 const HEADERS: [&str; 4] = ["Location", "Retry-After", "x-ms-operation-id", "ETag"];
+/// Repeats the code of every error (fabric-api facts §11).
+const ERROR_CODE: &str = "x-ms-public-api-error-code";
 const FILES: [&str; 2] = ["mirroredDatabase/swagger.json", "platform/swagger.json"];
 
 /// The description.
@@ -69,6 +71,8 @@ pub enum What {
     HeaderUndeclared,
     /// A body where none is declared.
     Body,
+    /// An error whose code is in its header alone.
+    NoBody,
     /// A required field is missing.
     FieldMissing,
     /// A field nobody declared.
@@ -139,7 +143,14 @@ impl Spec {
             check_headers(response, headers, &mut report);
         }
         let schema = &response["schema"];
-        if schema.is_object() && schema["type"] != "file" {
+        // An error without a body is told apart by its code, which then stands in a header alone.
+        let coded = answer.headers.and_then(|headers| headers.iter().find(|(name, _)| name == ERROR_CODE));
+        if answer.status >= 400
+            && answer.body.is_null()
+            && let Some((_, code)) = coded
+        {
+            report(What::NoBody, code, String::new());
+        } else if schema.is_object() && schema["type"] != "file" {
             self.validate(&file, schema, answer.body, "$", &mut report);
         } else if answer.status < 400 && schema["type"] != "file" && !answer.body.is_null() {
             report(What::Body, "$", answer.body.to_string());

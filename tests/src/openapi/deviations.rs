@@ -31,7 +31,7 @@ pub const KNOWN: &[Known] = &[
     known("PATCH /workspaces/{workspaceId}/items/{itemId}", 200, What::HeaderUndeclared, "ETag", EMPTY_TAG),
     known(MIRROR, 200, What::Null, "$.properties.oneLakeTablesPath", "recorded: null while the mirror initializes"),
     known(MIRROR_PATCH, 200, What::Null, "$.properties.oneLakeTablesPath", "as GET"),
-    known("*", 404, What::Value, "$", "said of paused capacities: no body; only where the scenario chooses it"),
+    known("*", 404, What::NoBody, "CapacityNotActive", "said of paused capacities; only where the scenario chooses it"),
     known(START, 202, What::Status, "", "said by one author; only where the scenario chooses it"),
     known(MIRROR_LIST, 200, What::Null, "$.value[].properties.oneLakeTablesPath", "as GET of one"),
     known(TABLES, 200, What::Null, "$.continuationUri", "recorded: null on the last page"),

@@ -17,7 +17,7 @@ use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, ConnectionRole, GatewayRole};
 use super::server::Endpoint;
 use super::store::{Connection, Connectivity, Store};
-use super::workspaces::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer, connection_principal};
+use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::mirroring::conditions::{Link, LoginProblem};
@@ -399,14 +399,6 @@ async fn supported_types(
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
-fn role_answer(assignment: &Assignment<ConnectionRole>) -> RoleAnswer<ConnectionRole> {
-    RoleAnswer {
-        id: assignment.principal,
-        principal: PrincipalAnswer::bare(assignment.principal, assignment.kind),
-        role: assignment.role,
-    }
-}
-
 async fn list_roles(
     State(fabric): Service,
     caller: Caller,
@@ -415,7 +407,7 @@ async fn list_roles(
 ) -> Result<Json<Page<RoleAnswer<ConnectionRole>>>, ApiError> {
     let store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
-    let all = connection.roles.iter().map(role_answer).collect();
+    let all = connection.roles.iter().map(RoleAnswer::bare).collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
@@ -427,7 +419,7 @@ async fn read_role(
     let store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
     let found = connection.roles.iter().find(|role| role.principal == assignment).ok_or_else(unknown_assignment)?;
-    Ok(Json(role_answer(found)))
+    Ok(Json(RoleAnswer::bare(found)))
 }
 
 async fn add_role(
@@ -459,7 +451,7 @@ async fn add_role(
     let assignment = Assignment { principal: principal.id, kind, role: request.role };
     connection_mut(&mut store, id)?.roles.push(assignment);
     let location = format!("{}/v1/connections/{id}/roleAssignments/{}", fabric.endpoint, principal.id);
-    Ok(created(location, &role_answer(&assignment)))
+    Ok(created(location, &RoleAnswer::bare(&assignment)))
 }
 
 async fn change_role(
@@ -477,7 +469,7 @@ async fn change_role(
         .find(|role| role.principal == assignment)
         .ok_or_else(unknown_assignment)?;
     role.role = request.role;
-    Ok(Json(role_answer(role)))
+    Ok(Json(RoleAnswer::bare(role)))
 }
 
 async fn remove_role(State(fabric): Service, caller: Caller, Ids([id, assignment]): Ids<2>) -> Result<Empty, ApiError> {

@@ -18,7 +18,7 @@ use super::gateway_keys::PublicKey;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, GatewayRole, effective};
 use super::store::{Gateway, GatewayDetails, MemberCount, Store, VirtualNetwork};
-use super::workspaces::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer, connection_principal};
+use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::world::{CapacityState, Reachability};
@@ -493,14 +493,6 @@ async fn remove_member(State(fabric): Service, caller: Caller, Ids([id, member])
     Ok(Empty(StatusCode::OK))
 }
 
-fn role_answer(assignment: &Assignment<GatewayRole>) -> RoleAnswer<GatewayRole> {
-    RoleAnswer {
-        id: assignment.principal,
-        principal: PrincipalAnswer::bare(assignment.principal, assignment.kind),
-        role: assignment.role,
-    }
-}
-
 async fn list_roles(
     State(fabric): Service,
     caller: Caller,
@@ -509,7 +501,7 @@ async fn list_roles(
 ) -> Result<Json<Page<RoleAnswer<GatewayRole>>>, ApiError> {
     let store = fabric.store();
     let gateway = fabric.gateway(&store, id, &caller, GatewayRole::ConnectionCreator)?;
-    let all = gateway.roles.iter().map(role_answer).collect();
+    let all = gateway.roles.iter().map(RoleAnswer::bare).collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
@@ -521,7 +513,7 @@ async fn read_role(
     let store = fabric.store();
     let gateway = fabric.gateway(&store, id, &caller, GatewayRole::ConnectionCreator)?;
     let found = gateway.roles.iter().find(|role| role.principal == assignment).ok_or_else(not_found)?;
-    Ok(Json(role_answer(found)))
+    Ok(Json(RoleAnswer::bare(found)))
 }
 
 /// ConnectionCreatorWithResharing gives no more than it has: the description says who may add, and nothing of a limit,
@@ -547,7 +539,7 @@ async fn add_role(
     let assignment = Assignment { principal: principal.id, kind: principal.kind, role: request.role };
     gateway.roles.push(assignment);
     let location = format!("{}/v1/gateways/{id}/roleAssignments/{}", fabric.endpoint, principal.id);
-    Ok(created(location, &role_answer(&assignment)))
+    Ok(created(location, &RoleAnswer::bare(&assignment)))
 }
 
 /// Whether the gateway has an admin beside this assignment.
@@ -573,7 +565,7 @@ async fn change_role(
     }
     let role = gateway.roles.iter_mut().find(|role| role.principal == assignment).ok_or_else(not_found)?;
     role.role = request.role;
-    Ok(Json(role_answer(role)))
+    Ok(Json(RoleAnswer::bare(role)))
 }
 
 async fn remove_role(State(fabric): Service, caller: Caller, Ids([id, assignment]): Ids<2>) -> Result<Empty, ApiError> {

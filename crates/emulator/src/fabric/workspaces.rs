@@ -120,12 +120,23 @@ async fn read(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Resu
     Ok(Json(answer).into_response())
 }
 
-/// A role assignment of a workspace or connection.
+/// A role assignment of a workspace, connection or gateway.
 #[derive(Debug, Serialize)]
 pub struct RoleAnswer<R> {
     pub id: Uuid,
     pub principal: PrincipalAnswer,
     pub role: R,
+}
+
+impl<R: Copy> RoleAnswer<R> {
+    /// Connections and gateways never show more, and a workspace not when the role is given (facts §11).
+    pub fn bare(assignment: &Assignment<R>) -> Self {
+        Self {
+            id: assignment.principal,
+            principal: PrincipalAnswer::bare(assignment.principal, assignment.kind),
+            role: assignment.role,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -164,7 +175,7 @@ pub struct GroupDetails {
 
 impl PrincipalAnswer {
     /// Id and type alone: what POST answers, and connections always (facts §11).
-    pub fn bare(id: Uuid, kind: PrincipalKind) -> Self {
+    fn bare(id: Uuid, kind: PrincipalKind) -> Self {
         Self { id, kind, display_name: None, user_details: None, service_principal_details: None, group_details: None }
     }
 
@@ -285,13 +296,8 @@ async fn add_role(
     // A wrong type is corrected in the answer; there is no displayName yet (facts §11).
     let assignment = Assignment { principal: principal.id, kind: principal.kind, role: request.role };
     workspace_mut(&mut store, id)?.roles.push(assignment);
-    let answer = RoleAnswer {
-        id: principal.id,
-        principal: PrincipalAnswer::bare(principal.id, principal.kind),
-        role: request.role,
-    };
     let location = format!("{}/v1/workspaces/{id}/roleAssignments/{}", fabric.endpoint, principal.id);
-    Ok(created(location, &answer))
+    Ok(created(location, &RoleAnswer::bare(&assignment)))
 }
 
 async fn change_role(
