@@ -24,6 +24,7 @@ pub struct InstanceSession {
     /// Where the login entered, for reset.
     home: i32,
     pub database: i32,
+    context: Arc<super::session_context::SessionContext>,
     pub identities: Vec<Identity>,
     pub settings: Settings,
     pub transaction: Option<Transaction>,
@@ -116,6 +117,7 @@ impl Instance {
             login_name,
             home: database,
             database,
+            context: Arc::default(),
             identities: vec![Identity::Login(login)],
             settings: Settings::default(),
             transaction: None,
@@ -155,6 +157,7 @@ impl InstanceSession {
             identity: self.identity(),
             original_login: self.login,
             session: self.id,
+            context: Arc::clone(&self.context),
             database: self.database,
             server_name: self.instance.config.server_name.as_str().into(),
             now: self.instance.clock.now(),
@@ -477,6 +480,7 @@ impl Session for InstanceSession {
         self.settings = Settings::default();
         self.identities = vec![Identity::Login(self.login)];
         self.database = self.home;
+        self.context = Arc::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);
         self.note();
     }

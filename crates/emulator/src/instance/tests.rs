@@ -22,6 +22,7 @@ mod keys;
 mod masks;
 mod offered;
 mod requests;
+mod row_security;
 mod shares;
 mod snapshots;
 

@@ -270,7 +270,8 @@ fn table_columns<'a>(c: &'a Context<'_>) -> impl Iterator<Item = (&'a Table, &'a
 
 fn all_columns(c: &Context<'_>) -> Vec<Vec<Value>> {
     let views = c.views().flat_map(|v| v.columns.iter().map(|column| column_row(v.id, column)));
-    table_columns(c).map(|(t, column)| column_row(t.id, column)).chain(views).collect()
+    let functions = c.functions().flat_map(|f| f.columns.iter().map(|column| column_row(f.id, column)));
+    table_columns(c).map(|(t, column)| column_row(t.id, column)).chain(views).chain(functions).collect()
 }
 
 pub(super) fn collates(type_name: &str) -> bool {

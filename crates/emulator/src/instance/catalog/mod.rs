@@ -82,6 +82,12 @@ impl<'a> Context<'a> {
     fn objects(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.database.tables.values().filter(|t| self.state.sees_object(&self.token, self.database, t.id))
     }
+    fn functions(&self) -> impl Iterator<Item = &Arc<super::state::TableFunction>> {
+        self.database.functions.values().filter(|f| self.state.sees_object(&self.token, self.database, f.id))
+    }
+    fn policies(&self) -> impl Iterator<Item = &Arc<super::state::SecurityPolicy>> {
+        self.database.policies.values().filter(|p| self.state.sees_object(&self.token, self.database, p.id))
+    }
     fn views(&self) -> impl Iterator<Item = &Arc<super::state::View>> {
         self.database.views.values().filter(|v| self.state.sees_object(&self.token, self.database, v.id))
     }

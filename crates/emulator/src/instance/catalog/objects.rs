@@ -3,7 +3,7 @@
 use super::super::access::Target;
 use super::super::moments;
 use super::super::permissions::Class;
-use super::super::state::{Constraint, IndexKind, LedgerKind, Table, Temporal};
+use super::super::state::{Constraint, IndexKind, LedgerKind, Object, Table, Temporal};
 use super::{BIT, Context, DESC, INT, NAME, TINY, View, ViewColumn, WHEN, bit, column, int, or_null, required, text};
 use crate::tsql::ast::GraphKind;
 use crate::value::{SqlType, Value};
@@ -322,19 +322,19 @@ pub(super) fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
         let others = t.constraints().map(|(letter, desc, constraint, _)| constraint_row(t, letter, desc, constraint));
         std::iter::once(own).chain(keys.collect::<Vec<_>>()).chain(others.collect::<Vec<_>>())
     });
-    tables.chain(c.views().map(|v| view_row(v))).collect()
+    let modules = c.views().map(|v| own_row(v.object())).chain(c.functions().map(|f| own_row(f.object())));
+    tables.chain(modules).chain(c.policies().map(|p| own_row(p.object()))).collect()
 }
 
-fn view_row(v: &super::super::state::View) -> Vec<Value> {
-    let mut row = object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified);
-    row[2] = or_null(v.owner.map(int));
+pub(super) fn own_row(of: Object<'_>) -> Vec<Value> {
+    let (letter, description) = (of.kind.letter(), of.kind.description());
+    let mut row = object_row(of.name, of.id, of.schema, 0, letter, description, of.created, of.modified);
+    row[2] = or_null(of.owner.map(int));
     row
 }
 
 fn table_row(t: &Table) -> Vec<Value> {
-    let mut row = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
-    row[2] = or_null(t.owner.map(int));
-    row
+    own_row(t.object())
 }
 
 fn views(c: &Context<'_>) -> Vec<Vec<Value>> {
@@ -342,19 +342,22 @@ fn views(c: &Context<'_>) -> Vec<Vec<Value>> {
         let flags = (0..8).map(|_| bit(false));
         flags.chain([int(0), text("NON_LEDGER_VIEW"), bit(false)])
     };
-    c.views().map(|v| view_row(v).into_iter().chain(tail()).collect()).collect()
+    c.views().map(|v| own_row(v.object()).into_iter().chain(tail()).collect()).collect()
 }
 
 /// The text needs VIEW DEFINITION; without it the row is there and the definition is NULL.
 fn modules(c: &Context<'_>) -> Vec<Vec<Value>> {
-    c.views()
-        .map(|v| {
-            let target = Target::in_database(Class::Object, c.database.id, v.id);
+    let views = c.views().map(|v| (v.id, &v.text, false, false));
+    let functions = c.functions().map(|f| (f.id, &f.text, f.bound.is_some(), true));
+    views
+        .chain(functions)
+        .map(|(id, definition, bound, inline)| {
+            let target = Target::in_database(Class::Object, c.database.id, id);
             let seen = c.state.may(&c.token, target, "VIEW DEFINITION");
-            let definition = if seen { text(&v.text) } else { Value::Null };
-            let mut row = vec![int(v.id), definition, bit(true), bit(true)];
-            row.extend((0..4).map(|_| bit(false)));
-            row.extend([Value::Null, bit(false), bit(false), bit(false)]);
+            let definition = if seen { text(definition) } else { Value::Null };
+            let mut row = vec![int(id), definition, bit(true), bit(true), bit(bound)];
+            row.extend((0..3).map(|_| bit(false)));
+            row.extend([Value::Null, bit(false), bit(inline), bit(inline)]);
             row
         })
         .collect()

@@ -52,7 +52,7 @@ const EVERYWHERE: &str = "sp_add_data_file_recover_suspect_db sp_add_log_file_re
     sp_renamedb sp_repladdcolumn sp_repldropcolumn sp_replicationdboption sp_resetstatus \
     sp_revokedbaccess sp_revokelogin sp_rxPredict sp_sequence_get \
     sp_server_diagnostics sp_server_info sp_serveroption sp_set_database_engine_configuration \
-    sp_set_session_context sp_setapprole sp_setnetname sp_settriggerorder sp_show_openrowset_statistics sp_spaceused \
+    sp_setapprole sp_setnetname sp_settriggerorder sp_show_openrowset_statistics sp_spaceused \
     sp_special_columns sp_sproc_columns sp_srvrolepermission sp_statistics sp_stored_procedures \
     sp_table_privileges sp_table_privileges_ex sp_table_validation sp_tableoption sp_tables \
     sp_tables_ex sp_testlinkedserver sp_trace_create sp_trace_generateevent sp_trace_setevent sp_trace_setfilter \

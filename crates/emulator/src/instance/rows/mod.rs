@@ -16,6 +16,7 @@ use crate::tsql::ast::{CommonTable, Expr, ObjectName, Predicate, Query};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
+mod blocks;
 mod change;
 mod insert;
 mod output;

@@ -165,7 +165,9 @@ impl Work<'_> {
             || database.references_to(table.id).iter().any(|(_, k)| k.columns.iter().any(|(_, other)| *other == id));
         let bound_by_check = table.checks.iter().any(|c| mentions(&c.condition, name));
         let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
-        if bound_by_index || bound_by_key || bound_by_default || bound_by_computed || bound_by_check {
+        let bound_by_module = database.bound_by(table.id, Some(id)).is_some();
+        if bound_by_index || bound_by_module || bound_by_key || bound_by_default || bound_by_computed || bound_by_check
+        {
             let text =
                 format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
             return Err(Message::new(4922, 16, 9, text));

@@ -5,13 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Expr, ObjectName, Predicate, TypeName};
 use crate::words::{self, Word};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ViewChange {
-    Create,
-    CreateOrAlter,
-    Alter,
-}
-
 #[derive(Debug, Clone)]
 pub enum TableElement {
     Column(ColumnDefinition),

@@ -28,6 +28,12 @@ impl Parser<'_> {
         if self.sees("VIEW") || self.sees("OR ALTER VIEW") {
             return self.create_view(start, false);
         }
+        if self.sees("FUNCTION") || self.sees("OR ALTER FUNCTION") {
+            return self.create_function(start, false);
+        }
+        if self.eat("SECURITY POLICY") {
+            return self.create_security_policy();
+        }
         if self.sees("DATABASE") && self.name_at(1) && self.token(2).is_none_or(|t| t.text(self.source) == ";") {
             self.advance();
             return Ok(StatementKind::CreateDatabase { name: self.name()? });
@@ -64,6 +70,12 @@ impl Parser<'_> {
         }
         if self.sees("VIEW") {
             return self.create_view(start, true);
+        }
+        if self.sees("FUNCTION") {
+            return self.create_function(start, true);
+        }
+        if self.eat("SECURITY POLICY") {
+            return self.alter_security_policy();
         }
         if let Some(options) = self.database_options() {
             return Ok(options);
@@ -103,6 +115,14 @@ impl Parser<'_> {
         if self.eat("VIEW") {
             let if_exists = self.if_exists()?;
             return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
+        }
+        if self.eat("FUNCTION") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropFunction { if_exists, names: self.list(Self::object_name)? });
+        }
+        if self.eat("SECURITY POLICY") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropSecurityPolicy { if_exists, name: self.policy_name()? });
         }
         if self.eat("SENSITIVITY CLASSIFICATION") {
             return self.drop_classification();
