@@ -260,9 +260,9 @@ impl Run<'_> {
             S::Select(query) => return self.select(query),
             S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) => self.modification(kind)?,
             S::Declare(declarations) => {
-                for declaration in declarations {
+                for (number, declaration) in (1..).zip(declarations) {
                     let key = declaration.name.to_lowercase();
-                    let sql_type = types::declared(&declaration.sql_type)?.sql_type;
+                    let sql_type = types::declared(&declaration.sql_type, number)?.sql_type;
                     let value = match &declaration.value {
                         Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
                         None => Value::Null,

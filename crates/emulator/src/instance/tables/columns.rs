@@ -26,7 +26,7 @@ impl Work<'_> {
             return Err(Message::new(2705, 16, 3, text));
         }
         let column_type = match (&column.sql_type, &column.computed) {
-            (Some(sql_type), _) => types::declared(sql_type)?,
+            (Some(sql_type), _) => types::declared(sql_type, table.columns.len() + 1)?,
             (None, Some(computed)) => self.computed_type(table, computed)?,
             (None, None) => return Err(errors::internal("a column without type")),
         };

@@ -47,16 +47,21 @@ impl Work<'_> {
         } else {
             columns.to_vec()
         };
-        if names.len() != compiled.columns.len() || names.iter().any(String::is_empty) {
-            return Err(Message::new(
-                4511,
-                16,
-                1,
-                format!(
-                    "Create View or Function failed because no column name was specified for column 1 of '{}'.",
-                    name.name
-                ),
-            ));
+        if names.len() > compiled.columns.len() {
+            let text =
+                format!("View or function '{}' has more column names specified than columns defined.", name.name);
+            return Err(Message::new(4502, 16, 1, text));
+        }
+        if names.len() < compiled.columns.len() {
+            let text = format!("'{}' has more columns than were specified in the column list.", name.name);
+            return Err(Message::new(8158, 16, 1, text));
+        }
+        if let Some(unnamed) = names.iter().position(String::is_empty) {
+            let text = format!(
+                "Create View or Function failed because no column name was specified for column {}.",
+                unnamed + 1
+            );
+            return Err(Message::new(4511, 16, 1, text));
         }
         let now = self.ambient.now;
         let database = self.change_database()?;
