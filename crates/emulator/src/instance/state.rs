@@ -214,9 +214,9 @@ pub struct Database {
     pub schemas: BTreeMap<i32, Schema>,
     pub tables: BTreeMap<i32, Arc<Table>>,
     pub views: BTreeMap<i32, Arc<View>>,
-    /// Names of Always Encrypted's keys.
-    pub column_master_keys: Vec<String>,
-    pub column_keys: Vec<String>,
+    /// Always Encrypted's keys; their ids count from 1.
+    pub column_master_keys: Vec<ColumnMasterKey>,
+    pub column_keys: Vec<ColumnKey>,
     pub extended_properties: Vec<ExtendedProperty>,
     pub classifications: Vec<Classified>,
     pub change_feed: bool,
@@ -224,6 +224,22 @@ pub struct Database {
     pub options: Options,
     pub next_principal: i32,
     pub next_object: i32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnMasterKey {
+    pub name: String,
+    pub provider: String,
+    pub path: String,
+    /// Of a key that an enclave may use.
+    pub signature: Option<Vec<u8>>,
+    pub created: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnKey {
+    pub name: String,
+    pub created: Timestamp,
 }
 
 /// A row of `sys.sensitivity_classifications`.
@@ -422,6 +438,7 @@ pub struct TableColumn {
     pub masked: Option<String>,
     /// Always Encrypted; true when deterministic.
     pub encryption: Option<bool>,
+    pub encryption_key: Option<i32>,
 }
 
 /// A declared type: what the catalog shows of it, and how its values travel.
@@ -630,6 +647,7 @@ impl TableColumn {
             hidden: false,
             masked: None,
             encryption: None,
+            encryption_key: None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::value::Value;
 use crate::world::World;
 
 mod administration;
+mod columns;
 mod common_tables;
 mod decimals;
 mod flow;

@@ -20,7 +20,7 @@ pub static VIEWS: &[View] = &[
             required("is_enabled", BIT),
             required("is_not_for_replication", BIT),
             column("uses_database_collation", BIT),
-            column("is_schemabinding_enabled", BIT),
+            required("is_schemabinding_enabled", BIT),
         ],
         |_| Vec::new()
     ),

@@ -78,6 +78,7 @@ impl Work<'_> {
             hidden: column.hidden,
             masked: column.masked.clone(),
             encryption: column.encrypted.as_ref().map(|e| e.deterministic),
+            encryption_key: column.encrypted.as_ref().and_then(|e| self.column_key(&e.key)),
         };
         // CREATE TABLE with a mask needs no right of its own: "Dynamic Data Masking", Permissions.
         if new.masked.is_some() && self.database()?.tables.contains_key(&table.id) {

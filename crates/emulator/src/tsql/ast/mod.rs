@@ -198,9 +198,7 @@ pub enum StatementKind {
         if_exists: bool,
         names: Vec<ObjectName>,
     },
-    CreateColumnMasterKey {
-        name: String,
-    },
+    CreateColumnMasterKey(ColumnMasterKey),
     CreateColumnEncryptionKey {
         name: String,
         master: String,
