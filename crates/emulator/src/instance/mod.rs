@@ -117,6 +117,12 @@ pub struct SessionInfo {
     pub library: String,
     pub database: i32,
     pub transactions: i32,
+    /// When it last ran something.
+    pub active: Timestamp,
+    pub quoted_identifiers: bool,
+    pub lock_timeout: i64,
+    pub row_count: i64,
+    pub error_number: i32,
 }
 
 impl Instance {

@@ -102,6 +102,11 @@ impl Instance {
             id,
             login,
             since: self.clock.now(),
+            active: self.clock.now(),
+            quoted_identifiers: true,
+            lock_timeout: -1,
+            row_count: 0,
+            error_number: 0,
             host: host.to_owned(),
             program: program.to_owned(),
             library: library.to_owned(),
@@ -422,9 +427,13 @@ impl InstanceSession {
 
     /// Writes down where the session is, for `sys.dm_exec_sessions`.
     pub fn note(&self) {
+        let active = self.instance.clock.now();
         if let Some(session) = self.instance.lock().sessions.get_mut(&self.id) {
-            session.info.database = self.database;
-            session.info.transactions = self.transactions;
+            let info = &mut session.info;
+            (info.database, info.transactions, info.active) = (self.database, self.transactions, active);
+            (info.row_count, info.error_number) = (self.row_count, self.error_number);
+            info.quoted_identifiers = self.settings.quoted_identifiers;
+            info.lock_timeout = self.settings.lock_timeout;
         }
     }
 
@@ -471,6 +480,7 @@ impl Session for InstanceSession {
             out(Outcome::Message(errors::internal("the statement stopped in the middle")));
             out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
         }
+        self.note();
     }
 
     fn reset(&mut self, keep_transaction: bool) {

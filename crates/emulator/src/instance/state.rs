@@ -223,9 +223,9 @@ pub struct Database {
     pub views: BTreeMap<i32, Arc<View>>,
     pub functions: BTreeMap<i32, Arc<TableFunction>>,
     pub policies: BTreeMap<i32, Arc<SecurityPolicy>>,
-    /// Names of Always Encrypted's keys.
-    pub column_master_keys: Vec<String>,
-    pub column_keys: Vec<String>,
+    /// Always Encrypted's keys; their ids count from 1.
+    pub column_master_keys: Vec<ColumnMasterKey>,
+    pub column_keys: Vec<ColumnKey>,
     pub extended_properties: Vec<ExtendedProperty>,
     pub classifications: Vec<Classified>,
     pub change_feed: bool,
@@ -233,6 +233,22 @@ pub struct Database {
     pub options: Options,
     pub next_principal: i32,
     pub next_object: i32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnMasterKey {
+    pub name: String,
+    pub provider: String,
+    pub path: String,
+    /// Of a key that an enclave may use.
+    pub signature: Option<Vec<u8>>,
+    pub created: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnKey {
+    pub name: String,
+    pub created: Timestamp,
 }
 
 /// A row of `sys.sensitivity_classifications`.

@@ -128,7 +128,7 @@ impl Work<'_> {
                 if login.id == super::state::SA {
                     return Err(Message::new(
                         15405,
-                        16,
+                        11,
                         1,
                         format!("Cannot use the special principal '{login_name}'."),
                     ));
@@ -175,11 +175,8 @@ impl Work<'_> {
                         || login.kind != PrincipalType::Sql
                         || user.authentication == Authentication::None
                     {
-                        let text = format!(
-                            "Cannot remap user '{name}' to login '{}', because the user is mapped to a different kind of login.",
-                            login.name
-                        );
-                        return Err(Message::new(33016, 16, 1, text));
+                        let text = "Cannot remap a user of one type to a login of a different type. For example, a SQL user must be mapped to a SQL login; it cannot be remapped to a Windows login.";
+                        return Err(Message::new(33017, 16, 1, text));
                     }
                     if database.user_by_sid(&login.sid).is_some_and(|other| other.id != user.id)
                         || database.owner_sid == login.sid
@@ -198,7 +195,7 @@ impl Work<'_> {
                         33234,
                         16,
                         1,
-                        "The parameter PASSWORD can only be used for users in a contained database.",
+                        "The parameter PASSWORD cannot be provided for users that cannot authenticate in a database.",
                     ));
                 }
                 _ => return Err(errors::outside("this option of ALTER USER")),

@@ -71,7 +71,7 @@ impl Work<'_> {
 /// 134 for a name that is there twice.
 fn declared(parameters: &[ast::FunctionParameter]) -> Result<Vec<FunctionParameter>, Message> {
     let mut known: Vec<FunctionParameter> = Vec::new();
-    for parameter in parameters {
+    for (at, parameter) in parameters.iter().enumerate() {
         if known.iter().any(|other| other.name.eq_ignore_ascii_case(&parameter.name)) {
             let text = format!(
                 "The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
@@ -84,7 +84,7 @@ fn declared(parameters: &[ast::FunctionParameter]) -> Result<Vec<FunctionParamet
         }
         known.push(FunctionParameter {
             name: parameter.name.clone(),
-            column_type: types::declared(&parameter.sql_type)?,
+            column_type: types::declared(&parameter.sql_type, at + 1)?,
             default: parameter.default.clone(),
         });
     }

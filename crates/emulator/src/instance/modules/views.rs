@@ -27,16 +27,17 @@ impl Work<'_> {
         binder.being_made = old.map(|id| (here.id, id));
         let compiled = binder.statement(query)?;
         let missing = |at: usize| {
-            let text = format!(
-                "Create View or Function failed because no column name was specified for column {at} of '{}'.",
-                name.name
-            );
+            let text = format!("Create View or Function failed because no column name was specified for column {at}.");
             Message::new(4511, 16, 1, text)
         };
-        if !names.is_empty() && names.len() != compiled.columns.len() {
-            let (number, word) = if names.len() < compiled.columns.len() { (8158, "more") } else { (8159, "fewer") };
-            let text = format!("'{}' has {word} columns than were specified in the column list.", name.name);
-            return Err(Message::new(number, 16, 1, text));
+        if names.len() > compiled.columns.len() {
+            let text =
+                format!("View or function '{}' has more column names specified than columns defined.", name.name);
+            return Err(Message::new(4502, 16, 1, text));
+        }
+        if !names.is_empty() && names.len() < compiled.columns.len() {
+            let text = format!("'{}' has more columns than were specified in the column list.", name.name);
+            return Err(Message::new(8158, 16, 1, text));
         }
         let columns = columns(&compiled.columns, names, missing, &name.name)?;
         let now = self.ambient.now;

@@ -230,7 +230,7 @@ impl Binder<'_> {
         if bound.iter().any(|row| row.len() != width) {
             return Err(Message::new(
                 10709,
-                16,
+                15,
                 1,
                 "The number of columns for each row in a table value constructor must be the same.",
             ));

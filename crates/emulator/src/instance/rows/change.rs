@@ -99,15 +99,7 @@ impl Work<'_> {
                 return Err(Message::new(8102, 16, 1, format!("Cannot update identity column '{}'.", column.name)));
             }
             if !seen.insert(column.id) {
-                return Err(Message::new(
-                    264,
-                    16,
-                    1,
-                    format!(
-                        "The column name '{}' is specified more than once in the SET clause or column list of an INSERT.",
-                        column.name
-                    ),
-                ));
+                return Err(super::values::named_twice(&column.name));
             }
         }
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();

@@ -24,7 +24,7 @@ mod references;
 mod select_into;
 mod values;
 
-pub use values::{duplicate_key, stored};
+pub use values::{duplicate_key, shown_key, stored};
 
 /// Variables by lower-case name.
 pub type Variables = BTreeMap<String, (SqlType, Value)>;

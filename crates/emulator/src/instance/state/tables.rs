@@ -125,6 +125,7 @@ pub struct TableColumn {
     pub masked: Option<String>,
     /// Always Encrypted; true when deterministic.
     pub encryption: Option<bool>,
+    pub encryption_key: Option<i32>,
 }
 
 /// A declared type: what the catalog shows of it, and how its values travel.
@@ -198,6 +199,7 @@ impl TableColumn {
             hidden: false,
             masked: None,
             encryption: None,
+            encryption_key: None,
         }
     }
 }

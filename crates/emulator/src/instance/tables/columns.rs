@@ -26,7 +26,7 @@ impl Work<'_> {
             return Err(Message::new(2705, 16, 3, text));
         }
         let column_type = match (&column.sql_type, &column.computed) {
-            (Some(sql_type), _) => types::declared(sql_type)?,
+            (Some(sql_type), _) => types::declared(sql_type, table.columns.len() + 1)?,
             (None, Some(computed)) => self.computed_type(table, computed)?,
             (None, None) => return Err(errors::internal("a column without type")),
         };
@@ -78,6 +78,7 @@ impl Work<'_> {
             hidden: column.hidden,
             masked: column.masked.clone(),
             encryption: column.encrypted.as_ref().map(|e| e.deterministic),
+            encryption_key: column.encrypted.as_ref().and_then(|e| self.column_key(&e.key)),
         };
         // CREATE TABLE with a mask needs no right of its own: "Dynamic Data Masking", Permissions.
         if new.masked.is_some() && self.database()?.tables.contains_key(&table.id) {

@@ -79,7 +79,7 @@ impl Work<'_> {
         let mut table = Table::new(id, name.name.clone(), schema, now);
         self.add_elements(&mut table, elements, true)?;
         if table.columns.is_empty() && options.graph.is_none() {
-            return Err(Message::new(1750, 16, 1, "A table needs at least one column."));
+            return Err(errors::outside("a table without columns"));
         }
         self.apply_table_options(&mut table, options)?;
         let mut columns: Vec<String> = table.columns.iter().map(declaration).collect();
@@ -295,7 +295,7 @@ impl Work<'_> {
                             16,
                             1,
                             format!(
-                                "ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'.",
+                                "ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'. A table must have at least one data column.",
                                 table.name
                             ),
                         ));
@@ -339,7 +339,13 @@ impl Work<'_> {
             }
             TableChange::Mask { column, function } => self.change_mask(&mut table, column, function.as_deref())?,
             TableChange::AlterColumn { name, sql_type, nullable } => {
-                self.alter_column(&database, &mut table, name, types::declared(sql_type)?, nullable.unwrap_or(true))?;
+                self.alter_column(
+                    &database,
+                    &mut table,
+                    name,
+                    types::declared(sql_type, 1)?,
+                    nullable.unwrap_or(true),
+                )?;
             }
         }
         self.put_table(table)

@@ -227,9 +227,7 @@ pub enum StatementKind {
         if_exists: bool,
         name: ObjectName,
     },
-    CreateColumnMasterKey {
-        name: String,
-    },
+    CreateColumnMasterKey(ColumnMasterKey),
     CreateColumnEncryptionKey {
         name: String,
         master: String,

@@ -232,3 +232,12 @@ pub struct CreateIndex {
     pub filter: Option<(Predicate, String)>,
     pub storage: Storage,
 }
+
+/// A key of Always Encrypted that protects others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnMasterKey {
+    pub name: String,
+    pub provider: String,
+    pub path: String,
+    pub signature: Option<Vec<u8>>,
+}

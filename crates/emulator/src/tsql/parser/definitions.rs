@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP: which grammar follows.
 
-use super::super::ast::StatementKind;
+use super::super::ast::{ColumnMasterKey, StatementKind};
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -152,10 +152,22 @@ impl Parser<'_> {
         }
         let start = self.at;
         self.unique_options()?;
-        if master {
-            return Ok(StatementKind::CreateColumnMasterKey { name });
-        }
         let end = std::mem::replace(&mut self.at, start + 1);
+        if master {
+            let mut key = ColumnMasterKey { name, provider: String::new(), path: String::new(), signature: None };
+            while self.at < end {
+                if self.eat("KEY_STORE_PROVIDER_NAME =") {
+                    key.provider = self.string()?;
+                } else if self.eat("KEY_PATH =") {
+                    key.path = self.string()?;
+                } else if self.eat("SIGNATURE =") {
+                    key.signature = Some(self.binary()?);
+                } else {
+                    self.advance();
+                }
+            }
+            return Ok(StatementKind::CreateColumnMasterKey(key));
+        }
         let mut of = None;
         while self.at < end {
             if self.eat("COLUMN_MASTER_KEY =") {
