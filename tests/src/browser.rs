@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::cli::{on_path, run};
-use crate::{Result, fail};
+use crate::cli::on_path;
+use crate::{Result, fail, packages};
 
 /// The longest a page may take to show something: a busy machine is slow.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -29,27 +29,14 @@ impl Programs {
         if let Some(found) = Self::on_path() {
             return Ok(found);
         }
-        if !is_root()? || on_path("apt-get").is_none() {
-            fail!("no `chromium` with `chromedriver` on the PATH");
-        }
-        let apt = |arguments: &[&str]| {
-            let mut command = std::process::Command::new("timeout");
-            command.args(["300", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]).args(arguments);
-            run(command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()))
-        };
-        let install = ["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"];
-        apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))?;
+        packages::install(&["chromium", "chromium-driver"])
+            .map_err(|error| format!("no `chromium` with `chromedriver` on the PATH: {error}"))?;
         Self::on_path().ok_or_else(|| "its package has no `chromium` with `chromedriver`".into())
     }
 
     fn on_path() -> Option<Self> {
         Some(Self { driver: on_path("chromedriver")?, browser: on_path("chromium")? })
     }
-}
-
-fn is_root() -> Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(std::fs::metadata("/proc/self")?.uid() == 0)
 }
 
 /// A browser with one tab. To be closed: one that is only dropped may live on.
@@ -88,7 +75,7 @@ impl Browser {
             "--window-size=1280,900".to_owned(),
             format!("--user-data-dir={}", folder.join("profile").display()),
         ];
-        if is_root()? {
+        if packages::is_root()? {
             arguments.push("--no-sandbox".to_owned());
         }
         let capabilities = json!({ "capabilities": { "alwaysMatch": {

@@ -6,6 +6,7 @@ pub mod build;
 pub mod cli;
 pub mod emulator;
 pub mod openapi;
+pub mod packages;
 pub mod run;
 
 /// Everything here fails with a text for whoever reads the test's output.
