@@ -569,9 +569,13 @@ const LANGUAGES: &[&str] = &[
     "Bokmål",
 ];
 
+pub fn is_language(name: &str) -> bool {
+    LANGUAGES.iter().any(|known| same_name(known, name))
+}
+
 /// 15033 for a name that is no language's.
 fn other_language(name: &str) -> Message {
-    if LANGUAGES.iter().any(|known| same_name(known, name)) || name.parse::<u16>().is_ok() {
+    if is_language(name) || name.parse::<u16>().is_ok() {
         return errors::outside("languages other than us_english");
     }
     Message::new(15033, 16, 1, format!("'{name}' is not a valid official language name."))

@@ -119,8 +119,7 @@ pub struct SessionInfo {
     pub transactions: i32,
     /// When it last ran something.
     pub active: Timestamp,
-    pub quoted_identifiers: bool,
-    pub lock_timeout: i64,
+    pub settings: session::Settings,
     pub row_count: i64,
     pub error_number: i32,
 }

@@ -26,6 +26,8 @@ pub struct InstanceSession {
     pub database: i32,
     context: Arc<super::session_context::SessionContext>,
     pub identities: Vec<Identity>,
+    /// EXECUTE AS … WITH NO REVERT began the first of them.
+    pub no_revert: bool,
     pub settings: Settings,
     pub transaction: Option<Transaction>,
     pub transactions: i32,
@@ -49,6 +51,32 @@ pub struct Settings {
     pub row_limit: i64,
     /// Database and table whose identity may be inserted.
     pub identity_insert: Option<(i32, i32)>,
+    pub ansi_defaults: bool,
+    pub arithabort: bool,
+    pub arithignore: bool,
+    pub cursor_close: bool,
+    /// Bytes of a text or binary value without limit that SELECT returns; −1 is all.
+    pub text_size: i64,
+    /// As in `sys.dm_exec_sessions`: 1 READ UNCOMMITTED to 4 SERIALIZABLE.
+    pub isolation: i64,
+    pub deadlock_priority: i64,
+}
+
+impl Settings {
+    /// `@@OPTIONS`: the bits that the page of "user options" lists.
+    pub fn options(&self) -> i64 {
+        // ANSI_WARNINGS, ANSI_PADDING, ANSI_NULLS, ANSI_NULL_DFLT_ON, CONCAT_NULL_YIELDS_NULL: always on.
+        let switches = [
+            (self.implicit_transactions, 2),
+            (self.cursor_close, 4),
+            (self.arithabort, 64),
+            (self.arithignore, 128),
+            (self.quoted_identifiers, 256),
+            (self.no_count, 512),
+            (self.xact_abort, 16384),
+        ];
+        switches.iter().filter(|(on, _)| *on).fold(8 + 16 + 32 + 1024 + 4096, |sum, (_, bit)| sum + bit)
+    }
 }
 
 impl Default for Settings {
@@ -61,6 +89,13 @@ impl Default for Settings {
             lock_timeout: -1,
             row_limit: 0,
             identity_insert: None,
+            ansi_defaults: false,
+            arithabort: false,
+            arithignore: false,
+            cursor_close: false,
+            text_size: i32::MAX.into(),
+            isolation: 2,
+            deadlock_priority: 0,
         }
     }
 }
@@ -103,8 +138,7 @@ impl Instance {
             login,
             since: self.clock.now(),
             active: self.clock.now(),
-            quoted_identifiers: true,
-            lock_timeout: -1,
+            settings: Settings::default(),
             row_count: 0,
             error_number: 0,
             host: host.to_owned(),
@@ -124,6 +158,7 @@ impl Instance {
             database,
             context: Arc::default(),
             identities: vec![Identity::Login(login)],
+            no_revert: false,
             settings: Settings::default(),
             transaction: None,
             transactions: 0,
@@ -176,7 +211,7 @@ impl InstanceSession {
             transactions: self.transactions,
             caught: self.caught.clone(),
             doomed: self.is_doomed(),
-            lock_timeout: self.settings.lock_timeout,
+            settings: self.settings.clone(),
             sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
             feeds: Arc::clone(&shared.feeds),
             error: None,
@@ -396,14 +431,14 @@ impl InstanceSession {
 
     /// Whether ROLLBACK of this name takes everything back: it is that of the outermost BEGIN TRANSACTION.
     pub fn is_outermost(&self, name: &str) -> bool {
-        self.transaction.as_ref().is_some_and(|t| !t.name.is_empty() && super::state::same_name(&t.name, name))
+        self.transaction.as_ref().is_some_and(|t| !t.name.is_empty() && t.name == name)
     }
 
     /// False when there is no savepoint of that name.
     pub fn rollback_to(&mut self, name: &str) -> Result<bool, Message> {
         let id = self.id;
         let Some(transaction) = &mut self.transaction else { return Ok(false) };
-        let Some(at) = transaction.saves.iter().rposition(|(save, _)| super::state::same_name(save, name)) else {
+        let Some(at) = transaction.saves.iter().rposition(|(save, _)| save == name) else {
             return Ok(false);
         };
         let mut shared = self.instance.lock();
@@ -432,8 +467,7 @@ impl InstanceSession {
             let info = &mut session.info;
             (info.database, info.transactions, info.active) = (self.database, self.transactions, active);
             (info.row_count, info.error_number) = (self.row_count, self.error_number);
-            info.quoted_identifiers = self.settings.quoted_identifiers;
-            info.lock_timeout = self.settings.lock_timeout;
+            info.settings.clone_from(&self.settings);
         }
     }
 
@@ -488,7 +522,7 @@ impl Session for InstanceSession {
             _ = self.rollback();
         }
         self.settings = Settings::default();
-        self.identities = vec![Identity::Login(self.login)];
+        (self.identities, self.no_revert) = (vec![Identity::Login(self.login)], false);
         self.database = self.home;
         self.context = Arc::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);

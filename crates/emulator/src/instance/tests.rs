@@ -23,6 +23,7 @@ mod keys;
 mod masks;
 mod messages;
 mod offered;
+mod options;
 mod requests;
 mod row_security;
 mod shares;

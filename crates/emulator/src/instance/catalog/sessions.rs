@@ -64,14 +64,15 @@ pub static VIEWS: &[View] = &[view!(
     |_| Ok(())
 )];
 
-/// Nothing is measured: times and counts of work are 0. UNCONFIRMED: settings that are taken without effect show their
-/// defaults, and the group is the default one.
+/// Nothing is measured: times and counts of work are 0. UNCONFIRMED: what no client can set here shows
+/// its default, and the group is the default one.
 fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
     let all = c.may_server("VIEW SERVER PERFORMANCE STATE");
     let rows = c.ambient.sessions.iter().filter(|s| all || s.id == c.ambient.session).map(|s| {
         let login = c.state.server_principals.get(&s.login);
         let (sid, name) = (or_null(login.map(|l| Value::Bytes(l.sid.clone()))), or_null(login.map(|l| text(&l.name))));
         let running = s.id == c.ambient.session;
+        let set = if running { &c.ambient.settings } else { &s.settings };
         vec![
             int(i64::from(s.id)),
             moments::datetime(s.since),
@@ -98,22 +99,21 @@ fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
             int(0),
             int(0),
             bit(true),
-            int(4096),
+            int(set.text_size),
             text("us_english"),
             text("mdy"),
             int(7),
-            bit(s.quoted_identifiers),
-            bit(false),
+            bit(set.quoted_identifiers),
+            bit(set.arithabort),
             bit(true),
-            bit(false),
-            bit(true),
-            bit(true),
+            bit(set.ansi_defaults),
             bit(true),
             bit(true),
-            // ReadCommitted
-            int(2),
-            Value::Int(if running { c.ambient.lock_timeout } else { s.lock_timeout }),
-            int(0),
+            bit(true),
+            bit(true),
+            int(set.isolation),
+            int(set.lock_timeout),
+            int(set.deadlock_priority),
             Value::Int(if running { c.ambient.row_count } else { s.row_count }),
             int(if running { c.ambient.error_number } else { s.error_number }),
             sid,

@@ -1,17 +1,18 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
 use super::errors;
-use super::rows::Variables;
+use super::rows::{self, Variables};
 use super::session::{InstanceSession, cancelled};
 use super::types;
 use crate::engine::{Cancel, Isolation, Message, Outcome, Parameter, Request, Statement as Kind};
-use crate::tsql::ast::{Argument, Expr, ObjectName, Statement, StatementKind};
+use crate::tsql::ast::{Argument, Expr, ObjectName, SetOption, Statement, StatementKind};
 use crate::tsql::parse_batch;
 use crate::value::{SqlType, Value};
 
 mod messages;
 mod procedures;
 mod session;
+mod settings;
 
 pub struct Run<'a> {
     pub session: &'a mut InstanceSession,
@@ -249,13 +250,7 @@ impl Run<'_> {
             S::While { condition, body } => return self.while_loop(condition, body),
             S::Break => return Ok(Flow::Break),
             S::Continue => return Ok(Flow::Continue),
-            S::Return(value) => {
-                // Outside a procedure nobody gets the value, but it may fail.
-                if let Some(value) = value {
-                    self.value(value)?;
-                }
-                return Ok(Flow::Return);
-            }
+            S::Return(_) => return Ok(Flow::Return),
             S::Try { body, catch } => return self.try_catch(body, catch),
             S::Select(query) => return self.select(query),
             S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) => self.modification(kind)?,
@@ -299,7 +294,7 @@ impl Run<'_> {
                 )));
                 self.done(Kind::Other, None);
             }
-            S::RaisError { arguments, log } => self.raise(arguments, *log)?,
+            S::RaisError { arguments, log, set_error } => self.raise(arguments, *log, *set_error)?,
             S::Throw(arguments) => return Err(self.thrown(arguments.as_ref())?),
             S::WaitForDelay(delay) => self.wait(delay)?,
             S::Begin { name } => {
@@ -343,12 +338,7 @@ impl Run<'_> {
             S::Use(name) => self.use_database(name)?,
             S::Set(option) => self.set(option)?,
             S::ExecuteAs { login, name, no_revert } => self.execute_as(*login, name, *no_revert)?,
-            S::Revert => {
-                if self.session.identities.len() > 1 {
-                    self.session.identities.pop();
-                }
-                self.done(Kind::Other, None);
-            }
+            S::Revert => self.revert()?,
             S::Kill { session } => self.kill(*session)?,
             S::AlterDatabase { name, options } => {
                 let changed = self.session.write(self.cancel, |work| work.alter_database(name.as_deref(), options));
@@ -429,6 +419,9 @@ impl Run<'_> {
             if !matches!(&query.body, crate::tsql::ast::SetExpression::Select(_)) {
                 return Err(errors::outside("SELECT INTO of several queries"));
             }
+            if self.session.settings.row_limit > 0 {
+                return Err(errors::outside("SELECT INTO under SET ROWCOUNT"));
+            }
             let count = self.session.write(self.cancel, |work| work.select_into(into, query, variables))?;
             self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
             self.done(Kind::Select, Some(count));
@@ -452,6 +445,7 @@ impl Run<'_> {
             self.done(Kind::Select, None);
             return Ok(Flow::Next);
         }
+        rows::cut(&mut found, self.session.settings.text_size);
         (self.out)(Outcome::Rows { columns: found.columns, rows: found.rows });
         self.done(Kind::Select, Some(count as u64));
         Ok(Flow::Next)
@@ -460,6 +454,18 @@ impl Run<'_> {
     fn modification(&mut self, kind: &StatementKind) -> Result<(), Message> {
         let variables = &self.variables;
         let identity_insert = self.session.settings.identity_insert;
+        // SET ROWCOUNT stops a modification as it stops a query.
+        let row_limit = i32::try_from(self.session.settings.row_limit).ok().filter(|n| *n > 0).map(Expr::Integer);
+        let (top, limited) = match kind {
+            StatementKind::Update { top, .. } | StatementKind::Delete { top, .. } => {
+                (top.as_ref().or(row_limit.as_ref()), top.is_none())
+            }
+            StatementKind::Truncate(_) => (None, true),
+            _ => (None, false),
+        };
+        if row_limit.is_some() && !limited {
+            return Err(errors::outside("INSERT, and TOP of UPDATE and DELETE, under SET ROWCOUNT"));
+        }
         let (statement, done) = match kind {
             StatementKind::Insert { table, columns, output, source } => {
                 let done = self.session.write(self.cancel, |work| {
@@ -472,16 +478,16 @@ impl Run<'_> {
                 })?;
                 (Kind::Insert, done)
             }
-            StatementKind::Update { with, table, top, set, output, from, filter } => (
+            StatementKind::Update { with, table, set, output, from, filter, .. } => (
                 Kind::Update,
                 self.session.write(self.cancel, |work| {
-                    work.update(with, table, top.as_ref(), set, output, from, filter.as_ref(), variables)
+                    work.update(with, table, top, set, output, from, filter.as_ref(), variables)
                 })?,
             ),
-            StatementKind::Delete { with, table, top, output, from, filter } => (
+            StatementKind::Delete { with, table, output, from, filter, .. } => (
                 Kind::Delete,
                 self.session.write(self.cancel, |work| {
-                    work.delete(with, table, top.as_ref(), output, from, filter.as_ref(), variables)
+                    work.delete(with, table, top, output, from, filter.as_ref(), variables)
                 })?,
             ),
             StatementKind::Truncate(table) => {
@@ -552,24 +558,34 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
 /// The statements of a batch; nothing of it runs where this fails.
 fn compile(text: &str, quoted_identifiers: bool) -> Result<Vec<Statement>, Message> {
     let statements = parse_batch(text, quoted_identifiers).map_err(errors::syntax)?;
-    statements.iter().try_for_each(within_loops)?;
+    statements.iter().try_for_each(|statement| in_place(statement, false))?;
     Ok(statements)
 }
 
-/// 135, 136: the grammar takes BREAK and CONTINUE everywhere, the server only within WHILE.
-fn within_loops(statement: &Statement) -> Result<(), Message> {
-    let stray = |number, word: &str| {
-        let text = format!("Cannot use a {word} statement outside the scope of a WHILE statement.");
-        Err(Message { line: statement.line, ..Message::new(number, 15, 1, text) })
-    };
+/// What the grammar takes everywhere and the server does not: BREAK and CONTINUE outside WHILE (135, 136), a value of
+/// RETURN outside procedures (178). PARSEONLY acts on the whole batch before any of it runs.
+fn in_place(statement: &Statement, looping: bool) -> Result<(), Message> {
+    let refused = |number, text: &str| Err(Message { line: statement.line, ..Message::new(number, 15, 1, text) });
+    let all = |statements: &[Statement]| statements.iter().try_for_each(|inner| in_place(inner, looping));
     match &statement.kind {
-        StatementKind::Break => stray(135, "BREAK"),
-        StatementKind::Continue => stray(136, "CONTINUE"),
-        StatementKind::Block(statements) => statements.iter().try_for_each(within_loops),
-        StatementKind::Try { body, catch } => body.iter().chain(catch).try_for_each(within_loops),
+        StatementKind::Break if !looping => {
+            refused(135, "Cannot use a BREAK statement outside the scope of a WHILE statement.")
+        }
+        StatementKind::Continue if !looping => {
+            refused(136, "Cannot use a CONTINUE statement outside the scope of a WHILE statement.")
+        }
+        StatementKind::Return(Some(_)) => {
+            refused(178, "A RETURN statement with a return value cannot be used in this context.")
+        }
+        StatementKind::Set(SetOption::Switch { names, on: true }) if names.iter().any(|name| name == "PARSEONLY") => {
+            Err(Message { line: statement.line, ..errors::outside("SET PARSEONLY ON") })
+        }
+        StatementKind::Block(statements) => all(statements),
+        StatementKind::Try { body, catch } => all(body).and_then(|()| all(catch)),
+        StatementKind::While { body, .. } => in_place(body, true),
         StatementKind::If { then, otherwise, .. } => {
-            within_loops(then)?;
-            otherwise.as_deref().map_or(Ok(()), within_loops)
+            in_place(then, looping)?;
+            otherwise.as_deref().map_or(Ok(()), |otherwise| in_place(otherwise, looping))
         }
         _ => Ok(()),
     }

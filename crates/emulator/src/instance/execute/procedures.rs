@@ -60,6 +60,10 @@ impl Run<'_> {
         if !system || !procedures::is_known(&short) {
             return Err(Message::new(2812, 16, 62, format!("Could not find stored procedure '{}'.", name.written())));
         }
+        // None of these has a parameter that gives something back.
+        if let Some(argument) = arguments.iter().find(|argument| argument.output) {
+            return Err(no_output(argument.name.as_deref().unwrap_or("")));
+        }
         let mut given = Vec::new();
         for argument in arguments {
             let value =
@@ -111,7 +115,7 @@ impl Run<'_> {
         let mut back: Vec<(String, String)> = Vec::new();
         if !declarations.trim().is_empty() {
             // OUTPUT stands after a parameter's type; without it a list of parameters reads as DECLARE does.
-            let plain = without_output(&declarations);
+            let (plain, outputs) = without_output(&declarations)?;
             let parsed = parse_batch(&format!("DECLARE {plain}"), true).map_err(errors::syntax)?;
             let [Statement { kind: StatementKind::Declare(declared), .. }] = &parsed[..] else {
                 return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{declarations}'.")));
@@ -134,6 +138,10 @@ impl Run<'_> {
                         return Err(Message::new(8178, 16, 1, text));
                     }
                 };
+                let gives = outputs.get(i).is_some_and(|output| *output);
+                if given.is_some_and(|argument| argument.output) && !gives {
+                    return Err(no_output(&declaration.name));
+                }
                 if let Some(Argument { value: Some(Expr::Variable(outer)), output: true, .. }) = given {
                     back.push((declaration.name.to_lowercase(), outer.clone()));
                 }
@@ -166,16 +174,41 @@ impl Run<'_> {
     }
 }
 
-/// `@a int OUTPUT, @b …` as DECLARE would have it.
-fn without_output(declarations: &str) -> String {
-    let tokens = crate::tsql::lexer::tokens(declarations);
-    tokens
-        .iter()
-        .map(|t| t.text(declarations))
-        .filter(|text| {
-            !text.eq_ignore_ascii_case("OUTPUT")
-                && !text.eq_ignore_ascii_case("OUT")
-                && !text.eq_ignore_ascii_case("READONLY")
-        })
-        .collect()
+/// 8162 for a value that is to come back where none does.
+fn no_output(parameter: &str) -> Message {
+    let text = format!(
+        "The formal parameter \"{parameter}\" was not declared as an OUTPUT parameter, but the actual parameter passed in requested output."
+    );
+    Message::new(8162, 16, 2, text)
+}
+
+/// `@a int OUTPUT, @b …` as DECLARE would have it, and which of them give something back. 346 for READONLY, since no
+/// table type is there.
+fn without_output(declarations: &str) -> Result<(String, Vec<bool>), Message> {
+    let mut plain = String::new();
+    let (mut outputs, mut depth, mut name) = (vec![false], 0usize, String::new());
+    for token in crate::tsql::lexer::tokens(declarations) {
+        let text = token.text(declarations);
+        match text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => outputs.push(false),
+            _ if text.starts_with('@') => text.clone_into(&mut name),
+            _ => {}
+        }
+        if text.eq_ignore_ascii_case("READONLY") {
+            let text = format!(
+                "The parameter \"{name}\" can not be declared READONLY since it is not a table-valued parameter."
+            );
+            return Err(Message::new(346, 15, 1, text));
+        }
+        if text.eq_ignore_ascii_case("OUTPUT") || text.eq_ignore_ascii_case("OUT") {
+            if let Some(last) = outputs.last_mut() {
+                *last = true;
+            }
+        } else {
+            plain.push_str(text);
+        }
+    }
+    Ok((plain, outputs))
 }

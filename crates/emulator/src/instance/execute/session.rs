@@ -1,16 +1,14 @@
-//! USE, SET, EXECUTE AS, KILL, WAITFOR.
+//! USE, EXECUTE AS, KILL, WAITFOR.
 
 use std::time::Duration;
 
 use super::super::access::{Identity, Target};
 use super::super::databases;
-use super::super::errors;
 use super::super::permissions::Class;
 use super::super::session::cancelled;
 use super::{Kind, Run};
 use crate::engine::{Message, Outcome};
-use crate::tsql::ast::{Expr, SetOption};
-use crate::value::Value;
+use crate::tsql::ast::Expr;
 
 impl Run<'_> {
     pub(super) fn use_database(&mut self, name: &str) -> Result<(), Message> {
@@ -44,75 +42,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) fn set(&mut self, option: &SetOption) -> Result<(), Message> {
-        match option {
-            SetOption::Switch { names, on } => {
-                for name in names {
-                    match name.as_str() {
-                        "QUOTED_IDENTIFIER" => self.session.settings.quoted_identifiers = *on,
-                        "ANSI_DEFAULTS" if *on => self.session.settings.quoted_identifiers = true,
-                        "NOCOUNT" => self.session.settings.no_count = *on,
-                        "XACT_ABORT" => self.session.settings.xact_abort = *on,
-                        "IMPLICIT_TRANSACTIONS" => self.session.settings.implicit_transactions = *on,
-                        "ANSI_NULLS" | "ANSI_PADDING" | "CONCAT_NULL_YIELDS_NULL" if !*on => {
-                            return Err(errors::outside(&format!("SET {name} OFF")));
-                        }
-                        "FMTONLY" | "NOEXEC" | "PARSEONLY" | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML"
-                            if *on =>
-                        {
-                            return Err(errors::outside(&format!("SET {name} ON")));
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            SetOption::Value { name, value } => {
-                let (_, value) = self.value(value)?;
-                let number = if let Value::Int(n) = value { n } else { 0 };
-                match name.as_str() {
-                    "LOCK_TIMEOUT" => self.session.settings.lock_timeout = number,
-                    "ROWCOUNT" => self.session.settings.row_limit = number,
-                    "LANGUAGE" => {
-                        let language = if let Value::Text(text) = value { text } else { String::new() };
-                        if !matches!(language.to_ascii_lowercase().as_str(), "us_english" | "english") {
-                            return Err(errors::outside("languages other than us_english"));
-                        }
-                        (self.out)(Outcome::LanguageChanged { new: "us_english".into(), old: "us_english".into() });
-                        (self.out)(Outcome::Message(Message::new(
-                            5703,
-                            0,
-                            1,
-                            "Changed language setting to us_english.",
-                        )));
-                    }
-                    "DATEFIRST" if number != 7 => return Err(errors::outside("SET DATEFIRST other than 7")),
-                    "DATEFORMAT" if value != Value::Text("mdy".into()) => {
-                        return Err(errors::outside("SET DATEFORMAT other than mdy"));
-                    }
-                    _ => {}
-                }
-            }
-            // Accepted without effect: writers always exclude each other, and readers see what is committed and wait for
-            // rows that another transaction has changed. Reads are not repeatable, whatever the level.
-            SetOption::IsolationLevel("SNAPSHOT") => return Err(errors::outside("SNAPSHOT isolation")),
-            SetOption::IsolationLevel(_) => {}
-            SetOption::IdentityInsert { table, on } => {
-                let found = self.session.read(self.cancel, |work| {
-                    let database = work.database()?;
-                    let schema = table.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-                    let found = schema.and_then(|schema| database.table(schema, &table.name).cloned());
-                    let may = found.as_ref().is_some_and(|t| work.state.may(&work.token(), Target::in_database(Class::Object, database.id, t.id), "ALTER"));
-                    found.filter(|_| may).map(|t| (database.id, t.id)).ok_or_else(|| {
-                        Message::new(1088, 16, 11, format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", table.written()))
-                    })
-                })?;
-                self.session.settings.identity_insert = on.then_some(found);
-            }
-        }
-        self.done(Kind::Other, None);
-        Ok(())
-    }
-
     pub(super) fn execute_as(&mut self, login: bool, name: &Expr, no_revert: bool) -> Result<(), Message> {
         let name = self.text_of(name)?;
         let state = self.session.state();
@@ -138,8 +67,28 @@ impl Run<'_> {
         };
         if no_revert {
             self.session.identities = vec![identity];
+            self.session.no_revert = true;
         } else {
             self.session.identities.push(identity);
+        }
+        self.done(Kind::Other, None);
+        Ok(())
+    }
+
+    /// 15196 after NO REVERT, 15199 in another database than the one where a user's context began.
+    pub(super) fn revert(&mut self) -> Result<(), Message> {
+        if let Identity::User { database, .. } = self.session.identity()
+            && database != self.session.database
+            && self.session.identities.len() > 1
+        {
+            let text = "The current security context cannot be reverted. Please switch to the original database where 'Execute As' was called and try it again.";
+            return Err(Message::new(15199, 16, 1, text));
+        }
+        if self.session.identities.len() > 1 {
+            self.session.identities.pop();
+        } else if self.session.no_revert {
+            let text = "The current security context is non-revertible. The \"Revert\" statement failed.";
+            return Err(Message::new(15196, 16, 1, text));
         }
         self.done(Kind::Other, None);
         Ok(())
@@ -149,6 +98,9 @@ impl Run<'_> {
         let may = self.session.read(self.cancel, |work| Ok(work.may_server("ALTER ANY CONNECTION")))?;
         if !may {
             return Err(Message::new(6102, 14, 1, "User does not have permission to use the KILL statement."));
+        }
+        if self.session.transactions > 0 {
+            return Err(Message::new(6115, 16, 1, "KILL command cannot be used inside user transactions."));
         }
         if !(1..=i64::from(i16::MAX)).contains(&id) {
             return Err(Message::new(6101, 16, 1, format!("Session ID {id} is not valid.")));
@@ -171,7 +123,9 @@ impl Run<'_> {
         let text = self.text_of(delay)?;
         let bad =
             || Message::new(148, 15, 1, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
-        let (_, ticks, _) = super::super::moments::parse(&text).filter(|_| text.contains(':')).ok_or_else(bad)?;
+        // "Dates can't be specified": a time alone.
+        let timed = text.contains(':') && !text.contains(['-', '/', 'T', 't']);
+        let (_, ticks, _) = super::super::moments::parse(&text).filter(|_| timed).ok_or_else(bad)?;
         let end = self.session.instance.clock.elapsed() + Duration::from_nanos(ticks * 100);
         while self.session.instance.clock.elapsed() < end {
             if self.cancel.is_set() || self.session.is_killed() {

@@ -46,7 +46,7 @@ pub struct Ambient {
     pub caught: Option<Message>,
     /// The transaction can only be rolled back.
     pub doomed: bool,
-    pub lock_timeout: i64,
+    pub settings: super::session::Settings,
     pub sessions: Arc<Vec<super::SessionInfo>>,
     pub feeds: Arc<std::collections::BTreeMap<i32, super::feed::FeedLog>>,
     /// What a function raised; SQLite only passes on that one did.
@@ -87,10 +87,10 @@ impl Ambient {
             "@@ROWCOUNT" => int(self.row_count),
             "@@ERROR" => int(i64::from(self.error_number)),
             "@@NESTLEVEL" => int(0),
-            "@@OPTIONS" => int(5496),
+            "@@OPTIONS" => int(self.settings.options()),
             "@@DATEFIRST" => (SqlType::TinyInt, Value::Int(7)),
-            "@@LOCK_TIMEOUT" => int(self.lock_timeout),
-            "@@TEXTSIZE" => int(i64::from(i32::MAX)),
+            "@@LOCK_TIMEOUT" => int(self.settings.lock_timeout),
+            "@@TEXTSIZE" => int(self.settings.text_size),
             "@@MAX_PRECISION" => (SqlType::TinyInt, Value::Int(38)),
             "@@IDENTITY" => {
                 let value = self.last_identity.map_or(Value::Null, |n| Value::Decimal { unscaled: n.into(), scale: 0 });

@@ -24,6 +24,16 @@ impl Binder<'_> {
             );
             return Err(Message::new(4121, 16, 1, text));
         }
+        if !call.within_group.is_empty() && name != "STRING_AGG" {
+            let text = format!("The function '{}' may not have a WITHIN GROUP clause.", name.to_ascii_lowercase());
+            return Err(Message::new(10757, 15, 1, text));
+        }
+        if !AGGREGATES.contains(&name.as_str()) && (call.star || call.distinct) {
+            return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{}'.", if call.star { "*" } else { &name })));
+        }
+        if name == "STRING_AGG" && call.distinct {
+            return Err(Message::new(102, 15, 1, "Incorrect syntax near ','."));
+        }
         if let Some(over) = &call.over {
             return self.window(&name, call, over);
         }
@@ -333,6 +343,7 @@ impl Binder<'_> {
         let separator = self.expression(separator)?;
         let text = SqlType::NVarChar(Some(4000));
         let value_sql = coerced(&value.sql, value.sql_type, text);
+        no_constants(&call.within_group)?;
         let order = self.order_list(&call.within_group)?;
         let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
         let sql_type = match value.sql_type {
@@ -359,7 +370,12 @@ impl Binder<'_> {
         if over.framed {
             return Err(errors::outside("window frames and named windows"));
         }
+        no_constants(&over.order_by)?;
         let function = if RANKINGS.contains(&name) {
+            if !call.arguments.is_empty() {
+                let text = format!("The {} function requires 0 argument(s).", name.to_ascii_lowercase());
+                return Err(Message::new(174, 15, 1, text));
+            }
             if over.order_by.is_empty() {
                 return Err(Message::new(
                     4112,
@@ -399,6 +415,22 @@ impl Binder<'_> {
         let sql = if approximate { coerced(&sql, SqlType::Float, function.sql_type) } else { sql };
         Ok(Bound { sql, ..function })
     }
+}
+
+/// 5308 and 5309: OVER and WITHIN GROUP do not order by positions or constants.
+fn no_constants(order: &[OrderItem]) -> Result<(), Message> {
+    for item in order {
+        let (number, what) = match item.value {
+            Expr::Integer(_) => (5308, "integer indices"),
+            Expr::Text { .. } | Expr::Null => (5309, "constants"),
+            _ => continue,
+        };
+        let text = format!(
+            "Windowed functions, aggregates and NEXT VALUE FOR functions do not support {what} as ORDER BY clause expressions."
+        );
+        return Err(Message::new(number, 15, 1, text));
+    }
+    Ok(())
 }
 
 /// Whether an aggregate (not a window) stands in the expression itself, outside its subqueries.

@@ -15,6 +15,7 @@ mod sources;
 
 pub use expressions::{coerced, collation, known_collation};
 pub use masks::Mask;
+pub use order::LEAST_TOP;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -27,7 +27,11 @@ impl Binder<'_> {
 
     fn source(&mut self, source: &TableSource, filters: &mut Vec<String>) -> Result<String, Message> {
         match source {
-            TableSource::Table { name, alias } => self.table(name, alias.as_deref()),
+            // Locks of a reading end with the statement here, as the server's do outside a transaction.
+            TableSource::Table { holds: true, .. } if self.ambient.transactions > 0 => {
+                Err(errors::outside("locks that a transaction keeps after reading"))
+            }
+            TableSource::Table { name, alias, .. } => self.table(name, alias.as_deref()),
             TableSource::Function { name, arguments, alias, columns } => {
                 self.function(name, arguments, alias.as_deref(), columns)
             }

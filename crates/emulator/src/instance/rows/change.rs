@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::errors::{self, invalid_column};
 use super::super::moments;
-use super::super::query::Binder;
+use super::super::query::{Binder, LEAST_TOP};
 use super::super::state::{Database, LedgerKind, Table, TableColumn, Temporal, same_name};
 use super::super::store::{Refusal, from_lite};
 use super::super::types;
@@ -74,6 +74,13 @@ impl Work<'_> {
         check_takes_rows(&database, &table, "update")?;
         let mut seen = BTreeSet::new();
         for assignment in set {
+            if let Some(prefix) = assignment.prefix.as_ref().filter(|prefix| !same_name(prefix, &name.name)) {
+                let text = format!(
+                    "Cannot use the column prefix '{prefix}'. This must match the object in the UPDATE clause '{}'.",
+                    name.written()
+                );
+                return Err(Message::new(1032, 16, 1, text));
+            }
             let column = table.column(&assignment.column).ok_or_else(|| invalid_column(&assignment.column))?;
             if column.computed.is_some() || column.column_type.sql_type == SqlType::RowVersion {
                 return Err(Message::new(
@@ -275,7 +282,7 @@ impl Work<'_> {
             filters.push(binder.predicate(filter)?);
         }
         let limit = match top {
-            Some(top) => format!(" LIMIT {}", binder.row_count(top)?),
+            Some(top) => format!(" LIMIT {}", binder.row_count(top, LEAST_TOP)?),
             None => String::new(),
         };
         if filter.is_some() || !from.is_empty() {
@@ -353,7 +360,7 @@ impl Work<'_> {
 fn aliased(name: &ObjectName, from: &[TableSource]) -> ObjectName {
     fn find(name: &str, source: &TableSource) -> Option<ObjectName> {
         match source {
-            TableSource::Table { name: of, alias: Some(alias) } if same_name(alias, name) => Some(of.clone()),
+            TableSource::Table { name: of, alias: Some(alias), .. } if same_name(alias, name) => Some(of.clone()),
             TableSource::Join { left, right, .. } => find(name, left).or_else(|| find(name, right)),
             _ => None,
         }

@@ -62,6 +62,28 @@ pub struct Found {
     pub assigns: Vec<Option<(String, SqlType)>>,
 }
 
+/// SET TEXTSIZE: values of columns without limit are cut to so many bytes.
+pub fn cut(found: &mut Found, bytes: i64) {
+    let Ok(bytes) = usize::try_from(bytes) else { return };
+    let places = found.columns.iter().enumerate().filter_map(|(place, column)| match column.sql_type {
+        SqlType::NVarChar(None) => Some((place, bytes / 2)),
+        SqlType::VarChar(None) | SqlType::VarBinary(None) => Some((place, bytes)),
+        _ => None,
+    });
+    for (place, units) in places.collect::<Vec<_>>() {
+        for value in found.rows.iter_mut().filter_map(|row| row.get_mut(place)) {
+            match value {
+                Value::Bytes(all) => all.truncate(units),
+                Value::Text(text) if text.len() > units => {
+                    let whole: Vec<u16> = text.encode_utf16().take(units).collect();
+                    *text = String::from_utf16_lossy(&whole);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 impl Work<'_> {
     pub fn select(&mut self, query: &Query, variables: &Variables) -> Result<Found, Message> {
         self.read(variables, |binder| binder.statement(query))

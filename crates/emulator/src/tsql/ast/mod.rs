@@ -139,6 +139,7 @@ pub enum StatementKind {
     RaisError {
         arguments: Vec<Expr>,
         log: bool,
+        set_error: bool,
     },
     Throw(Option<[Expr; 3]>),
     WaitForDelay(Expr),

@@ -15,6 +15,8 @@ pub enum InsertSource {
 
 #[derive(Debug, Clone)]
 pub struct Assignment {
+    /// What stands before the column's name.
+    pub prefix: Option<String>,
     pub column: String,
     /// `None` is DEFAULT.
     pub value: Option<Expr>,
@@ -107,6 +109,8 @@ pub enum TableSource {
     Table {
         name: ObjectName,
         alias: Option<String>,
+        /// A hint asks for locks that the transaction keeps.
+        holds: bool,
     },
     Function {
         name: ObjectName,

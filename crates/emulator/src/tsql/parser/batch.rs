@@ -156,6 +156,10 @@ impl Parser<'_> {
                 if self.sees_string() {
                     self.string()?;
                 }
+                if name.is_none() {
+                    // "When WITH MARK is used, a transaction name must be specified."
+                    return Ok(StatementKind::Outside("WITH MARK of a transaction without a name".to_owned()));
+                }
             }
             return Ok(StatementKind::Begin { name });
         }
@@ -225,7 +229,14 @@ impl Parser<'_> {
             return Ok(Some(Expr::Variable(self.variable()?)));
         }
         if self.sees_name() && !self.begins_statement() {
-            return Ok(Some(Expr::Text { value: self.name()?, national: true }));
+            let line = self.line();
+            let value = self.name()?;
+            if value.encode_utf16().count() > 32 {
+                let start: String = value.chars().take(32).collect();
+                let text = format!("The identifier that starts with '{start}' is too long. Maximum length is 32.");
+                return Err(super::SyntaxError { number: 103, state: 1, text, line });
+            }
+            return Ok(Some(Expr::Text { value, national: true }));
         }
         Ok(None)
     }
@@ -247,13 +258,14 @@ impl Parser<'_> {
         if arguments.len() < 3 {
             return Err(self.unexpected());
         }
-        let mut log = false;
+        let (mut log, mut set_error) = (false, false);
         if self.eat("WITH") {
             for option in self.list(|p| p.one_of(&["LOG", "NOWAIT", "SETERROR"]).ok_or_else(|| p.unexpected()))? {
                 log |= option == "LOG";
+                set_error |= option == "SETERROR";
             }
         }
-        Ok(StatementKind::RaisError { arguments, log })
+        Ok(StatementKind::RaisError { arguments, log, set_error })
     }
 
     fn throw(&mut self) -> Parsed<StatementKind> {

@@ -587,13 +587,12 @@ impl Parser<'_> {
     fn call(&mut self, name: ObjectName) -> Parsed<Expr> {
         self.expect("(")?;
         let mut call = Call { name, ..Call::default() };
+        let mut all = false;
         if self.eat("*") {
             call.star = true;
         } else if !self.sees(")") {
             call.distinct = self.eat("DISTINCT");
-            if !call.distinct {
-                self.eat("ALL");
-            }
+            all = !call.distinct && self.eat("ALL");
             // DATEADD and its kin take a bare word first; DEFAULT stands for a parameter's default.
             call.arguments = self.list(|p| {
                 if p.sees("DEFAULT") {
@@ -624,6 +623,10 @@ impl Parser<'_> {
         }
         if nulls.is_some() {
             return Ok(Expr::Outside("IGNORE NULLS and RESPECT NULLS"));
+        }
+        let counted = ["COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG"];
+        if all && !counted.iter().any(|known| call.name.name.eq_ignore_ascii_case(known)) {
+            return Ok(Expr::Outside("ALL in a call"));
         }
         if self.sees(".") && self.name_at(1) {
             self.at += 2;

@@ -10,6 +10,7 @@ mod databases;
 mod definitions;
 mod expressions;
 mod functions;
+mod hints;
 mod indexes;
 mod keywords;
 mod outside;

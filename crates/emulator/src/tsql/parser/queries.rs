@@ -5,6 +5,7 @@ use super::super::ast::{
     StatementKind, TableSource, Top,
 };
 use super::super::lexer::Kind;
+use super::hints::TableHints;
 use super::{LONGEST_CHAIN, Parsed, Parser};
 
 /// Words that end a table's name although they are not reserved.
@@ -15,15 +16,20 @@ impl Parser<'_> {
     pub(super) fn query_or_cte_statement(&mut self) -> Parsed<StatementKind> {
         if self.sees("WITH") {
             let start = self.at;
-            let with = self.with_clause()?;
+            let context = self.sees_at(2, "(") && (self.sees_at(1, "XMLNAMESPACES") || self.sees_at(1, "CHANGE_TRACKING_CONTEXT"));
+            let with = self.with_clause(context)?;
             if !self.sees("SELECT") && !self.sees("(") {
-                return self.modification_with(with);
+                let statement = self.modification_with(with)?;
+                return if context { self.outside() } else { Ok(statement) };
             }
             if with.iter().any(|table| table.columns.iter().any(|column| column.is_empty())) {
                 return Err(self.unexpected_at(start));
             }
             let mut query = self.query()?;
             query.with = with;
+            if context {
+                query.outside = Some("XMLNAMESPACES and CHANGE_TRACKING_CONTEXT");
+            }
             return Ok(StatementKind::Select(query));
         }
         Ok(StatementKind::Select(self.query()?))
@@ -73,9 +79,10 @@ impl Parser<'_> {
         found[1].text(self.source).parse().ok()
     }
 
-    fn with_clause(&mut self) -> Parsed<Vec<CommonTable>> {
+    /// `context` when XMLNAMESPACES or CHANGE_TRACKING_CONTEXT comes first.
+    fn with_clause(&mut self, context: bool) -> Parsed<Vec<CommonTable>> {
         self.expect("WITH")?;
-        if self.sees("XMLNAMESPACES") || self.sees("CHANGE_TRACKING_CONTEXT") {
+        if context {
             self.advance();
             self.balanced()?;
             if !self.eat(",") {
@@ -125,12 +132,9 @@ impl Parser<'_> {
         if self.sees("FOR") && ["XML", "JSON", "BROWSE", "READ", "UPDATE"].iter().any(|word| self.sees_at(1, word)) {
             query.outside = Some(self.for_clause()?);
         }
-        if self.sees("OPTION (") {
-            let start = self.at;
-            self.advance();
-            self.balanced()?;
-            query.max_recursion = self.max_recursion(start);
-        }
+        let start = self.at;
+        query.outside = query.outside.or(self.query_hints()?);
+        query.max_recursion = self.max_recursion(start);
         Ok(query)
     }
 
@@ -381,13 +385,15 @@ impl Parser<'_> {
     pub(super) fn table_source(&mut self) -> Parsed<TableSource> {
         let mut left = self.table_primary()?;
         for _ in 0..LONGEST_CHAIN {
+            let mut hinted = false;
             let kind = if self.eat("CROSS APPLY") {
                 JoinKind::CrossApply
             } else if self.eat("OUTER APPLY") {
                 JoinKind::OuterApply
             } else if self.eat("CROSS JOIN") {
                 JoinKind::Cross
-            } else if let Some(kind) = self.join_words()? {
+            } else if let Some((kind, hint)) = self.join_words()? {
+                hinted = hint;
                 kind
             } else {
                 return Ok(left);
@@ -404,7 +410,11 @@ impl Parser<'_> {
                     Some(self.predicate()?)
                 }
             };
-            left = TableSource::Join { kind, left: Box::new(left), right: Box::new(right), on };
+            left = if hinted {
+                TableSource::Outside("join hints that may leave no plan")
+            } else {
+                TableSource::Join { kind, left: Box::new(left), right: Box::new(right), on }
+            };
         }
         Err(self.too_deep())
     }
@@ -428,26 +438,6 @@ impl Parser<'_> {
             }
         }
         false
-    }
-
-    fn join_words(&mut self) -> Parsed<Option<JoinKind>> {
-        let kind = match self.one_of(&["JOIN", "INNER", "LEFT", "RIGHT", "FULL"]) {
-            Some("JOIN") => return Ok(Some(JoinKind::Inner)),
-            Some("INNER") => JoinKind::Inner,
-            Some("LEFT") => JoinKind::Left,
-            Some("RIGHT") => JoinKind::Right,
-            Some(_) => JoinKind::Full,
-            None => return Ok(None),
-        };
-        if kind != JoinKind::Inner {
-            self.eat("OUTER");
-        }
-        if ["LOOP", "HASH", "MERGE"].iter().any(|word| self.sees_at(1, word)) {
-            self.eat("LOCAL");
-        }
-        _ = self.one_of(&["LOOP", "HASH", "MERGE", "REMOTE"]);
-        self.expect("JOIN")?;
-        Ok(Some(kind))
     }
 
     fn table_primary(&mut self) -> Parsed<TableSource> {
@@ -504,7 +494,7 @@ impl Parser<'_> {
         if self.sees("(") && !self.sees("( NOLOCK )") {
             return self.table_function(name);
         }
-        let mut outside = None;
+        let (mut outside, mut hints) = (None, TableHints::default());
         if self.sees("FOR SYSTEM_TIME") {
             self.at += 2;
             self.system_time()?;
@@ -515,7 +505,7 @@ impl Parser<'_> {
             outside = Some("graph queries");
         }
         if self.sees("( NOLOCK ) AS") {
-            self.table_hints()?;
+            self.table_hints(&mut hints)?;
         }
         let alias = self.optional_alias()?;
         if self.sees("TABLESAMPLE") {
@@ -527,15 +517,15 @@ impl Parser<'_> {
             }
             outside = Some("TABLESAMPLE");
         }
-        self.table_hints()?;
-        self.old_hints()?;
+        self.table_hints(&mut hints)?;
         if self.sees("PIVOT") || self.sees("UNPIVOT") {
             self.advance();
             self.balanced()?;
             self.optional_alias()?;
             outside = Some("PIVOT and UNPIVOT");
         }
-        Ok(outside.map_or(TableSource::Table { name, alias }, TableSource::Outside))
+        let holds = hints.holds;
+        Ok(outside.or(hints.outside).map_or(TableSource::Table { name, alias, holds }, TableSource::Outside))
     }
 
     fn table_function(&mut self, name: ObjectName) -> Parsed<TableSource> {
@@ -563,12 +553,16 @@ impl Parser<'_> {
         if self.sees("FOR SYSTEM_TIME") {
             return Err(self.unexpected());
         }
-        if self.sees("WITH (") {
+        let with = self.sees("WITH (");
+        if with {
             self.advance();
             self.balanced()?;
         }
         let alias = self.optional_alias()?;
         let columns = self.optional_names()?;
+        if with {
+            return Ok(TableSource::Outside("WITH after a table function"));
+        }
         Ok(TableSource::Function { name, arguments, alias, columns })
     }
 
@@ -608,24 +602,6 @@ impl Parser<'_> {
         }
         self.expect("CONTAINED IN")?;
         self.balanced()
-    }
-
-    /// `t HOLDLOCK`, `t a (HOLDLOCK)`, `t a (1)`, of old.
-    fn old_hints(&mut self) -> Parsed<()> {
-        self.eat("HOLDLOCK");
-        let hint = ["HOLDLOCK", "NOLOCK", "TABLOCK", "TABLOCKX", "UPDLOCK", "PAGLOCK", "ROWLOCK", "INDEX"];
-        let known = self.token(1).is_some_and(|t| t.kind == Kind::Integer) || hint.iter().any(|h| self.sees_at(1, h));
-        if self.sees("(") && known { self.balanced() } else { Ok(()) }
-    }
-
-    /// WITH (NOLOCK, …), or the older bare (NOLOCK).
-    pub(super) fn table_hints(&mut self) -> Parsed<()> {
-        let hints = self.sees("WITH (") || self.sees("( NOLOCK )");
-        if hints {
-            self.eat("WITH");
-            self.balanced()?;
-        }
-        Ok(())
     }
 
     fn derived_table(&mut self) -> Parsed<TableSource> {

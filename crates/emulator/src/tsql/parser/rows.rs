@@ -23,16 +23,14 @@ impl Parser<'_> {
         if of_function {
             self.balanced()?;
         }
-        if self.sees("WITH (") {
-            self.modification_hints()?;
-        }
+        let hint = self.modification_hints()?;
         let mut columns = Some(Vec::new());
         if self.sees("(") && !self.begins_query() {
             columns = self.insert_columns()?;
         }
         let Some(columns) = columns.filter(|_| !of_function) else { return self.outside() };
         let Some(output) = self.output_clause()? else { return self.outside() };
-        if top || self.sees("EXEC") || self.sees("EXECUTE") {
+        if top || hint.is_some() || self.sees("EXEC") || self.sees("EXECUTE") {
             return self.outside();
         }
         let source = if self.eat("DEFAULT") {
@@ -51,7 +49,9 @@ impl Parser<'_> {
         } else {
             return Err(self.unexpected());
         };
-        self.option_clause()?;
+        if self.query_hints()?.is_some() {
+            return self.outside();
+        }
         Ok(StatementKind::Insert { table, columns, output, source })
     }
 
@@ -97,9 +97,7 @@ impl Parser<'_> {
             self.object_name()?;
             return self.outside();
         }
-        let top = if self.sees("TOP") { Some(self.top()?) } else { None };
-        let percent = top.as_ref().is_some_and(|top| top.percent);
-        let top = top.map(|top| top.count);
+        let (top, top_outside) = self.modification_top()?;
         let table = self.modified_table()?;
         self.expect("SET")?;
         let mut outside = table.is_none();
@@ -107,26 +105,35 @@ impl Parser<'_> {
             Some(assignment) => Ok(assignment),
             None => {
                 outside = true;
-                Ok(Assignment { column: String::new(), value: None })
+                Ok(Assignment { prefix: None, column: String::new(), value: None })
             }
         })?;
         let output = self.output_clause()?;
-        let Some(output) = output.filter(|_| !outside && !percent) else { return self.outside() };
+        let Some(output) = output.filter(|_| !outside && !top_outside) else { return self.outside() };
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let filter = self.modification_filter()?;
         let Some((filter, table)) = filter.zip(table) else { return self.outside() };
         Ok(StatementKind::Update { with: Vec::new(), table, top, set, output, from, filter })
     }
 
+    /// TOP of UPDATE and DELETE, and whether it is outside: PERCENT; WITH TIES and a number without parentheses, which the
+    /// grammar of those statements does not have.
+    fn modification_top(&mut self) -> Parsed<(Option<Expr>, bool)> {
+        if !self.sees("TOP") {
+            return Ok((None, false));
+        }
+        let bare = !self.sees_at(1, "(");
+        let top = self.top()?;
+        Ok((Some(top.count), bare || top.percent || top.with_ties))
+    }
+
     pub(super) fn delete(&mut self) -> Parsed<StatementKind> {
         self.expect("DELETE")?;
-        let top = if self.sees("TOP") { Some(self.top()?) } else { None };
-        let percent = top.as_ref().is_some_and(|top| top.percent);
-        let top = top.map(|top| top.count);
+        let (top, top_outside) = self.modification_top()?;
         self.eat("FROM");
         let Some(table) = self.modified_table()? else { return self.outside() };
         let output = self.output_clause()?;
-        let Some(output) = output.filter(|_| !percent) else { return self.outside() };
+        let Some(output) = output.filter(|_| !top_outside) else { return self.outside() };
         let from = if self.eat("FROM") { self.list(Self::table_source)? } else { Vec::new() };
         let Some(filter) = self.modification_filter()? else { return self.outside() };
         Ok(StatementKind::Delete { with: Vec::new(), table, top, output, from, filter })
@@ -148,7 +155,7 @@ impl Parser<'_> {
         Ok(Some(items))
     }
 
-    /// The target; `None` for table variables and OPENROWSET.
+    /// The target; `None` for table variables, OPENROWSET, functions, and hints outside the subset.
     fn modified_table(&mut self) -> Parsed<Option<ObjectName>> {
         if self.kind() == Some(Kind::Variable) {
             self.variable()?;
@@ -160,26 +167,15 @@ impl Parser<'_> {
             return Ok(None);
         }
         let table = self.object_name()?;
-        if self.sees("(") {
+        let of_function = self.sees("(");
+        if of_function {
             self.balanced()?;
         }
-        if self.sees("WITH (") {
-            self.modification_hints()?;
-        }
-        Ok(Some(table))
+        let hint = self.modification_hints()?;
+        Ok(Some(table).filter(|_| hint.is_none() && !of_function))
     }
 
-    /// 46074 of Microsoft's parser: INDEX and FORCESEEK hints are refused on the target of a modification.
-    fn modification_hints(&mut self) -> Parsed<()> {
-        self.expect("WITH (")?;
-        if self.sees("INDEX") || self.sees("FORCESEEK") {
-            return Err(self.unexpected());
-        }
-        self.at -= 1;
-        self.balanced()
-    }
-
-    /// `WHERE …`; `Some(None)` without one, `None` for WHERE CURRENT OF.
+    /// `WHERE …`; `Some(None)` without one, `None` for WHERE CURRENT OF and hints outside the subset.
     #[allow(clippy::option_option, reason = "three answers, named in the line above")]
     fn modification_filter(&mut self) -> Parsed<Option<Option<super::super::ast::Predicate>>> {
         let mut filter = None;
@@ -190,16 +186,7 @@ impl Parser<'_> {
             }
             filter = Some(self.predicate()?);
         }
-        self.option_clause()?;
-        Ok(Some(filter))
-    }
-
-    fn option_clause(&mut self) -> Parsed<()> {
-        if self.sees("OPTION (") {
-            self.advance();
-            self.balanced()?;
-        }
-        Ok(())
+        Ok(if self.query_hints()?.is_none() { Some(filter) } else { None })
     }
 
     /// `column = value`, `column += value`; `None` for `@v = …` and method calls, which are outside the subset.
@@ -243,14 +230,14 @@ impl Parser<'_> {
         let Some((operator,)) = self.assignment_at(0) else { return Err(self.unexpected()) };
         self.advance();
         if self.eat("DEFAULT") {
-            return Ok(Some(Assignment { column: name.name, value: None }));
+            return Ok(Some(Assignment { prefix: name.schema, column: name.name, value: None }));
         }
         let mut value = self.scalar()?;
         if let Some(operator) = operator {
             let left = Box::new(Expr::Column(ObjectName::plain(name.name.clone())));
             value = Expr::Operation { operator, left, right: Box::new(value) };
         }
-        Ok(Some(Assignment { column: name.name, value: Some(value) }))
+        Ok(Some(Assignment { prefix: name.schema, column: name.name, value: Some(value) }))
     }
 
     /// `=` or a compound assignment at that token; the operator of the latter.
