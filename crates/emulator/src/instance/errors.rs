@@ -17,6 +17,17 @@ pub fn syntax(error: SyntaxError) -> Message {
     let class = if error.number == 13509 { 16 } else { 15 };
     Message { line: error.line, ..Message::new(error.number, class, error.state, error.text) }
 }
+/// 1039 for an option that is there twice.
+pub fn once(options: impl Iterator<Item = &'static str>) -> Result<(), Message> {
+    let mut seen = Vec::new();
+    for option in options {
+        if seen.contains(&option) {
+            return Err(Message::new(1039, 16, 1, format!("Option '{option}' is specified more than once.")));
+        }
+        seen.push(option);
+    }
+    Ok(())
+}
 pub fn overflow(to: &str) -> Message {
     Message::new(8115, 16, 2, format!("Arithmetic overflow error converting expression to data type {to}."))
 }

@@ -6,7 +6,7 @@
 use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{self, Builtin, Class, find};
-use super::state::{DBO, PUBLIC, PermissionRow, PermissionState, SA, SYS};
+use super::state::{DBO, PUBLIC, PermissionRow, PermissionState, SA, SYS, same_name};
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{PermissionStatement, PermissionVerb, PermissionWords, Securable};
@@ -183,6 +183,20 @@ impl Work<'_> {
         let Some(class) = Class::named(&securable.class) else {
             return Err(absent(securable));
         };
+        let of = &securable.name;
+        if class != Class::Object && of.schema.is_some() {
+            return Err(cannot("find", &class.word().to_ascii_lowercase(), &of.written()));
+        }
+        match &of.database {
+            None => {}
+            Some(named) if of.server.is_none() && same_name(named, &database.name) => {
+                return Err(errors::outside("permissions on an object named by three parts"));
+            }
+            Some(_) => {
+                let text = "You can only grant or revoke permissions on objects in the current database.";
+                return Err(Message::new(4610, 16, 1, text));
+            }
+        }
         let here = |id: i32| Target::in_database(class, database.id, id);
         let found = match class {
             Class::Server => Some(Target::SERVER),

@@ -98,8 +98,15 @@ impl Work<'_> {
     }
 
     fn apply_options(&mut self, login: &mut ServerPrincipal, options: &[LoginOption]) -> Result<(), Message> {
+        errors::once(options.iter().map(option_name))?;
         for option in options {
             match option {
+                // Of SQL logins only; what another answers is not documented.
+                LoginOption::CheckPolicy(_) | LoginOption::CheckExpiration(_)
+                    if matches!(login.kind, PrincipalType::External | PrincipalType::ExternalGroup) =>
+                {
+                    return Err(errors::outside("a password policy of an Entra login"));
+                }
                 LoginOption::Sid(sid) if sid.len() != 16 => {
                     return Err(Message::new(15419, 16, 1, "Supplied parameter sid should be binary(16)."));
                 }
@@ -136,11 +143,22 @@ impl Work<'_> {
             }
             login.check_expiration = false;
         }
+        let new = options.iter().any(|option| matches!(option, LoginOption::Password { .. }));
+        if login.password.as_ref().is_some_and(|password| password.must_change) && !new {
+            check_must_change(login)?;
+        }
         Ok(())
     }
 
     /// The documented rules: 10 to 128 characters, three of four classes, not the login's name.
     fn new_password(&self, login: &ServerPrincipal, secret: &Secret) -> Result<Password, Message> {
+        if secret.must_change {
+            if login.check_policy && !login.check_expiration {
+                let text = "The MUST_CHANGE option cannot be used when CHECK_EXPIRATION is OFF.";
+                return Err(Message::new(15099, 16, 1, text));
+            }
+            check_must_change(login)?;
+        }
         let clear = match &secret.value {
             PasswordValue::Hash(hash) if secret.hashed => {
                 if hash.len() != 70 || !hash.starts_with(&[2, 0]) {
@@ -153,6 +171,15 @@ impl Work<'_> {
                 }
                 return Ok(Password { hash: hash.clone(), set: self.ambient.now, must_change: secret.must_change });
             }
+            // HASHED of a text is no hash, and a hash alone no password.
+            PasswordValue::Text(_) if secret.hashed => {
+                return Err(Message::new(
+                    15021,
+                    16,
+                    2,
+                    "Invalid value given for parameter PASSWORD. Specify a valid parameter value.",
+                ));
+            }
             PasswordValue::Hash(_) => {
                 return Err(Message::new(
                     15021,
@@ -163,14 +190,6 @@ impl Work<'_> {
             }
             PasswordValue::Text(text) => text,
         };
-        if secret.must_change && !(login.check_policy && login.check_expiration) {
-            return Err(Message::new(
-                15128,
-                16,
-                1,
-                "The CHECK_POLICY and CHECK_EXPIRATION options cannot be turned OFF when MUST_CHANGE is ON.",
-            ));
-        }
         let policy = |number, why: &str| {
             let text = format!(
                 "Password validation failed. The password does not meet the operating system policy requirements because it is {why}."
@@ -325,6 +344,10 @@ impl Work<'_> {
         if self.state.server_principal(new).is_some_and(|other| other.id != login.id) {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{new}' already exists.")));
         }
+        if new.contains('\\') || new.contains('\0') {
+            let text = format!("'{new}' is not a valid name because it contains invalid characters.");
+            return Err(Message::new(15006, 16, 1, text));
+        }
         new.clone_into(&mut login.name);
         Ok(())
     }
@@ -344,7 +367,9 @@ impl Work<'_> {
             (None, _) => may,
             _ => false,
         };
-        if !old_matches {
+        // One's own password alone may be changed without the right.
+        let more = new.must_change || new.unlock || new.hashed;
+        if !old_matches || more && !may {
             return Err(cannot("alter", "login", &login.name));
         }
         login.password = Some(self.new_password(login, new)?);
@@ -497,6 +522,29 @@ impl Work<'_> {
         state.server_members.retain(|(_, member)| *member != role.id);
         state.server_permissions.retain(|row| row.grantee != role.id);
         Ok(())
+    }
+}
+
+/// 15128: who must change the password keeps to the policy and its expiration.
+fn check_must_change(login: &ServerPrincipal) -> Result<(), Message> {
+    if login.check_policy && login.check_expiration {
+        return Ok(());
+    }
+    let text = "The CHECK_POLICY and CHECK_EXPIRATION options cannot be turned OFF when MUST_CHANGE is ON.";
+    Err(Message::new(15128, 16, 1, text))
+}
+
+fn option_name(option: &LoginOption) -> &'static str {
+    match option {
+        LoginOption::Sid(_) => "SID",
+        LoginOption::Type(_) => "TYPE",
+        LoginOption::DefaultDatabase(_) => "DEFAULT_DATABASE",
+        LoginOption::DefaultLanguage(_) => "DEFAULT_LANGUAGE",
+        LoginOption::CheckPolicy(_) => "CHECK_POLICY",
+        LoginOption::CheckExpiration(_) => "CHECK_EXPIRATION",
+        LoginOption::Credential => "CREDENTIAL",
+        LoginOption::Name(_) => "NAME",
+        LoginOption::Password { .. } => "PASSWORD",
     }
 }
 

@@ -104,7 +104,9 @@ fn constraint_property(table: &Table, id: i32, property: &str) -> Value {
         }
         "cnstisdisabled" => yes(foreign.is_some_and(|k| !k.enforced) || check.is_some_and(|c| !c.enforced)),
         "cnstisnottrusted" => yes(foreign.is_some_and(|k| !k.trusted) || check.is_some_and(|c| !c.trusted)),
-        "cnstisnotrepl" => yes(foreign.is_some_and(|k| k.not_for_replication)),
+        "cnstisnotrepl" => {
+            yes(foreign.is_some_and(|k| k.not_for_replication) || check.is_some_and(|c| c.not_for_replication))
+        }
         "cnstiscolumn" => yes(default || check.is_some_and(|c| c.column > 0)),
         _ => Value::Null,
     }
@@ -128,7 +130,8 @@ fn column_property(column: &TableColumn, property: &str) -> Value {
         "isrowguidcol" => yes(column.rowguidcol),
         "ishidden" => yes(column.hidden),
         "generatedalwaystype" => Value::Int(super::catalog::generated_type(column.generated).into()),
-        "issparse" | "iscolumnset" | "isidnotforrepl" | "isfulltextindexed" | "isxmlindexable" => yes(false),
+        "isidnotforrepl" => yes(column.not_for_replication),
+        "issparse" | "iscolumnset" | "isfulltextindexed" | "isxmlindexable" => yes(false),
         "precision" => match types::text_length(of.sql_type) {
             Some(length) => Value::Int(length.into()),
             None if types::is_text(of.sql_type) || of.max_length == -1 => Value::Int(-1),

@@ -9,10 +9,43 @@ use super::state::{
 };
 use super::work::Work;
 use crate::engine::Message;
-use crate::tsql::ast::{RoleChange, Securable, UserOption, UserSource};
+use crate::tsql::ast::{ObjectName, RoleChange, Securable, UserOption, UserSource};
+
+fn option_name(option: &UserOption) -> &'static str {
+    match option {
+        UserOption::Name(_) => "NAME",
+        UserOption::DefaultSchema(_) => "DEFAULT_SCHEMA",
+        UserOption::Login(_) => "LOGIN",
+        UserOption::Password => "PASSWORD",
+        UserOption::DefaultLanguage => "DEFAULT_LANGUAGE",
+        UserOption::Sid(_) => "SID",
+        UserOption::Type(_) => "TYPE",
+        UserOption::AllowEncryptedValueModifications => "ALLOW_ENCRYPTED_VALUE_MODIFICATIONS",
+    }
+}
+
+/// DEFAULT_SCHEMA = NULL takes the schema from a group; what it does to others is not documented.
+fn check_no_schema(kind: PrincipalType, options: &[UserOption]) -> Result<(), Message> {
+    let none = options.iter().any(|option| matches!(option, UserOption::DefaultSchema(None)));
+    if none && kind != PrincipalType::ExternalGroup {
+        return Err(errors::outside("DEFAULT_SCHEMA = NULL of a user who is no group"));
+    }
+    Ok(())
+}
 
 fn exists(name: &str) -> Message {
     Message::new(15023, 16, 1, format!("User, group, or role '{name}' already exists in the current database."))
+}
+
+/// An object is named in its own database, and by two parts: a third is another's, or not documented.
+fn check_here(database: &Database, name: &ObjectName) -> Result<(), Message> {
+    match &name.database {
+        None if name.server.is_none() => Ok(()),
+        Some(named) if name.server.is_none() && same_name(named, &database.name) => {
+            Err(errors::outside("the owner of an object named by three parts"))
+        }
+        _ => Err(cannot("find", "object", &name.written())),
+    }
 }
 
 impl Work<'_> {
@@ -25,11 +58,12 @@ impl Work<'_> {
         if database.principal(name).is_some() && !guest_back {
             return Err(exists(name));
         }
+        errors::once(options.iter().map(option_name))?;
         let mut default_schema = Some("dbo".to_owned());
         let mut given = (None, None);
         for option in options {
             match option {
-                UserOption::DefaultSchema(schema) => default_schema = schema.clone().or(Some("dbo".into())),
+                UserOption::DefaultSchema(schema) => default_schema.clone_from(schema),
                 UserOption::Password => {
                     return Err(Message::new(
                         33233,
@@ -50,6 +84,7 @@ impl Work<'_> {
             return Err(errors::outside("CREATE USER guest"));
         }
         let (sid, kind, authentication) = self.user_identity(name, source)?;
+        check_no_schema(kind, options)?;
         if let Some(login) = self.state.login_by_sid(&sid) {
             let owner = database.owner_sid == sid;
             let other = if owner { Some("dbo".to_owned()) } else { database.user_by_sid(&sid).map(|u| u.name.clone()) };
@@ -153,6 +188,8 @@ impl Work<'_> {
         if user.id <= SYS {
             return Err(errors::special_principal("alter", "user", name));
         }
+        errors::once(options.iter().map(option_name))?;
+        check_no_schema(user.kind, options)?;
         let mut changed = user.clone();
         for option in options {
             match option {
@@ -162,7 +199,7 @@ impl Work<'_> {
                     }
                     changed.name.clone_from(new);
                 }
-                UserOption::DefaultSchema(schema) => changed.default_schema = schema.clone().or(Some("dbo".into())),
+                UserOption::DefaultSchema(schema) => changed.default_schema.clone_from(schema),
                 UserOption::Login(login) => {
                     if !self.may("CONTROL") {
                         return Err(cannot("alter", "user", name));
@@ -436,6 +473,7 @@ impl Work<'_> {
     fn own_object(&mut self, securable: &Securable, owner: Option<&str>) -> Result<(), Message> {
         let database = self.database()?;
         let (of, token) = (&securable.name, self.token());
+        check_here(&database, of)?;
         let schema = of.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
         let object = schema.and_then(|schema| database.object_named(schema, &of.name)).map(|object| object.id);
         let may =
@@ -458,6 +496,9 @@ impl Work<'_> {
         let Some(owner) = owner else {
             return Err(super::grants::absent(securable));
         };
+        if securable.name.schema.is_some() {
+            return Err(cannot("find", &securable.class.to_ascii_lowercase(), &securable.name.written()));
+        }
         match securable.class.as_str() {
             "SCHEMA" | "ROLE" => {
                 let (class, id) = if securable.class == "SCHEMA" {

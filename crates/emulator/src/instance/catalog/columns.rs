@@ -33,7 +33,7 @@ pub static VIEWS: &[View] = &[
                 .filter_map(|(t, column)| {
                     let (seed, step) = column.identity?;
                     let mut row = column_row(t.id, column);
-                    row.extend([int(seed), int(step), or_null(t.identity.map(int)), bit(false)]);
+                    row.extend([int(seed), int(step), or_null(t.identity.map(int)), bit(column.not_for_replication)]);
                     Some(row)
                 })
                 .collect()

@@ -386,7 +386,7 @@ fn checks(c: &Context<'_>) -> Vec<Vec<Value>> {
                 let mut row = constraint_row(t, "C ", "CHECK_CONSTRAINT", &check.constraint);
                 row.extend([
                     bit(!check.enforced),
-                    bit(false),
+                    bit(check.not_for_replication),
                     bit(!check.trusted),
                     int(check.column),
                     text(&check.constraint.definition),

@@ -60,15 +60,8 @@ impl Run<'_> {
                 false,
             ) => return Err(errors::outside(&format!("SET {name} OFF"))),
             (
-                "ANSI_NULL_DFLT_OFF"
-                | "FMTONLY"
-                | "NOEXEC"
-                | "NO_BROWSETABLE"
-                | "NUMERIC_ROUNDABORT"
-                | "PARSEONLY"
-                | "SHOWPLAN_ALL"
-                | "SHOWPLAN_TEXT"
-                | "SHOWPLAN_XML",
+                "ANSI_NULL_DFLT_OFF" | "FMTONLY" | "NOEXEC" | "NO_BROWSETABLE" | "NUMERIC_ROUNDABORT" | "PARSEONLY"
+                | "SHOWPLAN_ALL" | "SHOWPLAN_TEXT" | "SHOWPLAN_XML",
                 true,
             ) => return Err(errors::outside(&format!("SET {name} ON"))),
             // The other side of those, which is the default; FORCEPLAN and REMOTE_PROC_TRANSACTIONS, which tell a plan

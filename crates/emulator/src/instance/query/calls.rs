@@ -29,7 +29,12 @@ impl Binder<'_> {
             return Err(Message::new(10757, 15, 1, text));
         }
         if !AGGREGATES.contains(&name.as_str()) && (call.star || call.distinct) {
-            return Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{}'.", if call.star { "*" } else { &name })));
+            return Err(Message::new(
+                102,
+                15,
+                1,
+                format!("Incorrect syntax near '{}'.", if call.star { "*" } else { &name }),
+            ));
         }
         if name == "STRING_AGG" && call.distinct {
             return Err(Message::new(102, 15, 1, "Incorrect syntax near ','."));

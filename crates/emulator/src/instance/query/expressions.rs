@@ -106,6 +106,15 @@ impl Binder<'_> {
                 if !known_collation(name) {
                     return Err(Message::new(448, 16, 1, format!("Invalid collation '{name}'.")));
                 }
+                if !types::is_text(bound.sql_type) {
+                    let of = types::name_of(bound.sql_type);
+                    return Err(Message::new(
+                        447,
+                        16,
+                        1,
+                        format!("Expression type {of} is invalid for COLLATE clause."),
+                    ));
+                }
                 Ok(Bound { collation: Some(collation(name)), ..bound })
             }
             Expr::Case { operand, branches, otherwise } => {

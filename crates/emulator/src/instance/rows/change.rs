@@ -72,6 +72,7 @@ impl Work<'_> {
         refuse_common_target(with, &real)?;
         let (database, table) = self.target(&real, variables, "UPDATE")?;
         check_takes_rows(&database, &table, "update")?;
+        self.check_settings(&table.indexes, &table, "UPDATE")?;
         let mut seen = BTreeSet::new();
         for assignment in set {
             if let Some(prefix) = assignment.prefix.as_ref().filter(|prefix| !same_name(prefix, &name.name)) {
@@ -236,6 +237,7 @@ impl Work<'_> {
         refuse_common_target(with, &real)?;
         let (database, table) = self.target(&real, variables, "DELETE")?;
         check_takes_rows(&database, &table, "delete")?;
+        self.check_settings(&table.indexes, &table, "DELETE")?;
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
         let rows = self.matching_rows(with, &database, &table, name, top, from, filter, variables, |_, alias| {
             Ok(stored_columns.iter().map(|c| (format!("{alias}.c{}", c.id), c.column_type.sql_type)).collect())

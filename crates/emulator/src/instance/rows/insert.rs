@@ -29,6 +29,7 @@ impl Work<'_> {
         let rows = self.source_rows(&table, &named, source, variables)?;
         let mut table = Table::clone(&table);
         check_takes_rows(&database, &table, "insert")?;
+        self.check_settings(&table.indexes, &table, "INSERT")?;
         let guarded = database.predicate(table.id, PredicateKind::Block, Some(BlockOperation::AfterInsert)).is_some();
         let mut last = None;
         let (mut new, mut made) = (Vec::new(), Vec::new());

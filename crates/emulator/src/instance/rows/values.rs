@@ -6,16 +6,21 @@ use super::super::errors::{self, invalid_column};
 use super::super::state::{Database, Index, LedgerKind, Table, TableColumn, Temporal};
 use super::super::store::{Refusal, to_lite};
 use super::super::types;
+use super::super::work::Work;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
 
 pub(super) fn named_columns(table: &Table, columns: &[String], identity_insert: bool) -> Result<Vec<i32>, Message> {
+    if columns.is_empty() && identity_insert {
+        let text = format!(
+            "An explicit value for the identity column in table '{}' can only be specified when a column list is used and IDENTITY_INSERT is ON.",
+            table.name
+        );
+        return Err(Message::new(8101, 16, 1, text));
+    }
     if columns.is_empty() {
         let skip = |c: &&TableColumn| {
-            c.computed.is_none()
-                && !c.hidden
-                && c.column_type.sql_type != SqlType::RowVersion
-                && (c.identity.is_none() || identity_insert)
+            c.computed.is_none() && !c.hidden && c.column_type.sql_type != SqlType::RowVersion && c.identity.is_none()
         };
         return Ok(table.columns.iter().filter(skip).map(|c| c.id).collect());
     }
@@ -72,6 +77,21 @@ pub(super) fn named_columns(table: &Table, columns: &[String], identity_insert: 
         ));
     }
     Ok(named)
+}
+
+impl Work<'_> {
+    /// 1934: filtered indexes and those on computed columns want QUOTED_IDENTIFIER. (The other settings are never off.)
+    pub fn check_settings(&self, indexes: &[Index], table: &Table, verb: &str) -> Result<(), Message> {
+        let computed = |id| table.column_by_id(id).is_some_and(|c| c.computed.is_some());
+        let wants = |index: &Index| index.filter.is_some() || index.columns.iter().any(|c| computed(c.column));
+        if self.ambient.settings.quoted_identifiers || !indexes.iter().any(wants) {
+            return Ok(());
+        }
+        let text = format!(
+            "{verb} failed because the following SET options have incorrect settings: 'QUOTED_IDENTIFIER'. Verify that SET options are correct for use with indexed views and/or indexes on computed columns and/or filtered indexes and/or query notifications and/or XML data type methods and/or spatial index operations."
+        );
+        Err(Message::new(1934, 16, 1, text))
+    }
 }
 
 /// History tables are the server's to fill, append-only ledgers keep what they have, graph tables are outside.

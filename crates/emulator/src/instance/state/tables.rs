@@ -81,6 +81,7 @@ pub struct Check {
     pub condition: ast::Predicate,
     /// The column it stands with, or 0.
     pub column: i32,
+    pub not_for_replication: bool,
     pub enforced: bool,
     /// Every row was looked at.
     pub trusted: bool,
@@ -108,6 +109,8 @@ pub struct TableColumn {
     pub column_type: ColumnType,
     pub nullable: bool,
     pub identity: Option<(i64, i64)>,
+    /// NOT FOR REPLICATION of the identity.
+    pub not_for_replication: bool,
     pub default: Option<ast::Expr>,
     /// WITH VALUES, or no NULL: rows that are there when the column is added get the default.
     pub fill: bool,
@@ -187,6 +190,7 @@ impl TableColumn {
             column_type,
             nullable,
             identity: None,
+            not_for_replication: false,
             default: None,
             fill: false,
             computed: None,

@@ -32,7 +32,10 @@ impl Work<'_> {
             self.constraint(table, check.name.as_deref(), "CK", &format!("{of}__{on}"), object_id, &text)?;
         let condition = check.condition.clone();
         let column = column.and_then(|name| table.column(name)).map_or(0, |c| c.id);
-        table.checks.push(Check { constraint, condition, column, enforced: true, trusted });
+        // One that replication passes by is not trusted, as with foreign keys.
+        let not_for_replication = check.not_for_replication;
+        let trusted = trusted && !not_for_replication;
+        table.checks.push(Check { constraint, condition, column, not_for_replication, enforced: true, trusted });
         Ok(())
     }
 

@@ -30,9 +30,7 @@ impl Work<'_> {
             (None, Some(computed)) => self.computed_type(table, computed)?,
             (None, None) => return Err(errors::internal("a column without type")),
         };
-        if column.identity.is_some() && !types::is_number(column_type.sql_type) {
-            return Err(not_identity(&column.name));
-        }
+        self.check_column(table, column, &column_type)?;
         if column.identity.is_some() && table.columns.iter().any(|c| c.identity.is_some()) {
             return Err(Message::new(
                 2744,
@@ -66,6 +64,7 @@ impl Work<'_> {
                 && column_type.sql_type != SqlType::RowVersion,
             column_type,
             identity: column.identity,
+            not_for_replication: column.not_for_replication,
             default: column.default.clone(),
             fill: column.fill,
             computed: column.computed.clone(),
@@ -86,6 +85,63 @@ impl Work<'_> {
         }
         self.check_protection(&new, column.encrypted.as_ref().map(|e| e.key.as_str()))?;
         table.columns.push(new);
+        Ok(())
+    }
+
+    /// What one option of a column says against another, or against its type.
+    fn check_column(
+        &self,
+        table: &Table,
+        column: &ColumnDefinition,
+        column_type: &super::super::state::ColumnType,
+    ) -> Result<(), Message> {
+        let (of, name) = (&table.name, &column.name);
+        let refused = |number, text: String| Err(Message::new(number, 16, 1, text));
+        if column.computed.is_some()
+            && (column.default.is_some()
+                || column.identity.is_some()
+                || column.collation.is_some()
+                || column.rowguidcol)
+        {
+            return Err(errors::outside("DEFAULT, IDENTITY, COLLATE and ROWGUIDCOL of a computed column"));
+        }
+        if let Some((_, step)) = column.identity {
+            if !takes_identity(column_type) {
+                return Err(not_identity(name));
+            }
+            if column.nullable == Some(true) {
+                return refused(
+                    8147,
+                    format!("Could not create IDENTITY attribute on nullable column '{name}', table '{of}'."),
+                );
+            }
+            if step == 0 {
+                return refused(2753, format!("Identity column '{name}' contains invalid INCREMENT."));
+            }
+            if column.default.is_some() {
+                let text = format!(
+                    "Defaults cannot be created on columns with an IDENTITY attribute. Table '{of}', column '{name}'."
+                );
+                return refused(1754, text);
+            }
+        }
+        if column.default.is_some() && column_type.sql_type == SqlType::RowVersion {
+            let text =
+                format!("Defaults cannot be created on columns of data type timestamp. Table '{of}', column '{name}'.");
+            return refused(1755, text);
+        }
+        if column.collation.is_some() && !types::is_text(column_type.sql_type) {
+            return refused(447, format!("Expression type {} is invalid for COLLATE clause.", column_type.name));
+        }
+        if column.rowguidcol {
+            if column_type.sql_type != SqlType::UniqueIdentifier {
+                let text = "The ROWGUIDCOL property can only be specified on the uniqueidentifier data type.";
+                return refused(2761, text.to_owned());
+            }
+            if table.columns.iter().any(|other| other.rowguidcol) {
+                return refused(8196, "Duplicate column specified as ROWGUIDCOL.".to_owned());
+            }
+        }
         Ok(())
     }
 
@@ -152,7 +208,7 @@ impl Work<'_> {
             let what = if old.computed.is_some() { "COMPUTED" } else { "timestamp" };
             return Err(Message::new(4928, 16, 1, format!("Cannot alter column '{name}' because it is '{what}'.")));
         }
-        if old.identity.is_some() && (!types::is_number(declared.sql_type) || nullable) {
+        if old.identity.is_some() && (!takes_identity(&declared) || nullable) {
             return Err(not_identity(name));
         }
         let id = old.id;
@@ -240,6 +296,12 @@ impl Work<'_> {
 /// What a constraint without a name is called after.
 fn default_prefix(table: &str, column: &str) -> String {
     format!("{}__{}__", table.chars().take(9).collect::<String>(), column.chars().take(5).collect::<String>())
+}
+
+/// int, bigint, smallint, tinyint, and decimal without places: the text of 2749.
+fn takes_identity(of: &super::super::state::ColumnType) -> bool {
+    matches!(of.name, "int" | "bigint" | "smallint" | "tinyint")
+        || matches!(of.name, "decimal" | "numeric") && of.scale == 0
 }
 
 pub(super) fn not_identity(column: &str) -> Message {

@@ -15,7 +15,8 @@ use crate::tsql::canonical;
 use crate::value::Value;
 
 impl Work<'_> {
-    pub(super) fn add_key(&mut self, table: &mut Table, key: &KeyDefinition) -> Result<(), Message> {
+    /// `nullable` are columns that a primary key may not have.
+    pub(super) fn add_key(&mut self, table: &mut Table, key: &KeyDefinition, nullable: &[i32]) -> Result<(), Message> {
         stored_where(&key.storage)?;
         if key.primary && table.indexes.iter().any(|i| i.primary) {
             let text = format!("Table '{}' already has a primary key defined on it.", table.name);
@@ -27,6 +28,10 @@ impl Work<'_> {
             return Err(second_clustered(&table.name, &there.name));
         }
         let columns = indexed(table, &key.columns)?;
+        if key.primary && columns.iter().any(|c| nullable.contains(&c.column)) {
+            let text = format!("Cannot define PRIMARY KEY constraint on nullable column in table '{}'.", table.name);
+            return Err(Message::new(8111, 16, 1, text));
+        }
         if key.primary {
             for column in &columns {
                 if let Some(of) = table.columns.iter_mut().find(|c| c.id == column.column) {
@@ -86,6 +91,7 @@ impl Work<'_> {
         let (database, mut table) = self.altered(&index.table, "alter")?;
         let shown = index.table.written();
         let new = self.add_index(&mut table, index, &shown)?;
+        self.check_settings(std::slice::from_ref(&new), &table, "CREATE INDEX")?;
         let stored = self.store_index(database.id, &table, &new).and_then(|()| self.check_filtered(&database, &table));
         if let Err(error) = stored {
             let doubled = error.number == 2601 || error.number == 50901 && error.text.contains("UNIQUE");
@@ -121,7 +127,23 @@ impl Work<'_> {
             (true, false) => IndexKind::Clustered,
             (false, false) => IndexKind::Nonclustered,
         };
-        let mut columns = indexed(table, &index.columns)?;
+        if index.columnstore && index.unique {
+            let text = "The statement failed because a columnstore index cannot be unique. Create the columnstore index without the UNIQUE keyword or create a unique index without the COLUMNSTORE keyword.";
+            return Err(Message::new(35301, 15, 1, text));
+        }
+        if index.columnstore && (!index.included.is_empty() || index.columns.iter().any(|c| c.descending)) {
+            return Err(errors::outside("INCLUDE and DESC of a columnstore index"));
+        }
+        if index.clustered && !index.included.is_empty() {
+            return Err(Message::new(10601, 16, 1, "Cannot specify included columns for a clustered index."));
+        }
+        let mut columns = if index.columnstore { Vec::new() } else { indexed(table, &index.columns)? };
+        if kind == IndexKind::NonclusteredColumnstore {
+            for column in &index.columns {
+                let column = index_column(table, &column.name)?;
+                columns.push(IndexedColumn { column: column.id, descending: false, included: true });
+            }
+        }
         if kind == IndexKind::ClusteredColumnstore {
             columns = table
                 .columns
@@ -130,7 +152,17 @@ impl Work<'_> {
                 .collect();
         }
         for included in &index.included {
-            let column = index_column(table, included)?.id;
+            let of = index_column(table, included)?;
+            if matches!(of.column_type.name, "text" | "ntext" | "image") {
+                let text = format!(
+                    "Column '{included}' in table '{shown}' is of a type that is invalid for use as included column in an index."
+                );
+                return Err(Message::new(1999, 16, 1, text));
+            }
+            let column = of.id;
+            if columns.iter().any(|c| c.column == column) {
+                return Err(twice("index", included));
+            }
             columns.push(IndexedColumn { column, descending: false, included: true });
         }
         let filter = match &index.filter {
@@ -256,22 +288,32 @@ fn index_column<'a>(table: &'a Table, name: &str) -> Result<&'a TableColumn, Mes
     }
 }
 
+/// 1909 for a column that is there twice, 1919 for a type that cannot be a key.
 pub(super) fn indexed(table: &Table, columns: &[IndexColumn]) -> Result<Vec<IndexedColumn>, Message> {
-    columns
-        .iter()
-        .map(|column| {
-            let found = index_column(table, &column.name)?;
-            if matches!(found.column_type.name, "text" | "ntext" | "image" | "xml" | "geography" | "geometry" | "json")
-            {
-                let text = format!(
-                    "Column '{}' in table '{}' is of a type that is invalid for use as a key column in an index.",
-                    column.name, table.name
-                );
-                return Err(Message::new(1919, 16, 1, text));
-            }
-            Ok(IndexedColumn { column: found.id, descending: column.descending, included: false })
-        })
-        .collect()
+    let mut indexed: Vec<IndexedColumn> = Vec::new();
+    for column in columns {
+        let found = index_column(table, &column.name)?;
+        let of = &found.column_type;
+        if matches!(of.name, "text" | "ntext" | "image" | "xml" | "geography" | "geometry" | "json")
+            || of.max_length == -1
+        {
+            let text = format!(
+                "Column '{}' in table '{}' is of a type that is invalid for use as a key column in an index.",
+                column.name, table.name
+            );
+            return Err(Message::new(1919, 16, 1, text));
+        }
+        if indexed.iter().any(|other| other.column == found.id) {
+            return Err(twice("index", &column.name));
+        }
+        indexed.push(IndexedColumn { column: found.id, descending: column.descending, included: false });
+    }
+    Ok(indexed)
+}
+
+fn twice(what: &str, column: &str) -> Message {
+    let text = format!("Cannot use duplicate column names in {what}. Column name '{column}' listed more than once.");
+    Message::new(1909, 16, 1, text)
 }
 
 /// The clustered index is number 1, others follow.

@@ -78,8 +78,13 @@ impl Work<'_> {
         let id = self.change_database()?.new_object_id();
         let mut table = Table::new(id, name.name.clone(), schema, now);
         self.add_elements(&mut table, elements, true)?;
+        self.check_settings(&table.indexes, &table, "CREATE TABLE")?;
         if table.columns.is_empty() && options.graph.is_none() {
             return Err(errors::outside("a table without columns"));
+        }
+        if storage.text_image && !table.columns.iter().any(|c| is_large(&c.column_type)) {
+            let text = "Cannot use TEXTIMAGE_ON when a table has no text, ntext, image, varchar(max), nvarchar(max), non-FILESTREAM varbinary(max), xml or large CLR type columns.";
+            return Err(Message::new(1709, 16, 1, text));
         }
         self.apply_table_options(&mut table, options)?;
         let mut columns: Vec<String> = table.columns.iter().map(declaration).collect();
@@ -101,6 +106,8 @@ impl Work<'_> {
         let mut foreign_keys = Vec::new();
         let mut indexes = Vec::new();
         let mut period = None;
+        // 8111: a primary key makes columns NOT NULL of which nothing is said, and no others.
+        let mut nullable: Vec<i32> = table.columns.iter().filter(|c| c.nullable).map(|c| c.id).collect();
         for element in elements {
             match element {
                 TableElement::Outside(what) => return Err(errors::outside(what)),
@@ -119,11 +126,12 @@ impl Work<'_> {
                     foreign_keys.extend(column.foreign_keys.iter().map(|key| (key, Some(column.name.as_str()))));
                     checks.extend(column.checks.iter().map(|check| (check, Some(column.name.as_str()))));
                     self.add_column(table, column)?;
+                    nullable.extend(table.columns.last().filter(|_| column.nullable == Some(true)).map(|c| c.id));
                 }
             }
         }
         for key in keys {
-            self.add_key(table, &key)?;
+            self.add_key(table, &key, &nullable)?;
         }
         for index in indexes {
             let shown = table.name.clone();
@@ -262,6 +270,7 @@ impl Work<'_> {
                     self.check_references(&database, &table, &table.foreign_keys[keys..], None, "ALTER TABLE")?;
                 }
                 let new: Vec<Index> = table.indexes.iter().filter(|i| !indexes.contains(&i.id)).cloned().collect();
+                self.check_settings(&new, &table, "ALTER TABLE")?;
                 for index in &new {
                     self.store_index(database.id, &table, index)?;
                 }
@@ -379,6 +388,10 @@ impl Work<'_> {
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == table.id));
         Ok(())
     }
+}
+
+fn is_large(of: &super::state::ColumnType) -> bool {
+    of.max_length == -1 || matches!(of.name, "text" | "ntext" | "image" | "xml" | "json" | "geography" | "geometry")
 }
 
 /// A database has one filegroup, PRIMARY, and no partition schemes; options that change how an index behaves are outside.

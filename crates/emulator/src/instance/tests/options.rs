@@ -102,7 +102,10 @@ fn textsize_and_rowcount_limit_what_comes() {
     shown(
         &mut *sales,
         &[
-            ("SET TEXTSIZE 4 SELECT CAST(N'abcdef' AS nvarchar(max)), CAST('abcdef' AS varchar(max)), N'abcdef'", "ab|abcd|abcdef"),
+            (
+                "SET TEXTSIZE 4 SELECT CAST(N'abcdef' AS nvarchar(max)), CAST('abcdef' AS varchar(max)), N'abcdef'",
+                "ab|abcd|abcdef",
+            ),
             ("SELECT @@TEXTSIZE", "4"),
             ("SET TEXTSIZE 0 SELECT @@TEXTSIZE", "4096"),
             ("SET TEXTSIZE -1 SELECT CAST(N'abcdef' AS nvarchar(max))", "abcdef"),
@@ -292,4 +295,234 @@ fn words_of_flow_are_not_swallowed() {
     );
     sales.reset(false);
     assert_eq!(answer(&mut *sales, "SELECT USER_NAME()"), "dbo");
+}
+
+#[test]
+fn options_of_logins_have_their_rules() {
+    let instance = tutorial();
+    let mut master = admin(&instance, "master");
+    let login = |options: &str| format!("CREATE LOGIN l WITH PASSWORD = {options}");
+    for (options, number) in [
+        ("'Str0ng!Passw0rd2' HASHED", 15021),
+        ("0x0200 HASHED", 15021),
+        ("'Str0ng!Passw0rd2' MUST_CHANGE", 15099),
+        ("'Str0ng!Passw0rd2' MUST_CHANGE, CHECK_POLICY = OFF", 15128),
+        ("'Str0ng!Passw0rd2' MUST_CHANGE, CHECK_EXPIRATION = ON, CHECK_POLICY = OFF", 15122),
+        ("'Str0ng!Passw0rd2', CHECK_EXPIRATION = ON, CHECK_POLICY = OFF", 15122),
+        ("'Str0ng!Passw0rd2', CHECK_POLICY = ON, CHECK_POLICY = OFF", 1039),
+        ("'Str0ng!Passw0rd2', SID = 0x01", 15419),
+        ("'Str0ng!Passw0rd2', DEFAULT_DATABASE = nothing", 15010),
+        ("'Str0ng!Passw0rd2', DEFAULT_LANGUAGE = Deutsch", 50900),
+        ("'Str0ng!Passw0rd2', DEFAULT_LANGUAGE = Klingon", 15033),
+        ("'Str0ng!Passw0rd2', CREDENTIAL = c", 50900),
+        ("'Str0ng!Passw0rd2' UNLOCK", 102),
+    ] {
+        assert_eq!(refused(&mut *master, &login(options)), number, "{options}");
+    }
+    good(&mut *master, &login("'Str0ng!Passw0rd2' MUST_CHANGE, CHECK_EXPIRATION = ON"));
+    let mut fabric = login_of(&instance);
+    numbers(
+        &mut *master,
+        &[
+            ("CREATE LOGIN [corp\\ann] FROM WINDOWS", 15006),
+            ("CREATE LOGIN ann FROM WINDOWS", 50900),
+            ("CREATE LOGIN ann FROM CERTIFICATE c", 15151),
+            ("CREATE LOGIN [bob@contoso.com] FROM EXTERNAL PROVIDER WITH DEFAULT_DATABASE = Sales", 0),
+            ("ALTER LOGIN [bob@contoso.com] WITH CHECK_POLICY = OFF", 50900),
+            ("ALTER LOGIN [bob@contoso.com] WITH NAME = ann", 15150),
+            ("ALTER LOGIN l WITH CHECK_EXPIRATION = OFF", 15128),
+            ("ALTER LOGIN l WITH CHECK_POLICY = OFF", 15128),
+            ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd4' UNLOCK MUST_CHANGE", 0),
+            ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd4' HASHED", 15021),
+            ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd4' OLD_PASSWORD = 'wrong'", 15151),
+            ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd5', CHECK_EXPIRATION = OFF", 0),
+            ("ALTER LOGIN l WITH NAME = [a\\b]", 15006),
+            ("ALTER LOGIN l WITH NAME = a, NAME = b", 1039),
+            ("ALTER LOGIN l ADD CREDENTIAL c", 50900),
+            ("ALTER LOGIN l WITH NO CREDENTIAL", 50900),
+        ],
+    );
+    let own = |more: &str| {
+        format!("ALTER LOGIN fabric_login WITH PASSWORD = 'Str0ng!Passw0rd9' {more} OLD_PASSWORD = 'Str0ng!Passw0rd2'")
+    };
+    for (more, number) in [("UNLOCK", 15151), ("MUST_CHANGE", 15151), ("", 0)] {
+        assert_eq!(refused(&mut *fabric, &own(more)), number, "{more}");
+    }
+}
+
+fn login_of(instance: &Instance) -> Box<dyn Session> {
+    login(instance, "fabric_login", "Str0ng!Passw0rd2", "Sales").map_err(|m| format!("{m:?}")).expect("it logs in")
+}
+
+#[test]
+fn options_of_users_and_permissions_have_their_rules() {
+    let instance = tutorial();
+    let mut sales = admin(&instance, "Sales");
+    numbers(
+        &mut *sales,
+        &[
+            ("CREATE USER u WITHOUT LOGIN WITH DEFAULT_SCHEMA = a, DEFAULT_SCHEMA = b", 1039),
+            ("CREATE USER u WITHOUT LOGIN WITH DEFAULT_SCHEMA = NULL", 50900),
+            ("CREATE USER u WITHOUT LOGIN WITH ALLOW_ENCRYPTED_VALUE_MODIFICATIONS = ON", 50900),
+            ("CREATE USER u WITHOUT LOGIN WITH DEFAULT_LANGUAGE = English", 50900),
+            ("CREATE USER u WITH PASSWORD = 'Str0ng!Passw0rd2'", 33233),
+            ("ALTER USER fabric_user WITH DEFAULT_SCHEMA = NULL", 50900),
+            ("ALTER USER fabric_user WITH PASSWORD = 'Str0ng!Passw0rd2' OLD_PASSWORD = 'x'", 33234),
+            ("ALTER USER fabric_user WITH NAME = a, NAME = b", 1039),
+            ("GRANT SELECT ON OBJECT::Inventory.dbo.Stock TO fabric_user", 4610),
+            ("GRANT SELECT ON Sales.dbo.Orders TO fabric_user", 50900),
+            ("GRANT SELECT ON SCHEMA::a.dbo TO fabric_user", 15151),
+            ("GRANT SELECT (Id) ON dbo.Orders (Id) TO fabric_user", 1019),
+            ("GRANT SELECT ON dbo.Orders (Id) TO fabric_user", 0),
+            ("GRANT INSERT ON dbo.Orders TO fabric_user WITH GRANT OPTION", 0),
+            ("REVOKE INSERT ON dbo.Orders FROM fabric_user", 4611),
+            ("REVOKE GRANT OPTION FOR INSERT ON dbo.Orders FROM fabric_user CASCADE", 0),
+            ("REVOKE INSERT ON dbo.Orders FROM fabric_user WITH GRANT OPTION", 156),
+            ("GRANT INSERT ON dbo.Orders TO fabric_user AS nobody", 15151),
+            ("DENY INSERT ON dbo.Orders TO fabric_user CASCADE", 0),
+            ("ALTER AUTHORIZATION ON OBJECT::Inventory.dbo.Stock TO fabric_user", 15151),
+            ("ALTER AUTHORIZATION ON SCHEMA::a.dbo TO fabric_user", 15151),
+            ("CREATE SCHEMA s CREATE TABLE t (a int)", 50900),
+        ],
+    );
+}
+
+#[test]
+fn options_of_columns_have_their_rules() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (columns, number) in [
+        ("a int COLLATE Latin1_General_CI_AS", 447),
+        ("a nvarchar(9) COLLATE Latin1_General_CI_AS COLLATE Latin1_General_BIN2", 50900),
+        ("a int IDENTITY NULL", 8147),
+        ("a int IDENTITY (1, 0)", 2753),
+        ("a float IDENTITY", 2749),
+        ("a decimal(9, 2) IDENTITY", 2749),
+        ("a int IDENTITY DEFAULT 1", 1754),
+        ("a rowversion DEFAULT 0x01", 1755),
+        ("a int NULL NOT NULL", 50900),
+        ("a int NULL PRIMARY KEY", 8111),
+        ("a int NULL, PRIMARY KEY (a)", 8111),
+        ("a int ROWGUIDCOL", 2761),
+        ("a uniqueidentifier ROWGUIDCOL, b uniqueidentifier ROWGUIDCOL", 8196),
+        ("a int SPARSE", 50900),
+        ("a int HIDDEN", 50900),
+        ("a varbinary(max) FILESTREAM", 50900),
+        ("a int, b AS a + 1 DEFAULT 1", 50900),
+        ("a int, PRIMARY KEY NONCLUSTERED HASH (a)", 50900),
+        ("a int PRIMARY KEY WITH (PAD_INDEX = OFF)", 0),
+        ("a int PRIMARY KEY WITH (PAD_INDEX = ON)", 50900),
+        ("a int PRIMARY KEY WITH (FILLFACTOR = 80)", 50900),
+        ("a int PRIMARY KEY WITH (IGNORE_DUP_KEY = ON)", 50900),
+        ("a int PRIMARY KEY WITH (ONLINE = ON)", 50900),
+        ("a int PRIMARY KEY WITH (DROP_EXISTING = OFF)", 50900),
+        ("a int, UNIQUE (a, a)", 1909),
+        ("a nvarchar(max), UNIQUE (a)", 1919),
+        ("a int, INDEX i (a) FILESTREAM_ON [default]", 50900),
+        ("a int REFERENCES dbo.Orders NOT ENFORCED", 50900),
+    ] {
+        assert_eq!(refused(&mut *sales, &format!("CREATE TABLE dbo.T ({columns})")), number, "{columns}");
+        good(&mut *sales, "DROP TABLE IF EXISTS dbo.T");
+    }
+    numbers(
+        &mut *sales,
+        &[
+            ("CREATE TABLE dbo.T (a int) TEXTIMAGE_ON [PRIMARY]", 1709),
+            ("CREATE TABLE dbo.T (a int) ON [PRIMARY] ON [PRIMARY]", 156),
+            ("CREATE TABLE dbo.T (a int) ON other", 1921),
+            ("CREATE TABLE dbo.T (a int) FILESTREAM_ON [default]", 50900),
+            ("CREATE TABLE dbo.T (a int) WITH (DATA_COMPRESSION = PAGE)", 50900),
+            ("CREATE TABLE dbo.T (a int PRIMARY KEY) WITH (DURABILITY = SCHEMA_ONLY)", 50900),
+            ("CREATE TABLE dbo.T (a int PRIMARY KEY) WITH (LEDGER = ON (LEDGER_VIEW = dbo.v))", 50900),
+            ("CREATE TABLE dbo.T (a nvarchar(max)) TEXTIMAGE_ON [PRIMARY]", 0),
+            ("CREATE TABLE dbo.N (a int, b int NOT NULL, c nvarchar(max), d text, e AS a + 1)", 0),
+            ("ALTER TABLE dbo.N ADD PRIMARY KEY (a)", 8111),
+            ("ALTER TABLE dbo.N ADD CONSTRAINT PK_N PRIMARY KEY (b) WITH (ONLINE = ON, SORT_IN_TEMPDB = ON)", 0),
+            ("ALTER TABLE dbo.N DROP CONSTRAINT PK_N WITH (MAXDOP = 1)", 50900),
+            ("ALTER TABLE dbo.N ALTER COLUMN a bigint WITH (ONLINE = ON)", 50900),
+            ("ALTER TABLE dbo.N ALTER COLUMN a int SPARSE", 50900),
+            ("ALTER TABLE dbo.N REBUILD", 50900),
+            ("ALTER TABLE dbo.N SET (LOCK_ESCALATION = TABLE)", 50900),
+            ("CREATE INDEX i ON dbo.N (a, a)", 1909),
+            ("CREATE INDEX i ON dbo.N (c)", 1919),
+            ("CREATE INDEX i ON dbo.N (a) INCLUDE (a)", 1909),
+            ("CREATE INDEX i ON dbo.N (a) INCLUDE (d)", 1999),
+            ("CREATE INDEX i ON dbo.N (a) INCLUDE (c) WITH (ONLINE = ON, DROP_EXISTING = OFF)", 0),
+            ("CREATE INDEX j ON dbo.N (a) WITH (DROP_EXISTING = ON)", 50900),
+            ("CREATE INDEX j ON dbo.N (a) WITH (STATISTICS_NORECOMPUTE = ON)", 50900),
+            ("CREATE INDEX j ON dbo.N (a) WITH (ALLOW_ROW_LOCKS = OFF)", 50900),
+            ("CREATE INDEX j ON dbo.N (a) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON)", 50900),
+            ("CREATE INDEX j ON dbo.N (a) WITH (RESUMABLE = ON)", 50900),
+            ("CREATE INDEX j ON dbo.N (a) WITH FILLFACTOR = 80", 50900),
+            ("CREATE UNIQUE NONCLUSTERED COLUMNSTORE INDEX j ON dbo.N (a)", 35301),
+            ("CREATE NONCLUSTERED COLUMNSTORE INDEX j ON dbo.N (a) WITH (PAD_INDEX = OFF)", 50900),
+            ("DROP INDEX i ON dbo.N WITH (ONLINE = ON)", 50900),
+            ("DROP INDEX dbo.N.i", 50900),
+            ("CREATE TABLE dbo.H (a int)", 0),
+            ("CREATE CLUSTERED INDEX k ON dbo.H (a) INCLUDE (a)", 10601),
+            ("SET QUOTED_IDENTIFIER OFF CREATE INDEX f ON dbo.H (a) WHERE a > 1", 1934),
+            ("SET QUOTED_IDENTIFIER ON CREATE INDEX f ON dbo.H (a) WHERE a > 1", 0),
+            ("SET QUOTED_IDENTIFIER OFF INSERT INTO dbo.H VALUES (1)", 1934),
+            ("DELETE FROM dbo.H", 1934),
+            ("SET QUOTED_IDENTIFIER ON INSERT INTO dbo.H VALUES (1)", 0),
+            ("SELECT a COLLATE Latin1_General_CI_AS FROM dbo.H", 447),
+            ("SET IDENTITY_INSERT dbo.Orders ON INSERT INTO dbo.Orders VALUES (9, N'x', NULL, 0)", 8101),
+            ("CREATE VIEW v WITH SCHEMABINDING AS SELECT a FROM dbo.H", 50900),
+            ("CREATE VIEW v AS SELECT a FROM dbo.H WITH CHECK OPTION", 50900),
+            ("CREATE FUNCTION f () RETURNS TABLE WITH ENCRYPTION AS RETURN SELECT 1 AS a", 50900),
+        ],
+    );
+    good(
+        &mut *sales,
+        "CREATE TABLE dbo.R (a int IDENTITY NOT FOR REPLICATION, b int CONSTRAINT C CHECK NOT FOR REPLICATION (b > 0))",
+    );
+    shown(
+        &mut *sales,
+        &[
+            ("SELECT is_not_for_replication FROM sys.identity_columns WHERE object_id = OBJECT_ID('dbo.R')", "1"),
+            ("SELECT is_not_for_replication, is_not_trusted FROM sys.check_constraints WHERE name = 'C'", "1|1"),
+        ],
+    );
+}
+
+#[test]
+fn keys_of_always_encrypted_are_whole() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    let column = |with: &str| format!("CREATE TABLE dbo.E (a int ENCRYPTED WITH ({with}))");
+    numbers(
+        &mut *sales,
+        &[
+            ("CREATE COLUMN MASTER KEY m WITH (KEY_PATH = 'p')", 50900),
+            (
+                "CREATE COLUMN MASTER KEY m WITH (KEY_STORE_PROVIDER_NAME = 'x', KEY_PATH = 'p', SIGNATURE = 0x01)",
+                50900,
+            ),
+            (
+                "CREATE COLUMN MASTER KEY m WITH (KEY_STORE_PROVIDER_NAME = 'x', KEY_PATH = 'p', ENCLAVE_COMPUTATIONS (SIGNATURE = 0x01))",
+                0,
+            ),
+            (
+                "CREATE COLUMN ENCRYPTION KEY k WITH VALUES (COLUMN_MASTER_KEY = m, ALGORITHM = 'AES', ENCRYPTED_VALUE = 0x01)",
+                50900,
+            ),
+            ("CREATE COLUMN ENCRYPTION KEY k WITH VALUES (COLUMN_MASTER_KEY = m, ALGORITHM = 'RSA_OAEP')", 50900),
+            (
+                "CREATE COLUMN ENCRYPTION KEY k WITH VALUES (COLUMN_MASTER_KEY = m, ALGORITHM = 'RSA_OAEP', ENCRYPTED_VALUE = 0x01), (COLUMN_MASTER_KEY = m, ALGORITHM = 'RSA_OAEP', ENCRYPTED_VALUE = 0x02)",
+                50900,
+            ),
+            (
+                "CREATE COLUMN ENCRYPTION KEY k WITH VALUES (COLUMN_MASTER_KEY = m, ALGORITHM = 'RSA_OAEP', ENCRYPTED_VALUE = 0x01)",
+                0,
+            ),
+            (&column("COLUMN_ENCRYPTION_KEY = k, ENCRYPTION_TYPE = RANDOMIZED"), 50900),
+            (&column("COLUMN_ENCRYPTION_KEY = k, ENCRYPTION_TYPE = RANDOMIZED, ALGORITHM = 'AES'"), 50900),
+            (
+                &column(
+                    "COLUMN_ENCRYPTION_KEY = k, ENCRYPTION_TYPE = RANDOMIZED, ALGORITHM = 'AEAD_AES_256_CBC_HMAC_SHA_256'",
+                ),
+                0,
+            ),
+        ],
+    );
 }

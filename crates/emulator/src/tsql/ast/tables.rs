@@ -33,6 +33,8 @@ pub struct ColumnDefinition {
     /// A computed column's expression as written.
     pub computed_text: String,
     pub identity: Option<(i64, i64)>,
+    /// NOT FOR REPLICATION of the identity.
+    pub not_for_replication: bool,
     pub nullable: Option<bool>,
     pub default: Option<Expr>,
     /// WITH VALUES after the default.
@@ -57,6 +59,7 @@ pub struct ColumnDefinition {
 #[derive(Debug, Clone)]
 pub struct CheckDefinition {
     pub name: Option<String>,
+    pub not_for_replication: bool,
     pub condition: Predicate,
     /// As written, without the parentheses.
     pub text: String,
@@ -173,6 +176,8 @@ pub struct Storage {
     pub filegroups: Vec<String>,
     /// `ON scheme (column)`
     pub partition_schemes: Vec<String>,
+    /// TEXTIMAGE_ON, which only a table with large columns may have.
+    pub text_image: bool,
     /// The first option that is not at its default: its name.
     pub outside: Option<String>,
 }

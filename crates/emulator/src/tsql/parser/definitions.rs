@@ -155,31 +155,46 @@ impl Parser<'_> {
         let end = std::mem::replace(&mut self.at, start + 1);
         if master {
             let mut key = ColumnMasterKey { name, provider: String::new(), path: String::new(), signature: None };
-            while self.at < end {
+            while self.at + 1 < end {
                 if self.eat("KEY_STORE_PROVIDER_NAME =") {
                     key.provider = self.string()?;
                 } else if self.eat("KEY_PATH =") {
                     key.path = self.string()?;
-                } else if self.eat("SIGNATURE =") {
+                } else if self.eat("ENCLAVE_COMPUTATIONS ( SIGNATURE =") {
                     key.signature = Some(self.binary()?);
+                    self.expect(")")?;
                 } else {
-                    self.advance();
+                    break;
                 }
+                _ = self.eat(",");
+            }
+            let whole = self.at + 1 == end && !key.provider.is_empty() && !key.path.is_empty();
+            self.at = end;
+            if !whole {
+                return self.outside();
             }
             return Ok(StatementKind::CreateColumnMasterKey(key));
         }
-        let mut of = None;
-        while self.at < end {
+        let (mut of, mut algorithm, mut value) = (None, false, false);
+        while self.at + 1 < end {
             if self.eat("COLUMN_MASTER_KEY =") {
                 of = Some(self.name()?);
+            } else if self.eat("ALGORITHM =") && self.sees_string() {
+                algorithm = self.string()?.eq_ignore_ascii_case("RSA_OAEP");
+            } else if self.eat("ENCRYPTED_VALUE =") {
+                value = !self.binary()?.is_empty();
             } else {
-                self.advance();
+                break;
             }
+            _ = self.eat(",");
         }
-        if self.eat(",") {
-            self.balanced()?;
-        }
+        let whole = self.at + 1 == end && algorithm && value;
+        self.at = end;
         let Some(master) = of else { return Err(self.unexpected_at(start)) };
+        // A second value is that of the master key which takes over.
+        if !whole || self.sees(",") {
+            return self.outside();
+        }
         Ok(StatementKind::CreateColumnEncryptionKey { name, master })
     }
 }

@@ -17,16 +17,8 @@ pub(super) struct TableHints {
 }
 
 /// Where a read looks, and by which locks: nobody here sees more than what is committed, and no lock outlives the reading.
-const WITHOUT_EFFECT: &[&str] = &[
-    "NOLOCK",
-    "READUNCOMMITTED",
-    "READCOMMITTED",
-    "READCOMMITTEDLOCK",
-    "ROWLOCK",
-    "PAGLOCK",
-    "TABLOCK",
-    "FORCESCAN",
-];
+const WITHOUT_EFFECT: &[&str] =
+    &["NOLOCK", "READUNCOMMITTED", "READCOMMITTED", "READCOMMITTEDLOCK", "ROWLOCK", "PAGLOCK", "TABLOCK", "FORCESCAN"];
 const HOLDING: &[&str] = &["HOLDLOCK", "SERIALIZABLE", "REPEATABLEREAD", "UPDLOCK", "XLOCK", "TABLOCKX"];
 const OUTSIDE: &[&str] = &[
     "READPAST",
@@ -179,11 +171,12 @@ impl Parser<'_> {
         if let Some(hint) = plain.into_iter().find(|hint| self.eat(hint)) {
             return Some(hint);
         }
-        let (hint, most) = match self.one_of(&["MAXDOP", "FAST", "MAXRECURSION", "MAX_GRANT_PERCENT", "MIN_GRANT_PERCENT"])? {
-            hint @ ("MAX_GRANT_PERCENT" | "MIN_GRANT_PERCENT") => (self.eat("=").then_some(hint)?, 100),
-            "MAXDOP" => ("MAXDOP", 32767),
-            hint => (hint, i64::MAX),
-        };
+        let (hint, most) =
+            match self.one_of(&["MAXDOP", "FAST", "MAXRECURSION", "MAX_GRANT_PERCENT", "MIN_GRANT_PERCENT"])? {
+                hint @ ("MAX_GRANT_PERCENT" | "MIN_GRANT_PERCENT") => (self.eat("=").then_some(hint)?, 100),
+                "MAXDOP" => ("MAXDOP", 32767),
+                hint => (hint, i64::MAX),
+            };
         let value = self.integer().ok()?;
         (0..=most).contains(&value).then_some(hint)
     }

@@ -66,11 +66,12 @@ impl Parser<'_> {
         if self.sees("COLUMNSTORE") {
             return Err(self.unexpected());
         }
-        if self.eat("HASH") && !of_table && !self.sees("WITH") {
+        let hash = self.eat("HASH");
+        if hash && !of_table && !self.sees("WITH") {
             return Err(self.unexpected());
         }
         let columns = if of_table { self.in_parentheses(|p| p.list(Self::index_column))? } else { Vec::new() };
-        let mut storage = Storage::default();
+        let mut storage = Storage { outside: hash.then(|| "HASH".to_owned()), ..Storage::default() };
         if !of_table && self.sees("(") {
             self.in_parentheses(|p| p.list(Self::index_column))?;
             storage.outside = Some("a column list of a column's own key".to_owned());
@@ -78,7 +79,7 @@ impl Parser<'_> {
         if self.eat("WITH") {
             if self.sees("(") {
                 let start = self.at;
-                self.index_options(&mut storage)?;
+                self.index_options(&mut storage, false, false)?;
                 let low = |t: &super::Token| t.text(self.source).eq_ignore_ascii_case("WAIT_AT_LOW_PRIORITY");
                 if self.tokens[start..self.at].iter().any(low) {
                     return Err(self.unexpected_at(start));
@@ -127,7 +128,9 @@ impl Parser<'_> {
     }
 
     /// `(PAD_INDEX = OFF, …)` of an index or key. Remembers the first option that asks for more than the default.
-    pub(super) fn index_options(&mut self, storage: &mut Storage) -> Parsed<()> {
+    /// `alone` in CREATE INDEX: how an index is made is said there and in ALTER TABLE, not in CREATE TABLE. A columnstore
+    /// has few of the options.
+    pub(super) fn index_options(&mut self, storage: &mut Storage, alone: bool, columnstore: bool) -> Parsed<()> {
         /// Values with which nothing in the catalog or in behaviour differs from an index without options.
         const WITHOUT_EFFECT: &[(&str, &[&str])] = &[
             ("PAD_INDEX", &["OFF"]),
@@ -154,8 +157,14 @@ impl Parser<'_> {
                     && values.iter().any(|value| text(at + 2).eq_ignore_ascii_case(value))
                     && matches!(text(at + 3), "," | ")")
             });
+            let option = text(at).to_ascii_uppercase();
+            let making = matches!(option.as_str(), "ONLINE" | "SORT_IN_TEMPDB");
+            let of_columnstore = matches!(option.as_str(), "DROP_EXISTING" | "ONLINE");
+            let here = (alone || option != "DROP_EXISTING")
+                && (alone || self.adding || !making)
+                && (!columnstore || of_columnstore);
+            let known = known && here;
             if !known {
-                let option = text(at).to_ascii_uppercase();
                 storage.outside.get_or_insert(option);
                 break;
             }
@@ -242,15 +251,18 @@ impl Parser<'_> {
             index.columns =
                 column.map(|name| IndexColumn { name: name.to_owned(), descending: false }).into_iter().collect();
         }
-        self.index_tail(&mut index)?;
-        while self.one_of(&["ON", "FILESTREAM_ON"]).is_some() {
+        self.index_tail(&mut index, false)?;
+        while let Some(word) = self.one_of(&["ON", "FILESTREAM_ON"]) {
             self.data_space(&mut index.storage)?;
+            if word == "FILESTREAM_ON" {
+                index.storage.outside.get_or_insert_with(|| "FILESTREAM_ON".to_owned());
+            }
         }
         Ok(index)
     }
 
     /// INCLUDE, WHERE, ORDER and WITH of an index.
-    fn index_tail(&mut self, index: &mut CreateIndex) -> Parsed<()> {
+    fn index_tail(&mut self, index: &mut CreateIndex, alone: bool) -> Parsed<()> {
         if self.eat("INCLUDE") {
             index.included = self.in_parentheses(|p| p.list(Self::name_or_pseudo))?;
         }
@@ -276,7 +288,8 @@ impl Parser<'_> {
         }
         if self.eat("WITH") {
             if self.sees("(") {
-                self.index_options(&mut index.storage)?;
+                let columnstore = index.columnstore;
+                self.index_options(&mut index.storage, alone, columnstore)?;
             } else {
                 // WITH FILLFACTOR = 80, the form of old.
                 self.list(|p| {
@@ -320,7 +333,7 @@ impl Parser<'_> {
         } else if self.sees("(") {
             return Err(self.unexpected());
         }
-        self.index_tail(&mut index)?;
+        self.index_tail(&mut index, true)?;
         if self.eat("ON") {
             self.data_space(&mut index.storage)?;
         }

@@ -71,7 +71,8 @@ impl Parser<'_> {
         let on = if self.eat("ON") { Some(self.securable()?) } else { None };
         // Column lists stand either after a permission or after the object.
         if on.as_ref().is_some_and(|on| !on.columns.is_empty()) && permissions.iter().any(|p| !p.columns.is_empty()) {
-            return Err(self.unexpected());
+            let text = "Invalid column list after object name in GRANT/REVOKE statement.".to_owned();
+            return Err(super::SyntaxError { number: 1019, state: 1, text, line: self.line() });
         }
         if self.one_of(to).is_none() {
             return Err(self.unexpected());

@@ -16,7 +16,8 @@ impl Parser<'_> {
     pub(super) fn query_or_cte_statement(&mut self) -> Parsed<StatementKind> {
         if self.sees("WITH") {
             let start = self.at;
-            let context = self.sees_at(2, "(") && (self.sees_at(1, "XMLNAMESPACES") || self.sees_at(1, "CHANGE_TRACKING_CONTEXT"));
+            let context = self.sees_at(2, "(")
+                && (self.sees_at(1, "XMLNAMESPACES") || self.sees_at(1, "CHANGE_TRACKING_CONTEXT"));
             let with = self.with_clause(context)?;
             if !self.sees("SELECT") && !self.sees("(") {
                 let statement = self.modification_with(with)?;

@@ -36,8 +36,17 @@ impl Parser<'_> {
             };
         }
         let mut storage = Storage::default();
+        let mut seen = Vec::new();
         loop {
-            if self.eat("ON") || self.eat("TEXTIMAGE_ON") {
+            // Each once.
+            let clause = ["ON", "TEXTIMAGE_ON", "WITH"].into_iter().find(|clause| self.sees(clause));
+            if clause.is_some_and(|clause| seen.contains(&clause)) {
+                return Err(self.unexpected());
+            }
+            seen.extend(clause);
+            if self.sees("ON") || self.sees("TEXTIMAGE_ON") {
+                storage.text_image |= self.sees("TEXTIMAGE_ON");
+                self.advance();
                 if self.sees("PRIMARY") {
                     return Err(self.unexpected());
                 }
@@ -122,12 +131,17 @@ impl Parser<'_> {
         let start = self.at;
         self.unique_options()?;
         let end = std::mem::replace(&mut self.at, start + 1);
+        let mut durability = false;
         while self.at + 1 < end {
+            durability |= self.sees("DURABILITY");
             if !self.table_option(options)? {
                 let option = self.text(0).to_ascii_uppercase();
                 options.outside.get_or_insert(option);
                 break;
             }
+        }
+        if durability && !options.memory_optimized {
+            options.outside.get_or_insert("DURABILITY without MEMORY_OPTIMIZED".to_owned());
         }
         self.at = end;
         Ok(())
@@ -255,6 +269,7 @@ impl Parser<'_> {
             persisted: false,
             computed_text: String::new(),
             identity: None,
+            not_for_replication: false,
             nullable: None,
             default: None,
             fill: false,
@@ -301,30 +316,38 @@ impl Parser<'_> {
         Ok(column)
     }
 
-    /// `(COLUMN_ENCRYPTION_KEY = …, ENCRYPTION_TYPE = …, ALGORITHM = …)`
-    fn encryption(&mut self) -> Parsed<Encryption> {
+    /// `(COLUMN_ENCRYPTION_KEY = …, ENCRYPTION_TYPE = …, ALGORITHM = …)`: all three, and the one algorithm there is.
+    fn encryption(&mut self) -> Parsed<Option<Encryption>> {
         let start = self.at;
         self.unique_options()?;
         let end = std::mem::replace(&mut self.at, start + 1);
-        let mut encryption = Encryption { key: String::new(), deterministic: false };
-        while self.at < end {
+        let (mut key, mut deterministic, mut algorithm) = (None, None, false);
+        while self.at + 1 < end {
             if self.eat("COLUMN_ENCRYPTION_KEY =") {
-                encryption.key = self.name()?;
+                key = Some(self.name()?);
             } else if self.eat("ENCRYPTION_TYPE = DETERMINISTIC") {
-                encryption.deterministic = true;
+                deterministic = Some(true);
+            } else if self.eat("ENCRYPTION_TYPE = RANDOMIZED") {
+                deterministic = Some(false);
+            } else if self.eat("ALGORITHM =") && self.sees_string() {
+                algorithm = self.string()?.eq_ignore_ascii_case("AEAD_AES_256_CBC_HMAC_SHA_256");
             } else {
-                self.advance();
+                break;
             }
+            _ = self.eat(",");
         }
+        let whole = self.at + 1 == end && algorithm;
         self.at = end;
-        Ok(encryption)
+        Ok(key.zip(deterministic).filter(|_| whole).map(|(key, deterministic)| Encryption { key, deterministic }))
     }
 
     /// One option of a column; false when none follows.
     fn column_option(&mut self, column: &mut ColumnDefinition) -> Parsed<bool> {
         let once = |taken: bool, parser: &Self| if taken { Err(parser.unexpected_at(parser.at - 1)) } else { Ok(()) };
         if self.eat("COLLATE") {
-            column.collation = Some(self.name()?);
+            if column.collation.replace(self.name()?).is_some() {
+                column.outside = Some("a second COLLATE of a column");
+            }
         } else if self.eat("IDENTITY") {
             once(column.identity.is_some(), self)?;
             column.identity = Some((1, 1));
@@ -337,11 +360,16 @@ impl Parser<'_> {
             if self.sees("NOT FOR") {
                 self.advance();
                 self.expect("FOR REPLICATION")?;
+                column.not_for_replication = true;
             }
-        } else if self.eat("NOT NULL") {
-            column.nullable = Some(false);
-        } else if self.eat("NULL") {
-            column.nullable = Some(true);
+        } else if self.sees("NOT NULL") || self.sees("NULL") {
+            let null = self.eat("NULL");
+            if !null {
+                self.at += 2;
+            }
+            if column.nullable.replace(null).is_some_and(|before| before != null) {
+                column.outside = Some("NULL and NOT NULL of one column");
+            }
         } else if self.eat("ROWGUIDCOL") {
             once(column.rowguidcol, self)?;
             column.rowguidcol = true;
@@ -364,10 +392,15 @@ impl Parser<'_> {
                 p.expect("FUNCTION =")?;
                 p.string()
             })?;
-            column.masked = Some(function);
+            if column.masked.replace(function).is_some() {
+                column.outside = Some("a second MASKED of a column");
+            }
         } else if self.sees("ENCRYPTED WITH (") {
             self.at += 2;
-            column.encrypted = Some(self.encryption()?);
+            column.encrypted = self.encryption()?;
+            if column.encrypted.is_none() {
+                column.outside = Some("ENCRYPTED WITH other than a key, a type and AEAD_AES_256_CBC_HMAC_SHA_256");
+            }
         } else if self.eat("GENERATED ALWAYS AS") {
             let known = ["ROW", "TRANSACTION_ID", "SEQUENCE_NUMBER", "SUSER_SID", "SUSER_SNAME"];
             let Some(what) = self.one_of(&known) else { return Err(self.unexpected()) };
@@ -410,7 +443,8 @@ impl Parser<'_> {
 
     fn check_definition(&mut self, name: Option<String>) -> Parsed<CheckDefinition> {
         self.expect("CHECK")?;
-        if self.eat("NOT") {
+        let not_for_replication = self.eat("NOT");
+        if not_for_replication {
             self.expect("FOR REPLICATION")?;
         }
         let start = self.at;
@@ -418,7 +452,7 @@ impl Parser<'_> {
         if self.tokens[start..self.at].iter().any(|t| t.text(self.source).eq_ignore_ascii_case("SELECT")) {
             return Err(self.unexpected_at(start)); // 1046: no subqueries here
         }
-        Ok(CheckDefinition { name, condition, text: self.written(start + 1, self.at - 1) })
+        Ok(CheckDefinition { name, not_for_replication, condition, text: self.written(start + 1, self.at - 1) })
     }
 
     /// The text of these tokens.
