@@ -43,6 +43,11 @@ impl Work<'_> {
         if database.id <= 4 {
             return Err(errors::outside("options of system databases"));
         }
+        errors::once(options.iter().map(|option| match option {
+            DatabaseOption::DelayedDurability(_) => "DELAYED_DURABILITY",
+            DatabaseOption::CompatibilityLevel(_) => "COMPATIBILITY_LEVEL",
+            DatabaseOption::SnapshotIsolation(_) => "ALLOW_SNAPSHOT_ISOLATION",
+        }))?;
         let mut new = database.options.clone();
         for option in options {
             match option {

@@ -390,6 +390,13 @@ fn convert(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         typed(value, from)
     };
     let style = int(Some(style)).unwrap_or(0);
+    types::check_style(from, to, style)?;
+    if types::is_moment(from)
+        && types::is_text(to)
+        && let Some(text) = types::written(typed.as_ref().unwrap_or(value), from, style)?
+    {
+        return types::convert(&Value::Text(text), to, 0);
+    }
     // Money shows two digits after the point, unless a style asks for four.
     let short = matches!(from, SqlType::Money | SqlType::SmallMoney) && types::is_text(to) && style == 0;
     let typed = typed

@@ -526,3 +526,50 @@ fn keys_of_always_encrypted_are_whole() {
         ],
     );
 }
+
+#[test]
+fn styles_of_convert_are_followed_or_refused() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    let moment = "CAST('2026-03-05T14:07:08.120' AS datetime)";
+    for (style, text) in [
+        ("0", "Mar  5 2026  2:07PM"),
+        ("100", "Mar  5 2026  2:07PM"),
+        ("101", "03/05/2026"),
+        ("103", "05/03/2026"),
+        ("104", "05.03.2026"),
+        ("108", "14:07:08"),
+        ("111", "2026/03/05"),
+        ("112", "20260305"),
+        ("120", "2026-03-05 14:07:08"),
+        ("121", "2026-03-05 14:07:08.120"),
+        ("126", "2026-03-05T14:07:08.120"),
+        ("23", "2026-03-05"),
+    ] {
+        assert_eq!(answer(&mut *sales, &format!("SELECT CONVERT(varchar(40), {moment}, {style})")), text, "{style}");
+    }
+    shown(
+        &mut *sales,
+        &[
+            ("SELECT CAST(CAST('2026-03-05T00:07:00' AS datetime) AS varchar(40))", "Mar  5 2026 12:07AM"),
+            ("SELECT CAST(CAST('2026-03-05T14:07:08' AS datetime2(2)) AS varchar(40))", "2026-03-05 14:07:08.00"),
+            ("SELECT CAST(CAST('2026-03-05' AS date) AS varchar(40))", "2026-03-05"),
+            ("SELECT CONVERT(varchar(9), 0x0aff, 1), CONVERT(varchar(9), 0x0aff, 2)", "0x0AFF|0AFF"),
+            ("SELECT CONVERT(int, '7', 5)", "7"),
+        ],
+    );
+    numbers(
+        &mut *sales,
+        &[
+            ("SELECT CONVERT(varchar(40), GETDATE(), 130)", 50900),
+            ("SELECT TRY_CONVERT(varchar(40), GETDATE(), 9)", 50900),
+            ("SELECT CONVERT(datetime, '05/03/2026', 103)", 50900),
+            ("SELECT CONVERT(varchar(40), CAST(1234.5 AS money), 1)", 50900),
+            ("SELECT CONVERT(varchar(40), CAST(1 AS float), 2)", 50900),
+            ("SELECT CONVERT(varbinary(9), '0x0a', 3)", 50900),
+            ("ALTER DATABASE Sales SET COMPATIBILITY_LEVEL = 150, COMPATIBILITY_LEVEL = 160", 1039),
+            ("ALTER DATABASE Sales SET COMPATIBILITY_LEVEL = 150 WITH ROLLBACK IMMEDIATE", 50900),
+            ("ALTER DATABASE Sales SET COMPATIBILITY_LEVEL = 155", 15048),
+        ],
+    );
+}

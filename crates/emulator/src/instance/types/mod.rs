@@ -7,10 +7,12 @@ use crate::value::SqlType;
 mod convert;
 mod decimal;
 mod declared;
+mod styles;
 
 pub use convert::{convert, convert_from, narrow};
 pub use decimal::{Operation, calculate, exact, from_sortable, is_exact, parse_decimal, round_to, sortable};
 pub use declared::{cast_target, declared};
+pub use styles::{check_style, written};
 
 /// `sys.types` of a database: name, system_type_id, user_type_id, max_length, precision, scale, is_assembly_type.
 pub const TYPES: &[(&str, u8, i32, i16, u8, u8, bool)] = &[
