@@ -1,7 +1,7 @@
 //! The conformance table of `docs/design/emulator.md` against the emulator: every row names where the fact comes from
 //! and a test that is there, and nothing is answered that has no row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::instance::offered;
@@ -34,21 +34,40 @@ fn document() -> String {
     std::fs::read_to_string(root().join("docs/design/emulator.md")).unwrap()
 }
 
-/// The cells of each row below the heading "Conformance", of the tables that end with source and test.
-fn rows(document: &str) -> Vec<[String; 3]> {
+/// A row of a table that ends with source and test.
+struct Row(Vec<String>);
+
+impl Row {
+    fn behaviour(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+    fn source(&self) -> &str {
+        self.0.iter().rev().nth(1).map_or("", String::as_str)
+    }
+    fn test(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+    /// Of the table "Options": what words have become, in three cells.
+    fn is_of_options(&self) -> bool {
+        self.0.len() == 6
+    }
+}
+
+/// Each row below the heading "Conformance", of the tables that end with source and test.
+fn rows(document: &str) -> Vec<Row> {
     let section = document.split_once("\n## Conformance\n").expect("the section is there").1;
     let section = section.split("\n## ").next().unwrap_or_default();
     let tables =
         section.split("\n\n").filter(|block| block.lines().next().is_some_and(|it| it.ends_with("| source | test |")));
-    let cells = |line: &str| {
-        let line = line
-            .strip_prefix("| ")
-            .and_then(|line| line.strip_suffix(" |"))
-            .unwrap_or_else(|| panic!("no row: {line}"));
-        let cells: Vec<String> = line.split(" | ").map(str::to_owned).collect();
-        cells.try_into().unwrap_or_else(|cells| panic!("a row has three cells: {cells:?}"))
-    };
-    tables.flat_map(|table| table.lines().skip(2)).map(cells).collect()
+    tables.flat_map(|table| table.lines().skip(2)).map(|line| Row(cells(line))).collect()
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let inside = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |"));
+    let cells: Vec<String> =
+        inside.unwrap_or_else(|| panic!("no row: {line}")).split(" | ").map(str::to_owned).collect();
+    assert!(matches!(cells.len(), 3 | 6), "a row has three cells, or six: {cells:?}");
+    cells
 }
 
 /// What stands between backticks.
@@ -72,7 +91,8 @@ fn every_row_names_its_source_and_a_test_that_exists() {
     };
     let rows = rows(&document());
     let mut wrong = Vec::new();
-    for [behaviour, source, test] in &rows {
+    for row in &rows {
+        let (behaviour, source, test) = (row.behaviour(), row.source(), row.test());
         if source.is_empty() {
             wrong.push(format!("{behaviour}: no source"));
         }
@@ -122,11 +142,161 @@ fn statements() -> Vec<String> {
 #[test]
 fn nothing_is_offered_that_has_no_row() {
     let rows = rows(&document());
-    let traced: BTreeSet<String> =
-        rows.iter().flat_map(|[behaviour, ..]| quoted(behaviour)).map(str::to_lowercase).collect();
+    let traced: BTreeSet<String> = rows
+        .iter()
+        .filter(|row| !row.is_of_options())
+        .flat_map(|row| quoted(row.behaviour()))
+        .map(str::to_lowercase)
+        .collect();
     let offered = offered().into_iter().chain(statements());
     let missing: Vec<String> = offered.filter(|name| !traced.contains(&name.to_lowercase())).collect();
     assert!(missing.is_empty(), "no row of the conformance table has {missing:#?}");
+}
+
+/// Words in upper case of a text.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '$');
+    let named = |text: &&str| text.len() > 1 && text.starts_with(|c: char| c.is_ascii_uppercase() || c == '$');
+    text.split(move |c| !word(c)).filter(named).map(str::to_owned)
+}
+
+/// The words that a part of the grammar reads: those of its texts that hold no other letters, as messages do.
+fn words_read(source: &str) -> BTreeSet<String> {
+    let lines = source.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    let code: String = lines.collect::<Vec<_>>().join("\n").replace("'\"'", "");
+    let texts = code.split('"').skip(1).step_by(2);
+    let read = texts.filter(|text| !text.chars().any(|c| c.is_lowercase() || c == '\\'));
+    read.flat_map(words).collect()
+}
+
+/// The words that cells of the table "Options" name, between backticks. `@@OPTIONS` and names in lower case are none.
+fn words_named(row: &Row) -> BTreeSet<String> {
+    let cells = row.0.iter().take(4).flat_map(|cell| quoted(cell));
+    let options = cells.filter(|text| !text.starts_with("@@") && !text.chars().any(char::is_lowercase));
+    options.flat_map(words).collect()
+}
+
+/// A word of the grammar stands in a row of its file, or in the row of those that join; and no row has words that the
+/// grammar of its files does not read.
+#[test]
+fn every_option_of_the_grammar_is_classified() {
+    // What is recognised and refused as a whole, and which words are reserved, are lists of their own.
+    let lists = ["tests.rs", "keywords.rs", "outside.rs"];
+    let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources("crates/emulator/src/tsql/parser") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !lists.contains(&name.as_str()) {
+            read.insert(name, words_read(&text));
+        }
+    }
+    let rows: Vec<Row> = rows(&document()).into_iter().filter(Row::is_of_options).collect();
+    let files =
+        |row: &Row| quoted(row.behaviour()).filter(|it| it.ends_with(".rs")).map(str::to_owned).collect::<Vec<_>>();
+    let (mut wrong, mut named) = (Vec::new(), BTreeMap::<&str, BTreeSet<String>>::new());
+    for row in &rows {
+        let words = words_named(row);
+        let files = files(row);
+        for name in read.keys().filter(|name| files.is_empty() || files.contains(name)) {
+            named.entry(name).or_default().extend(words.iter().cloned());
+        }
+        let of: Vec<&BTreeSet<String>> =
+            read.iter().filter(|(name, _)| files.is_empty() || files.contains(name)).map(|(_, words)| words).collect();
+        wrong.extend(files.iter().filter(|name| !read.contains_key(*name)).map(|name| format!("no file {name}")));
+        let stale = words.iter().filter(|word| !of.iter().any(|read| read.contains(*word)));
+        wrong.extend(stale.map(|word| format!("{}: {word} is not read", row.behaviour())));
+    }
+    for (name, words) in &read {
+        let known = named.get(name.as_str()).cloned().unwrap_or_default();
+        wrong.extend(words.difference(&known).map(|word| format!("{name}: {word} is in no row")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(read.values().map(BTreeSet::len).sum::<usize>() > 500, "the grammar was not read");
+}
+
+/// A structure of the scenario: its keys, and the type of each.
+type Keys = Vec<(String, String)>;
+
+/// What files are read into: structures, and enumerations with their values.
+fn read_into() -> (BTreeMap<String, Keys>, BTreeMap<String, Vec<String>>) {
+    let (mut structures, mut enumerations) = (BTreeMap::new(), BTreeMap::new());
+    let files = [
+        include_str!("scenario.rs"),
+        include_str!("scenario/rest.rs"),
+        include_str!("world.rs"),
+        include_str!("entra/directory.rs"),
+        include_str!("fabric/roles.rs"),
+    ];
+    for source in files {
+        for item in source.split("\n#[derive(").skip(1).filter(|item| item.lines().next().unwrap().contains("erialize"))
+        {
+            let item = item.split("\n}").next().unwrap();
+            let (head, body) = item.split_once(" {\n").unwrap();
+            let mut head = head.rsplit(' ');
+            let (name, kind) = (head.next().unwrap().to_owned(), head.next().unwrap());
+            let mut renamed = None;
+            let (mut keys, mut values) = (Vec::new(), Vec::new());
+            for line in body.lines().map(str::trim) {
+                if let Some((_, rest)) = line.split_once("rename = \"") {
+                    renamed = rest.split('"').next();
+                } else if let Some((key, of)) = line.strip_prefix("pub ").and_then(|line| line.split_once(": ")) {
+                    keys.push((renamed.take().unwrap_or(key).to_owned(), of.trim_end_matches(',').to_owned()));
+                } else if line.starts_with(char::is_uppercase) {
+                    values.push(renamed.take().unwrap_or(line.trim_end_matches(',')).to_owned());
+                }
+            }
+            match kind {
+                "struct" => _ = structures.insert(name, keys),
+                _ => _ = enumerations.insert(name, values),
+            }
+        }
+    }
+    (structures, enumerations)
+}
+
+/// Every key of scenario files stands in a table of the section "Scenario file", with each of its values where these are
+/// an enumeration, and with its default where it is one of `world` or `rest`.
+#[test]
+fn every_key_of_scenarios_is_described() {
+    let document = document();
+    let section = document.split_once("\n## Scenario file\n").expect("the section is there").1;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let lines: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let has = |line: &str, word: &str| quoted(line).any(|quoted| quoted.trim_matches('"') == word);
+    let (structures, enumerations) = read_into();
+    // From the whole on, what its keys hold.
+    let (mut reached, mut open) = (BTreeSet::new(), vec!["Scenario"]);
+    while let Some(name) = open.pop() {
+        if reached.insert(name) {
+            let types = structures[name].iter().flat_map(|(_, of)| of.split(|c: char| !c.is_alphanumeric()));
+            open.extend(types.filter(|of| structures.contains_key(*of)));
+        }
+    }
+    let mut missing = Vec::new();
+    for name in &reached {
+        for (key, of) in &structures[*name] {
+            let values = enumerations.get(of).map_or(&[][..], Vec::as_slice);
+            if !lines.iter().any(|line| has(line, key) && values.iter().all(|value| has(line, value))) {
+                missing.push(format!("{name}.{key} {values:?}"));
+            }
+        }
+    }
+    let world = serde_json::to_value(crate::world::Facts::default()).unwrap();
+    let rest = serde_json::to_value(crate::scenario::Rest::default()).unwrap();
+    for (key, value) in [world, rest].iter().flat_map(|of| of.as_object().unwrap()) {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let described = lines.iter().filter(|line| line.starts_with(&format!("| `{key}` | ")));
+        let default =
+            |line: &&str| line.split(" | ").nth(1).is_some_and(|cell| words_of(cell).any(|word| word == value));
+        if !described.clone().any(default) {
+            missing.push(format!("{key} with its default {value}"));
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(reached.len() > 10 && enumerations.len() > 10, "the structures were not read");
+}
+
+fn words_of(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty())
 }
 
 /// A choice that no source confirms is marked in the code, and its file stands in the lists of "Where sources are

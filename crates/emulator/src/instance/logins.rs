@@ -150,7 +150,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The documented rules: 10 to 128 characters, three of four classes, not the login's name.
+    /// The documented rules: 10 to 128 characters, three of four classes, not the login's name. UNCONFIRMED: a hash is
+    /// taken whatever CHECK_POLICY says, as Microsoft's script for moving logins writes it.
     fn new_password(&self, login: &ServerPrincipal, secret: &Secret) -> Result<Password, Message> {
         if secret.must_change {
             if login.check_policy && !login.check_expiration {
@@ -367,7 +368,7 @@ impl Work<'_> {
             (None, _) => may,
             _ => false,
         };
-        // One's own password alone may be changed without the right.
+        // One's own password alone may be changed without the right. UNCONFIRMED: 15151 for what is beyond it.
         let more = new.must_change || new.unlock || new.hashed;
         if !old_matches || more && !may {
             return Err(cannot("alter", "login", &login.name));
