@@ -129,6 +129,9 @@ impl Run<'_> {
         if let Err(message) = self.block(&statements) {
             self.fail(message, Kind::Other);
         }
+        if let Some(on) = quoted_identifiers(&statements) {
+            self.session.settings.quoted_identifiers = on;
+        }
         if self.session.is_doomed() {
             if let Err(message) = self.roll_back_all() {
                 self.fail(message, Kind::Other);
@@ -257,7 +260,12 @@ impl Run<'_> {
             S::Declare(declarations) => {
                 for (number, declaration) in (1..).zip(declarations) {
                     let key = declaration.name.to_lowercase();
-                    let sql_type = types::declared(&declaration.sql_type, number)?.sql_type;
+                    let of = types::declared(&declaration.sql_type, number)?;
+                    if matches!(of.name, "text" | "ntext" | "image") {
+                        let text = "The text, ntext, and image data types are invalid for local variables.";
+                        return Err(Message::new(2739, 16, 1, text));
+                    }
+                    let sql_type = of.sql_type;
                     let value = match &declaration.value {
                         Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
                         None => Value::Null,
@@ -304,7 +312,10 @@ impl Run<'_> {
                 }
                 self.done(Kind::Begin, None);
             }
-            S::Commit => {
+            S::Commit { name } => {
+                if let Some(name) = name {
+                    self.text_of(name)?;
+                }
                 if let Some(id) = self.session.commit()? {
                     (self.out)(Outcome::TransactionCommitted(id));
                 }
@@ -589,6 +600,24 @@ fn in_place(statement: &Statement, looping: bool) -> Result<(), Message> {
         }
         _ => Ok(()),
     }
+}
+
+/// What the last SET QUOTED_IDENTIFIER of a batch says, whether it was come to or not: it acts while the text is read.
+fn quoted_identifiers(statements: &[Statement]) -> Option<bool> {
+    let of = |statement: &Statement| match &statement.kind {
+        StatementKind::Set(SetOption::Switch { names, on }) => {
+            names.iter().any(|name| name == "QUOTED_IDENTIFIER").then_some(*on)
+        }
+        StatementKind::Block(body) => quoted_identifiers(body),
+        StatementKind::Try { body, catch } => quoted_identifiers(catch).or_else(|| quoted_identifiers(body)),
+        StatementKind::While { body, .. } => quoted_identifiers(std::slice::from_ref(body)),
+        StatementKind::If { then, otherwise, .. } => {
+            let otherwise = otherwise.as_deref().map(std::slice::from_ref).and_then(quoted_identifiers);
+            otherwise.or_else(|| quoted_identifiers(std::slice::from_ref(then)))
+        }
+        _ => None,
+    };
+    statements.iter().rev().find_map(of)
 }
 
 fn kind_of(kind: &StatementKind) -> Kind {

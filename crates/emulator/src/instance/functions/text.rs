@@ -16,7 +16,12 @@ pub fn like(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let fold = |text: &str| {
         if ignore { text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>() } else { text.chars().collect() }
     };
-    let escape = text(Some(escape)).and_then(|e| fold(&e).first().copied());
+    let escape = text(Some(escape));
+    if let Some(escape) = escape.as_ref().filter(|escape| escape.chars().count() != 1) {
+        let text = format!("The invalid escape character \"{escape}\" was specified in a LIKE predicate.");
+        return Err(Message::new(506, 16, 1, text));
+    }
+    let escape = escape.and_then(|e| fold(&e).first().copied());
     Ok(Value::Int(i64::from(matches_like(&fold(value), &fold(pattern), escape))))
 }
 

@@ -103,9 +103,7 @@ impl Binder<'_> {
             }
             Expr::Collate { value, collation: name } => {
                 let bound = self.expression(value)?;
-                if !known_collation(name) {
-                    return Err(Message::new(448, 16, 1, format!("Invalid collation '{name}'.")));
-                }
+                let name = super::collations::collation_name(name)?.unwrap_or_default();
                 if !types::is_text(bound.sql_type) {
                     let of = types::name_of(bound.sql_type);
                     return Err(Message::new(
@@ -115,7 +113,7 @@ impl Binder<'_> {
                         format!("Expression type {of} is invalid for COLLATE clause."),
                     ));
                 }
-                Ok(Bound { collation: Some(collation(name)), ..bound })
+                Ok(Bound { collation: Some(super::collation(&name)), ..bound })
             }
             Expr::Case { operand, branches, otherwise } => {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
@@ -361,7 +359,7 @@ impl Binder<'_> {
                 let (value, pattern) = (self.expression(value)?, self.expression(pattern)?);
                 let escape = match escape {
                     Some(escape) => self.expression(escape)?.sql,
-                    None => "''".to_owned(),
+                    None => "NULL".to_owned(),
                 };
                 let to = SqlType::NVarChar(None);
                 let (v, p) = (coerced(&value.sql, value.sql_type, to), coerced(&pattern.sql, pattern.sql_type, to));
@@ -600,24 +598,4 @@ fn word(operator: BinaryOperator) -> &'static str {
         BinaryOperator::Xor => "'^'",
         BinaryOperator::Concatenate => "concat",
     }
-}
-
-/// Ours for one of the server's collations.
-pub fn collation(name: &str) -> &'static str {
-    let upper = name.to_ascii_uppercase();
-    let has = |part: &str| upper.contains(part);
-    match (has("_BIN"), has("_CS"), has("_AI")) {
-        (true, _, _) => "BIN2",
-        (false, true, true) => "CS_AI",
-        (false, true, false) => "CS_AS",
-        (false, false, true) => "CI_AI",
-        (false, false, false) => "CI_AS",
-    }
-}
-
-pub fn known_collation(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    upper == "DATABASE_DEFAULT"
-        || upper == "CATALOG_DEFAULT"
-        || ["_BIN", "_BIN2", "_CI_AS", "_CS_AS", "_CI_AI", "_CS_AI"].iter().any(|part| upper.contains(part))
 }

@@ -4,6 +4,7 @@
 //! no APPLY, no TOP, no typed results; the rest of the distance is in [`expressions`] and [`calls`].
 
 mod calls;
+mod collations;
 mod common_tables;
 mod expressions;
 mod functions;
@@ -13,7 +14,8 @@ mod row_security;
 mod sets;
 mod sources;
 
-pub use expressions::{coerced, collation, known_collation};
+pub use collations::{collation, collation_name};
+pub use expressions::coerced;
 pub use masks::Mask;
 pub use order::LEAST_TOP;
 

@@ -379,7 +379,7 @@ impl Binder<'_> {
                 sql_type: column.column_type.sql_type,
                 nullable: column.nullable,
                 identity: column.identity.is_some(),
-                collation: column.collation.as_deref().map(super::expressions::collation),
+                collation: column.collation.as_deref().map(super::collation),
                 of: (!chained).then_some((database.id, table.id, column.id)),
                 hidden: column.hidden,
                 mask: if unmasks { None } else { Mask::of(column, table, database) },

@@ -42,9 +42,7 @@ impl Work<'_> {
                 ),
             ));
         }
-        if let Some(collation) = column.collation.as_deref().filter(|c| !super::super::query::known_collation(c)) {
-            return Err(Message::new(448, 16, 1, format!("Invalid collation '{collation}'.")));
-        }
+        let collation = column.collation.as_deref().map(super::super::query::collation_name).transpose()?.flatten();
         let id = table.next_column;
         table.next_column += 1;
         let default_constraint = match &column.default {
@@ -71,7 +69,7 @@ impl Work<'_> {
             computed_definition: column.computed.as_ref().map(|of| canonical::of_expression(of, &column.computed_text)),
             persisted: column.persisted,
             rowguidcol: column.rowguidcol,
-            collation: column.collation.clone(),
+            collation,
             default_constraint,
             generated: column.generated,
             hidden: column.hidden,

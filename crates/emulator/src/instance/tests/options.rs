@@ -93,6 +93,9 @@ fn options_of_a_session_are_kept_or_refused() {
     good(&mut *sales, "SET IMPLICIT_TRANSACTIONS OFF IF @@TRANCOUNT > 0 COMMIT");
     sales.reset(false);
     assert_eq!(answer(&mut *sales, "SELECT @@OPTIONS, @@TEXTSIZE"), "5432|2147483647");
+    // QUOTED_IDENTIFIER acts while the batch is read, where it is never come to as well.
+    good(&mut *sales, "IF 1 = 0 SET QUOTED_IDENTIFIER OFF");
+    assert_eq!(answer(&mut *sales, "SELECT @@OPTIONS & 256, \"text\""), "0|text");
 }
 
 #[test]
@@ -264,6 +267,9 @@ fn words_of_flow_are_not_swallowed() {
             ("BEGIN TRAN a ROLLBACK TRAN A", 6401),
             ("BEGIN TRAN SAVE TRAN a ROLLBACK TRAN A", 6401),
             ("BEGIN TRAN COMMIT WITH (DELAYED_DURABILITY = ON)", 0),
+            ("BEGIN TRAN COMMIT TRAN @nothing", 137),
+            ("DECLARE @t text", 2739),
+            ("SELECT 1 WHERE 'a' LIKE 'a' ESCAPE 'ab'", 506),
             ("BEGIN TRAN KILL 9999", 6115),
             ("KILL 9999 WITH STATUSONLY", 50900),
             ("KILL QUERY NOTIFICATION SUBSCRIPTION ALL", 50900),
@@ -393,6 +399,9 @@ fn options_of_columns_have_their_rules() {
     let mut sales = admin(&instance, "Sales");
     for (columns, number) in [
         ("a int COLLATE Latin1_General_CI_AS", 447),
+        ("a nvarchar(9) COLLATE Nonsense_CI_AS", 448),
+        ("a nvarchar(9) COLLATE Turkish_CI_AS", 50900),
+        ("a nvarchar(9) COLLATE latin1_general_bin2", 0),
         ("a nvarchar(9) COLLATE Latin1_General_CI_AS COLLATE Latin1_General_BIN2", 50900),
         ("a int IDENTITY NULL", 8147),
         ("a int IDENTITY (1, 0)", 2753),

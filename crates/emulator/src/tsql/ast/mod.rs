@@ -152,7 +152,10 @@ pub enum StatementKind {
     Begin {
         name: Option<Expr>,
     },
-    Commit,
+    Commit {
+        /// Which means nothing, but must be there.
+        name: Option<Expr>,
+    },
     Rollback {
         name: Option<Expr>,
     },

@@ -219,7 +219,7 @@ impl Parser<'_> {
                     p.on_or_off()
                 })?;
             }
-            return Ok(StatementKind::Commit);
+            return Ok(StatementKind::Commit { name });
         }
         Ok(StatementKind::Rollback { name })
     }
