@@ -17,7 +17,7 @@ pub fn syntax(error: SyntaxError) -> Message {
     let class = if error.number == 13509 { 16 } else { 15 };
     Message { line: error.line, ..Message::new(error.number, class, error.state, error.text) }
 }
-/// 1039 for an option that is there twice.
+/// 1039 for an option that is there twice. UNCONFIRMED: the text of the number says so, no page of a statement does.
 pub fn once(options: impl Iterator<Item = &'static str>) -> Result<(), Message> {
     let mut seen = Vec::new();
     for option in options {

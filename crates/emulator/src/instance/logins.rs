@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::access::Target;
+use super::access::{Identity, Target};
 use super::errors::{self, cannot};
 use super::permissions::{Class, find};
 use super::security_functions::{hash_password, password_matches};
 use super::state::{
-    Password, PermissionRow, PermissionState, PrincipalType, SERVER_PUBLIC, SYSADMIN, ServerPrincipal, same_name,
+    Password, PermissionRow, PermissionState, PrincipalType, SERVER_PUBLIC, ServerPrincipal, same_name,
 };
 use super::work::Work;
 use crate::engine::Message;
@@ -292,8 +292,10 @@ impl Work<'_> {
         let Some(login) = self.state.login(name).cloned() else { return Err(cannot("alter", "login", name)) };
         let own = token.login == Some(login.id);
         let may = self.state.may(&token, Target::on_server(Class::Login, login.id), "ALTER");
-        let member_of_sysadmin = self.state.server_token(login.id).contains(&SYSADMIN);
-        if !(may || own) || (member_of_sysadmin && !token.sysadmin && !own && !self.may_server("CONTROL SERVER")) {
+        // "A member of the sysadmin fixed server role or a grantee of CONTROL SERVER" wants CONTROL SERVER.
+        let of_login = self.state.token(Identity::Login(login.id), self.ambient.database);
+        let guarded = self.state.may(&of_login, Target::SERVER, "CONTROL SERVER");
+        if !(may || own) || (guarded && !own && !self.may_server("CONTROL SERVER")) {
             return Err(cannot("alter", "login", name));
         }
         let mut changed = login.clone();

@@ -356,6 +356,24 @@ fn options_of_logins_have_their_rules() {
     }
 }
 
+#[test]
+fn a_login_with_control_server_is_altered_by_its_like() {
+    let instance = tutorial();
+    let mut master = admin(&instance, "master");
+    good(
+        &mut *master,
+        "CREATE LOGIN strong WITH PASSWORD = 'Str0ng!Passw0rd3' CREATE LOGIN weak WITH PASSWORD = 'Str0ng!Passw0rd3'
+         GRANT ALTER ANY LOGIN TO fabric_login GRANT CONTROL SERVER TO strong",
+    );
+    let mut fabric = login_of(&instance);
+    let change = |name: &str| format!("ALTER LOGIN {name} WITH PASSWORD = 'Str0ng!Passw0rd4'");
+    for (name, number) in [("weak", 0), ("strong", 15151), ("admin", 15151)] {
+        assert_eq!(refused(&mut *fabric, &change(name)), number, "{name}");
+    }
+    assert_eq!(refused(&mut *fabric, "ALTER LOGIN strong DISABLE"), 15151);
+    assert_eq!(refused(&mut *master, &change("strong")), 0);
+}
+
 fn login_of(instance: &Instance) -> Box<dyn Session> {
     login(instance, "fabric_login", "Str0ng!Passw0rd2", "Sales").map_err(|m| format!("{m:?}")).expect("it logs in")
 }

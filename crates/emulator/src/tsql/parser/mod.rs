@@ -5,6 +5,7 @@
 //! Everything else that does not fit is a [`SyntaxError`] with the server's numbers 102, 105, 113, 156, 103.
 
 mod batch;
+mod calls;
 mod classifications;
 mod databases;
 mod definitions;
