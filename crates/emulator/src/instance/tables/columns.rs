@@ -103,6 +103,20 @@ impl Work<'_> {
         {
             return Err(errors::outside("DEFAULT, IDENTITY, COLLATE and ROWGUIDCOL of a computed column"));
         }
+        if let [first, second, ..] = column.keys.as_slice() {
+            if first.primary != second.primary {
+                let text = format!(
+                    "Both a PRIMARY KEY and UNIQUE constraint have been defined for column '{name}', table '{of}'. Only one is allowed."
+                );
+                return refused(8151, text);
+            }
+            let kind = if first.primary { "PRIMARY KEY" } else { "UNIQUE" };
+            let text = format!("More than one column {kind} constraint specified for column '{name}', table '{of}'.");
+            return refused(8148, text);
+        }
+        if column.foreign_keys.len() > 1 {
+            return Err(errors::outside("several foreign keys in a column's definition"));
+        }
         if let Some((_, step)) = column.identity {
             if !takes_identity(column_type) {
                 return Err(not_identity(name));

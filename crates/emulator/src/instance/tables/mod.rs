@@ -116,6 +116,7 @@ impl Work<'_> {
                 TableElement::Index(index) => indexes.push(index),
                 TableElement::ForeignKey(key) => foreign_keys.push((key, None)),
                 TableElement::Default(default) => self.add_default(table, default)?,
+                TableElement::Period { .. } if period.is_some() => return Err(errors::outside("a second period")),
                 TableElement::Period { start, end } => period = Some((start, end)),
                 TableElement::Column(column) => {
                     for key in &column.keys {

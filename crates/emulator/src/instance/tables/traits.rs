@@ -70,6 +70,9 @@ impl Work<'_> {
                 );
                 return Err(Message::new(13539, 16, 1, text));
             }
+            Some(ObjectName { database: Some(_), .. }) => {
+                return Err(errors::outside("a history table named by more than two parts"));
+            }
             Some(name) => name.clone(),
             None => ObjectName {
                 schema: Some(database.schema_name(table.schema).to_owned()),

@@ -205,9 +205,14 @@ impl Parser<'_> {
             not_for_replication: false,
             outside: false,
         };
+        let mut said = Vec::new();
         while self.sees("ON DELETE") || self.sees("ON UPDATE") {
             let of_delete = self.sees("ON DELETE");
             self.at += 2;
+            if said.contains(&of_delete) {
+                return Err(self.unexpected_at(self.at - 1));
+            }
+            said.push(of_delete);
             let actions = [
                 ("NO ACTION", ReferentialAction::NoAction),
                 ("CASCADE", ReferentialAction::Cascade),

@@ -46,6 +46,9 @@ impl Parser<'_> {
             let start = self.at;
             self.list(|p| {
                 if p.eat("OBJECT_ID") {
+                    if object_id.is_some() {
+                        return Err(p.unexpected_at(p.at - 1));
+                    }
                     p.expect("=")?;
                     object_id = Some(p.string()?);
                 } else {
@@ -220,7 +223,7 @@ impl Parser<'_> {
                     p.at += 2;
                     let id = p.string()?;
                     match &mut source {
-                        UserSource::External { object_id } => *object_id = Some(id),
+                        UserSource::External { object_id } if object_id.is_none() => *object_id = Some(id),
                         _ => return Err(p.unexpected_at(start)),
                     }
                 } else {

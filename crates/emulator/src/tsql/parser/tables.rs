@@ -156,7 +156,7 @@ impl Parser<'_> {
             let on = self.on_or_off()?;
             let mut ledger = Ledger::default();
             if self.eat("(") {
-                if !self.eat("APPEND_ONLY =") {
+                if !on || !self.eat("APPEND_ONLY =") {
                     return Ok(false);
                 }
                 ledger.append_only = self.on_or_off()?;
@@ -185,6 +185,9 @@ impl Parser<'_> {
         let mut versioning = SystemVersioning::default();
         if self.eat("(") {
             loop {
+                if versioning.history.is_some() && self.sees("HISTORY_TABLE") {
+                    return Ok(None);
+                }
                 if self.eat("HISTORY_TABLE =") {
                     versioning.history = Some(self.object_name()?);
                 } else if self.eat("DATA_CONSISTENCY_CHECK =") {
