@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::assignments::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::connection_kinds::{ConnectionKind, Metadata};
 use super::connection_requests::{CreateConnection, UpdateConnection, privacy_level};
 use super::error::ApiError;
@@ -17,7 +18,6 @@ use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, ConnectionRole, GatewayRole};
 use super::server::Endpoint;
 use super::store::{Connection, Connectivity, Store};
-use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::mirroring::conditions::{Link, LoginProblem};

@@ -13,12 +13,12 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::assignments::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::error::ApiError;
 use super::gateway_keys::PublicKey;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, GatewayRole, effective};
-use super::store::{Gateway, GatewayDetails, MemberCount, Store, VirtualNetwork};
-use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
+use super::store::{Gateway, GatewayDetails, LoadBalancing, MemberCount, OnPremisesSettings, Store, VirtualNetwork};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::world::{CapacityState, Reachability};
@@ -134,28 +134,6 @@ struct GatewayAnswer {
     version: Option<&'static str>,
     #[serde(flatten)]
     settings: Option<OnPremisesSettings>,
-}
-
-/// What an on-premises gateway's administrator may change.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OnPremisesSettings {
-    load_balancing_setting: LoadBalancing,
-    allow_cloud_connection_refresh: bool,
-    allow_custom_connectors: bool,
-}
-
-impl Default for OnPremisesSettings {
-    fn default() -> Self {
-        let load_balancing_setting = LoadBalancing::Failover;
-        Self { load_balancing_setting, allow_cloud_connection_refresh: true, allow_custom_connectors: false }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-enum LoadBalancing {
-    Failover,
-    DistributeEvenly,
 }
 
 async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<GatewayAnswer>>, ApiError> {

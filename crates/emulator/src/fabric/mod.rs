@@ -18,6 +18,7 @@
 //! | updateDefinition while Initializing is always 400 `MirroredDatabaseNotReady` (seen: sometimes) | [`mirrored_databases`] |
 //! | names taken: 409 | [`mirrored_databases`] |
 
+pub mod assignments;
 pub mod connection_kinds;
 pub mod connection_requests;
 pub mod connections;
@@ -35,6 +36,7 @@ pub mod server;
 pub mod store;
 pub mod tenant;
 pub mod workspace_changes;
+pub mod workspace_roles;
 pub mod workspaces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -371,6 +373,7 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
     Router::new()
         .merge(workspaces::routes())
         .merge(workspace_changes::routes())
+        .merge(workspace_roles::routes())
         .merge(tenant::routes())
         .merge(gateways::routes())
         .merge(connections::routes())

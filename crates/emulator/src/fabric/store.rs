@@ -7,9 +7,8 @@ use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
 use super::definition::Definition;
-use super::gateways::OnPremisesSettings;
+use super::error::ApiError;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
-use super::workspace_changes::Identity;
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
 use crate::scenario::{self, GatewayKind, Scenario};
@@ -129,6 +128,11 @@ pub struct Operation {
 }
 
 impl Store {
+    pub fn workspace_mut(&mut self, id: Uuid) -> Result<&mut Workspace, ApiError> {
+        let found = self.workspaces.iter_mut().find(|workspace| workspace.id == id);
+        found.ok_or_else(|| ApiError::not_found("WorkspaceNotFound", "The requested workspace was not found"))
+    }
+
     pub fn new(scenario: &Scenario) -> Self {
         let kind = |id| scenario.directory.find(id).map(|principal| principal.kind);
         let workspaces = scenario.workspaces.iter().map(|workspace| Workspace {
@@ -284,4 +288,35 @@ impl Connectivity {
     pub fn through_gateway(self) -> bool {
         !matches!(self, Self::Cloud { .. })
     }
+}
+
+/// A workspace's identity: there once `ready`, and until `gone`.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Identity {
+    pub application_id: Uuid,
+    pub service_principal_id: Uuid,
+    pub ready: Duration,
+    pub gone: Option<Duration>,
+}
+
+/// What an on-premises gateway's administrator may change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnPremisesSettings {
+    pub load_balancing_setting: LoadBalancing,
+    pub allow_cloud_connection_refresh: bool,
+    pub allow_custom_connectors: bool,
+}
+
+impl Default for OnPremisesSettings {
+    fn default() -> Self {
+        let load_balancing_setting = LoadBalancing::Failover;
+        Self { load_balancing_setting, allow_cloud_connection_refresh: true, allow_custom_connectors: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum LoadBalancing {
+    Failover,
+    DistributeEvenly,
 }
