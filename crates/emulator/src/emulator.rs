@@ -214,12 +214,21 @@ impl source::Directory for People {
 
     fn verify(&self, token: &str) -> Option<TokenSubject> {
         let caller = self.verifier.verify(token, entra::SQL).ok()?;
-        let principal = self.scenario.directory.find(caller.object_id)?;
-        Some(TokenSubject {
+        Some(self.subject(self.scenario.directory.find(caller.object_id)?))
+    }
+
+    fn application(&self, client_id: Uuid) -> Option<TokenSubject> {
+        self.scenario.directory.application(client_id).map(|application| self.subject(application))
+    }
+}
+
+impl People {
+    fn subject(&self, principal: &entra::Principal) -> TokenSubject {
+        TokenSubject {
             name: principal.user_principal_name.clone().unwrap_or_else(|| principal.display_name.clone()),
             sid: principal.app_id.unwrap_or(principal.id),
             groups: self.scenario.directory.memberships(principal.id),
-        })
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod catalog;
 mod classifications;
 mod database_options;
 mod databases;
+mod entering;
 mod errors;
 mod execute;
 mod feed;
@@ -45,7 +46,9 @@ use crate::clock::Clock;
 use crate::engine::{Cancel, Message, Outcome, Request, Session};
 use crate::source::{Directory, InstanceConfig};
 use crate::world::World;
-use state::State;
+use access::Identity;
+use entering::Entry;
+use state::{MASTER, State};
 use store::Store;
 
 /// An instance; sessions are opened by [`crate::engine::Engine`], mirroring looks at it through [`crate::source::Source`].
@@ -108,13 +111,29 @@ struct OpenSession {
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     pub id: u16,
-    pub login: i32,
+    /// Whom the session was opened by: a login, or a contained user.
+    pub entered: Identity,
+    /// That one's name as it was then.
+    pub name: Arc<str>,
     pub since: Timestamp,
     pub host: String,
     pub program: String,
     pub library: String,
     pub database: i32,
     pub transactions: i32,
+}
+
+impl SessionInfo {
+    /// SID and name of who opened the session; nothing when that one is gone.
+    fn opener<'s>(&'s self, state: &'s State) -> Option<(&'s [u8], &'s str)> {
+        match self.entered {
+            Identity::Login(id) => state.server_principals.get(&id).map(|l| (l.sid.as_slice(), l.name.as_str())),
+            Identity::User { database, user } | Identity::Contained { database, user } => {
+                let user = state.database(database)?.principals.get(&user)?;
+                Some((user.sid.as_deref()?, &self.name))
+            }
+        }
+    }
 }
 
 impl Instance {
@@ -169,8 +188,13 @@ impl Instance {
 
     fn run_scripts(&self) -> Result<(), ScriptError> {
         for database in &self.config.databases {
-            let login = self.lock().committed.login(&self.config.administrator).map_or(0, |l| l.id);
-            let session = self.open(login, &database.name, "", "setup", "");
+            let state = self.lock().committed.clone();
+            let entry = Entry {
+                identity: Identity::Login(state.login(&self.config.administrator).map_or(0, |l| l.id)),
+                name: self.config.administrator.clone(),
+                database: state.database_named(&database.name).map_or(MASTER, |d| d.id),
+            };
+            let session = self.open(entry, "", "setup", "");
             let mut session = session.map_err(ScriptError::of_the_instance)?;
             for (first_line, batch) in batches(&database.script) {
                 let mut failed = None;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::access::Identity;
+use super::entering::Entry;
 use super::errors;
 use super::execute::Run;
 use super::functions::Ambient;
@@ -19,8 +20,9 @@ use crate::tsql::parser::STACK;
 pub struct InstanceSession {
     pub instance: Arc<Instance>,
     pub id: u16,
-    pub login: i32,
-    login_name: String,
+    /// Whom it was opened by, and what that one is called.
+    entered: Identity,
+    name: Arc<str>,
     /// Where the login entered, for reset.
     home: i32,
     pub database: i32,
@@ -83,23 +85,23 @@ pub fn cancelled() -> Message {
 impl Instance {
     pub(super) fn open(
         &self,
-        login: i32,
-        database: &str,
+        entry: Entry,
         host: &str,
         program: &str,
         library: &str,
     ) -> Result<InstanceSession, Message> {
+        let Entry { identity: entered, name, database } = entry;
+        let name: Arc<str> = name.into();
         let instance = self.this.upgrade().ok_or_else(|| errors::internal("the instance is going away"))?;
         let mut shared = self.lock();
         let id = (51..u16::MAX)
             .find(|id| !shared.sessions.contains_key(id))
             .ok_or_else(|| errors::internal("no session id is free"))?;
-        let database = shared.committed.database_named(database).map_or(super::state::MASTER, |d| d.id);
-        let login_name = shared.committed.server_principals.get(&login).map_or_else(String::new, |l| l.name.clone());
         let killed = Arc::new(AtomicBool::new(false));
         let info = SessionInfo {
             id,
-            login,
+            entered,
+            name: Arc::clone(&name),
             since: self.clock.now(),
             host: host.to_owned(),
             program: program.to_owned(),
@@ -112,11 +114,11 @@ impl Instance {
         Ok(InstanceSession {
             instance,
             id,
-            login,
-            login_name,
+            entered,
+            name,
             home: database,
             database,
-            identities: vec![Identity::Login(login)],
+            identities: vec![entered],
             settings: Settings::default(),
             transaction: None,
             transactions: 0,
@@ -132,8 +134,13 @@ impl Instance {
 }
 
 impl InstanceSession {
+    /// Of whom it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn identity(&self) -> Identity {
-        self.identities.last().copied().unwrap_or(Identity::Login(self.login))
+        self.identities.last().copied().unwrap_or(self.entered)
     }
 
     /// The state as this session sees it.
@@ -153,7 +160,8 @@ impl InstanceSession {
         Ambient {
             state: self.visible(shared),
             identity: self.identity(),
-            original_login: self.login,
+            entered: self.entered,
+            entered_name: Arc::clone(&self.name),
             session: self.id,
             database: self.database,
             server_name: self.instance.config.server_name.as_str().into(),
@@ -443,7 +451,7 @@ impl Session for InstanceSession {
         self.state().database(self.database).map_or_else(String::new, |d| d.name.clone())
     }
     fn login_name(&self) -> String {
-        self.login_name.clone()
+        self.name.to_string()
     }
 
     /// With stack enough for the deepest text the grammar takes: the thread's own, if it has that much left.
@@ -475,7 +483,7 @@ impl Session for InstanceSession {
             _ = self.rollback();
         }
         self.settings = Settings::default();
-        self.identities = vec![Identity::Login(self.login)];
+        self.identities = vec![self.entered];
         self.database = self.home;
         (self.row_count, self.error_number, self.caught) = (0, 0, None);
         self.note();

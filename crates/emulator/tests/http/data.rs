@@ -240,7 +240,7 @@ async fn a_file_that_does_not_fit_is_refused_and_left_alone() {
         (good[..good.len() - 10].to_owned(), damaged),
         (good.replacen("Admin", "Adnim", 1), damaged),
         (good.lines().next().unwrap().to_owned(), damaged),
-        (rewritten(&good, |first| first["version"] = 2.into(), |body| body), version),
+        (rewritten(&good, |first| first["version"] = 1.into(), |body| body), version),
         (rewritten(&good, |_| {}, |body| body.replacen("\"workspaces\"", "\"rooms\"", 1)), version),
         (rewritten(&good, |_| {}, |body| body.rsplit_once('\n').unwrap().0.to_owned()), version),
     ];

@@ -353,9 +353,8 @@ fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
         .iter()
         .filter(|s| all || s.id == c.ambient.session)
         .map(|s| {
-            let login = c.state.server_principals.get(&s.login);
-            let (sid, name) =
-                (or_null(login.map(|l| Value::Bytes(l.sid.clone()))), or_null(login.map(|l| text(&l.name))));
+            let (sid, name) = s.opener(c.state).unzip();
+            let (sid, name) = (or_null(sid.map(|sid| Value::Bytes(sid.to_vec()))), or_null(name.map(text)));
             vec![
                 int(i64::from(s.id)),
                 moments::datetime(s.since),
