@@ -33,11 +33,12 @@ mod tables;
 mod tests;
 mod types;
 mod users;
+mod waiting;
 mod work;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -59,8 +60,6 @@ pub struct Instance {
     clock: Arc<Clock>,
     directory: Arc<dyn Directory>,
     shared: Mutex<Shared>,
-    /// Signalled whenever a transaction ends.
-    freed: Condvar,
     /// What was last written down of it.
     written: Mutex<Option<kept::Written>>,
     /// For the sessions the instance hands out.
@@ -98,6 +97,7 @@ struct Shared {
     store: Store,
     sessions: BTreeMap<u16, OpenSession>,
     next_transaction: u64,
+    waiting: waiting::Waiting,
     /// By database id.
     feeds: Arc<BTreeMap<i32, feed::FeedLog>>,
 }
@@ -160,7 +160,6 @@ impl Instance {
             clock,
             directory,
             shared,
-            freed: Condvar::new(),
             written: Mutex::default(),
             this: this.clone(),
         });
@@ -182,6 +181,7 @@ impl Instance {
             store: Store::new()?,
             sessions: BTreeMap::new(),
             next_transaction: 1,
+            waiting: waiting::Waiting::default(),
             feeds: Arc::default(),
         })
     }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::access::Identity;
 use super::entering::Entry;
@@ -12,6 +12,7 @@ use super::execute::Run;
 use super::functions::Ambient;
 use super::rows::Variables;
 use super::state::State;
+use super::waiting::Wish;
 use super::work::Work;
 use super::{Instance, OpenSession, SessionInfo, Shared};
 use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement};
@@ -211,7 +212,8 @@ impl InstanceSession {
             if !work.must_wait {
                 return found;
             }
-            shared = self.wait(shared, cancel, started, &instance)?;
+            shared = self.wait(shared, Wish::Read, cancel, started, &instance)?;
+            shared.leave();
         }
     }
 
@@ -224,11 +226,24 @@ impl InstanceSession {
         self.refuse_doomed()?;
         let instance = Arc::clone(&self.instance);
         let started = Instant::now();
-        let stop = || cancel.is_set();
         let mut shared = instance.lock();
         while shared.owner.as_ref().is_some_and(|(owner, _)| *owner != self.id) {
-            shared = self.wait(shared, cancel, started, &instance)?;
+            shared = self.wait(shared, Wish::Write, cancel, started, &instance)?;
         }
+        shared.leave();
+        let result = self.write_now(&mut shared, &instance, cancel, inside);
+        shared.wake_writer();
+        result
+    }
+
+    fn write_now<T>(
+        &mut self,
+        shared: &mut Shared,
+        instance: &Instance,
+        cancel: &Cancel,
+        inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>,
+    ) -> Result<T, Message> {
+        let stop = || cancel.is_set();
         let explicit = self.transaction.is_some();
         if let Some(transaction) = self.transaction.as_mut().filter(|t| !t.owner) {
             shared.store.run("BEGIN")?;
@@ -237,14 +252,14 @@ impl InstanceSession {
             transaction.owner = true;
         }
         shared.store.run(if explicit { "SAVEPOINT statement" } else { "BEGIN" })?;
-        let ambient = self.ambient(&shared);
+        let ambient = self.ambient(shared);
         shared.store.set_ambient(ambient.clone());
-        let mut state = self.visible(&shared);
+        let mut state = self.visible(shared);
         let mut work = Work {
             state: &mut state,
             store: &mut shared.store,
             ambient: &ambient,
-            instance: &instance,
+            instance,
             busy: false,
             must_wait: false,
             cancelled: &stop,
@@ -265,28 +280,6 @@ impl InstanceSession {
             }
         }
         result
-    }
-
-    fn wait<'g>(
-        &self,
-        shared: std::sync::MutexGuard<'g, Shared>,
-        cancel: &Cancel,
-        started: Instant,
-        instance: &'g Instance,
-    ) -> Result<std::sync::MutexGuard<'g, Shared>, Message> {
-        if cancel.is_set() || self.is_killed() {
-            return Err(cancelled());
-        }
-        let limit = u64::try_from(self.settings.lock_timeout).ok().map(Duration::from_millis);
-        if limit.is_some_and(|limit| started.elapsed() >= limit) {
-            return Err(Message::new(1222, 16, 51, "Lock request time out period exceeded."));
-        }
-        // Short, because an attention does not signal.
-        let (shared, _) = instance
-            .freed
-            .wait_timeout(shared, Duration::from_millis(10))
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(shared)
     }
 
     pub fn is_killed(&self) -> bool {
@@ -359,8 +352,7 @@ impl InstanceSession {
                     shared.store.forget_catalog();
                 }
             }
-            drop(shared);
-            self.instance.freed.notify_all();
+            shared.wake();
         }
         Ok(Some(transaction.id))
     }
@@ -438,6 +430,7 @@ impl InstanceSession {
         let found = shared.sessions.get(&id);
         if let Some(session) = found {
             session.killed.store(true, Ordering::Release);
+            shared.wake_all();
         }
         found.is_some()
     }

@@ -14,6 +14,7 @@ use super::entering::by_password;
 use super::permissions::{self, Class};
 use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalType, SYS, State, Table, Temporal};
 use super::types::TYPES;
+use super::waiting::Waiting;
 use super::{Instance, Shared};
 use crate::engine::Message;
 use crate::source::{FeedScan, Obstacle, Reader, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
@@ -165,10 +166,9 @@ impl Source for Instance {
                 store: rows,
                 sessions: BTreeMap::new(),
                 next_transaction,
+                waiting: Waiting::default(),
                 feeds: feeds.clone(),
             };
-            drop(shared);
-            instance.freed.notify_all();
             Ok(())
         }))
     }
@@ -194,7 +194,6 @@ impl Source for Instance {
                 Err(message) => tracing::error!(number = message.number, "reset: {}", message.text),
             }
         }
-        self.freed.notify_all();
         if let Err(error) = self.run_scripts() {
             tracing::error!(%error, "reset");
         }
@@ -205,6 +204,7 @@ pub(super) fn kill_sessions(shared: &Shared) {
     for session in shared.sessions.values() {
         session.killed.store(true, Ordering::Release);
     }
+    shared.wake_all();
 }
 
 fn database_state(state: &State, database: &Database, hex: impl Fn(&[u8]) -> String) -> serde_json::Value {

@@ -25,6 +25,7 @@ mod offered;
 mod requests;
 mod shares;
 mod snapshots;
+mod waiting;
 
 const PASSWORD: &str = "Str0ng!Passw0rd";
 
