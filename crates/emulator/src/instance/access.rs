@@ -116,7 +116,8 @@ impl State {
     }
 
     /// Other databases let a contained user in as guest, where that may connect ("Security best practices with contained
-    /// databases"), and not as a user of the same SID: cross-database access is documented for logins alone.
+    /// databases"). UNCONFIRMED: not as a user of the same SID, which SQL Server would let it be; of a Managed Instance
+    /// cross-database access is documented for logins alone.
     fn guest_of(&self, database: i32) -> Option<i32> {
         let database = self.database(database)?;
         may_connect(database, &BTreeSet::from([GUEST, PUBLIC])).then_some(GUEST)
