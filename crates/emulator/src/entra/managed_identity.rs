@@ -10,7 +10,8 @@
 //!
 //! Sources: tds.md §4 (what clients send and need back) and Microsoft's pages "How to use managed identities … to acquire
 //! an access token" and "Use managed identities for App Service". UNCONFIRMED, where those are silent: the bodies of
-//! App Service's errors, and its statuses other than 400.
+//! App Service's errors, and its statuses other than 400; of IMDS, the status of `invalid_request`, and the texts for an
+//! identity that is not there, for several, for the version and for what was forwarded.
 
 use std::sync::Arc;
 

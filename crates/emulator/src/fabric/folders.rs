@@ -24,6 +24,7 @@ use crate::entra::Caller;
 const LONGEST_NAME: usize = 255;
 const NOT_IN_NAMES: &str = "~\"#.&*:<>?/\\{|}";
 const RESERVED: [&str; 3] = ["$recycle.bin", "recycled", "recycler"];
+/// UNCONFIRMED: that the outermost counts.
 const DEEPEST: usize = 10;
 
 pub fn routes() -> Router<Arc<Fabric>> {

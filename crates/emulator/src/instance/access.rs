@@ -368,6 +368,11 @@ impl State {
     /// Any permission on a table, or on the schema or database over it, makes it visible.
     pub fn sees_object(&self, token: &Token, database: &Database, id: i32) -> bool {
         let target = Target::in_database(Class::Object, database.id, id);
+        if database.policies.contains_key(&id)
+            && self.may(token, Target::database(database.id), "ALTER ANY SECURITY POLICY")
+        {
+            return true;
+        }
         ["SELECT", "INSERT", "UPDATE", "DELETE", "ALTER", "VIEW DEFINITION", "REFERENCES", "EXECUTE"]
             .iter()
             .any(|permission| self.may(token, target, permission))

@@ -112,6 +112,8 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
         schemas: BTreeMap::new(),
         tables: BTreeMap::new(),
         views: BTreeMap::new(),
+        functions: BTreeMap::new(),
+        policies: BTreeMap::new(),
         column_master_keys: Vec::new(),
         column_keys: Vec::new(),
         extended_properties: Vec::new(),

@@ -197,9 +197,7 @@ impl Work<'_> {
             Class::ServerRole => self.state.server_role(name).map(|r| Target::on_server(class, r.id)),
             Class::Object => {
                 let schema = securable.name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-                let object = schema.and_then(|schema| {
-                    database.table(schema, name).map(|t| t.id).or_else(|| database.view(schema, name).map(|v| v.id))
-                });
+                let object = schema.and_then(|schema| database.object_named(schema, name)).map(|object| object.id);
                 object.filter(|id| self.state.sees_object(&token, &database, *id)).map(here)
             }
         };

@@ -281,7 +281,7 @@ impl Work<'_> {
             LoginChange::Credential => return Err(errors::outside("credentials of logins")),
             LoginChange::Enable | LoginChange::Disable => {
                 if login.kind == PrincipalType::ExternalGroup {
-                    let text = "This operation is not supported for a login of an Azure Active Directory group. Use GRANT or REVOKE CONNECT SQL instead.";
+                    let text = "Cannot use ALTER LOGIN with the ENABLE or DISABLE argument for a Windows group. GRANT or REVOKE the CONNECT SQL permission instead.";
                     return Err(Message::new(33129, 16, 1, text));
                 }
                 if !may {

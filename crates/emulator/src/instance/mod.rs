@@ -17,6 +17,7 @@ mod functions;
 mod grants;
 mod kept;
 mod logins;
+mod modules;
 mod moments;
 mod object_functions;
 mod permissions;
@@ -25,6 +26,7 @@ mod query;
 mod rows;
 mod security_functions;
 mod session;
+mod session_context;
 mod source;
 mod state;
 mod store;
@@ -121,6 +123,12 @@ pub struct SessionInfo {
     pub library: String,
     pub database: i32,
     pub transactions: i32,
+    /// When it last ran something.
+    pub active: Timestamp,
+    pub quoted_identifiers: bool,
+    pub lock_timeout: i64,
+    pub row_count: i64,
+    pub error_number: i32,
 }
 
 impl SessionInfo {

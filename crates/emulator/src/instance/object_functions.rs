@@ -20,8 +20,9 @@ pub fn objectproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let property = text(values.get(1)).unwrap_or_default().trim().to_ascii_lowercase();
     let schema = database.table_of(id).map(|t| t.schema).or_else(|| database.object_schema(id));
     let common = match property.as_str() {
-        "ismsshipped" | "isproc" | "isprocedure" | "istrigger" | "isscalarfunction" | "istablefunction"
-        | "isinlinefunction" | "issystemtable" | "isrule" | "isdefault" | "isextendedproc" => Some(yes(false)),
+        "istablefunction" | "isinlinefunction" => Some(yes(database.functions.contains_key(&id))),
+        "ismsshipped" | "isproc" | "isprocedure" | "istrigger" | "isscalarfunction" | "issystemtable" | "isrule"
+        | "isdefault" | "isextendedproc" => Some(yes(false)),
         "ownerid" => {
             let bearer = database.table_of(id).map_or(id, |t| t.id);
             Some(Value::Int(database.object_owner(bearer).into()))
@@ -37,10 +38,11 @@ pub fn objectproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
     if let Some(table) = database.tables.get(&id) {
         return Ok(table_property(&database, table, &property));
     }
-    if database.views.contains_key(&id) {
+    if database.views.contains_key(&id) || database.functions.contains_key(&id) {
         return Ok(match property.as_str() {
-            "isindexable" | "isindexed" | "isschemabound" | "isconstraint" | "isprimarykey" | "isforeignkey"
-            | "isuniquecnst" | "ischeckcnst" | "isdefaultcnst" => yes(false),
+            "isschemabound" => yes(database.functions.get(&id).is_some_and(|f| f.bound.is_some())),
+            "isindexable" | "isindexed" | "isconstraint" | "isprimarykey" | "isforeignkey" | "isuniquecnst"
+            | "ischeckcnst" | "isdefaultcnst" => yes(false),
             "isansinullson" | "execisansinullson" | "execisquotedidenton" => yes(true),
             _ => Value::Null,
         });
@@ -111,8 +113,7 @@ fn constraint_property(table: &Table, id: i32, property: &str) -> Value {
 pub fn columnproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let Some((database, id)) = seen_object(ambient, &values[..1]) else { return Ok(Value::Null) };
     let (Some(name), Some(property)) = (text(values.get(1)), text(values.get(2))) else { return Ok(Value::Null) };
-    let view = database.views.get(&id).map(|v| v.columns.as_slice());
-    let columns = database.tables.get(&id).map(|t| t.columns.as_slice()).or(view).unwrap_or_default();
+    let columns = database.columns_of(id).unwrap_or_default();
     let Some(column) = columns.iter().find(|c| super::state::same_name(&c.name, &name)) else { return Ok(Value::Null) };
     Ok(column_property(column, &property.trim().to_ascii_lowercase()))
 }
@@ -169,13 +170,14 @@ pub fn ident_current(ambient: &mut Ambient, values: &[Value]) -> Answer {
 
 pub fn object_definition(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let Some((database, id)) = seen_object(ambient, &values[..1]) else { return Ok(Value::Null) };
-    let view = database.views.get(&id).map(|v| v.text.clone());
+    let function = || database.functions.get(&id).map(|f| f.text.clone());
+    let module = database.views.get(&id).map(|v| v.text.clone()).or_else(function);
     let constraint = || {
         let table = database.table_of(id)?;
         let found = table.constraints().find(|(_, _, c, _)| c.object_id == id && !c.definition.is_empty());
         found.map(|(_, _, c, _)| c.definition.clone())
     };
-    Ok(view.or_else(constraint).map_or(Value::Null, Value::Text))
+    Ok(module.or_else(constraint).map_or(Value::Null, Value::Text))
 }
 
 pub fn type_id(_: &mut Ambient, values: &[Value]) -> Answer {

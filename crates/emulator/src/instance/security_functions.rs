@@ -146,9 +146,8 @@ pub fn object_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let kind = text(values.get(1)).map(|k| k.trim().to_ascii_uppercase());
     let wants = |letter: &str| kind.as_deref().is_none_or(|kind| kind == letter);
     let found = schema.and_then(|schema| {
-        let table = database.table(schema, &name).filter(|_| wants("U")).map(|t| t.id);
-        let view = || database.view(schema, &name).filter(|_| wants("V")).map(|v| v.id);
-        table.or_else(view).map(|id| (id, id)).or_else(|| {
+        let object = database.object_named(schema, &name).filter(|object| wants(object.kind.letter().trim()));
+        object.map(|object| (object.id, object.id)).or_else(|| {
             let (table, id) = database.constraint(schema, &name)?;
             let letter = table.constraint_letter(id)?;
             wants(letter.trim()).then_some((table.id, id))
@@ -188,8 +187,7 @@ pub fn col_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let found = seen_object(ambient, &values[..1]);
     let column = id(values.get(1));
     some_text(found.zip(column).and_then(|((database, object), column)| {
-        let view = database.views.get(&object).map(|v| v.columns.as_slice());
-        let columns = database.tables.get(&object).map(|t| t.columns.as_slice()).or(view)?;
+        let columns = database.columns_of(object)?;
         columns.iter().find(|c| c.id == column).map(|c| c.name.clone())
     }))
 }
@@ -309,8 +307,8 @@ fn target_of(ambient: &Ambient, class: Class, name: Option<&str>) -> Result<Targ
                 .map_or(Some(1), |i| here.schema(&parts[i]).map(|s| s.id))
                 .ok_or_else(absent)?;
             let name = last.unwrap_or("");
-            let object = here.table(schema, name).map(|t| t.id).or_else(|| here.view(schema, name).map(|v| v.id));
-            Target::in_database(class, database, object.ok_or_else(absent)?)
+            let object = here.object_named(schema, name).ok_or_else(absent)?;
+            Target::in_database(class, database, object.id)
         }
     })
 }

@@ -27,6 +27,7 @@ pub struct InstanceSession {
     /// Where the login entered, for reset.
     home: i32,
     pub database: i32,
+    context: Arc<super::session_context::SessionContext>,
     pub identities: Vec<Identity>,
     pub settings: Settings,
     pub transaction: Option<Transaction>,
@@ -104,6 +105,11 @@ impl Instance {
             entered,
             name: Arc::clone(&name),
             since: self.clock.now(),
+            active: self.clock.now(),
+            quoted_identifiers: true,
+            lock_timeout: -1,
+            row_count: 0,
+            error_number: 0,
             host: host.to_owned(),
             program: program.to_owned(),
             library: library.to_owned(),
@@ -119,6 +125,7 @@ impl Instance {
             name,
             home: database,
             database,
+            context: Arc::default(),
             identities: vec![entered],
             settings: Settings::default(),
             transaction: None,
@@ -164,6 +171,7 @@ impl InstanceSession {
             entered: self.entered,
             entered_name: Arc::clone(&self.name),
             session: self.id,
+            context: Arc::clone(&self.context),
             database: self.database,
             server_name: self.instance.config.server_name.as_str().into(),
             now: self.instance.clock.now(),
@@ -419,9 +427,13 @@ impl InstanceSession {
 
     /// Writes down where the session is, for `sys.dm_exec_sessions`.
     pub fn note(&self) {
+        let active = self.instance.clock.now();
         if let Some(session) = self.instance.lock().sessions.get_mut(&self.id) {
-            session.info.database = self.database;
-            session.info.transactions = self.transactions;
+            let info = &mut session.info;
+            (info.database, info.transactions, info.active) = (self.database, self.transactions, active);
+            (info.row_count, info.error_number) = (self.row_count, self.error_number);
+            info.quoted_identifiers = self.settings.quoted_identifiers;
+            info.lock_timeout = self.settings.lock_timeout;
         }
     }
 
@@ -469,6 +481,7 @@ impl Session for InstanceSession {
             out(Outcome::Message(errors::internal("the statement stopped in the middle")));
             out(Outcome::Done { statement: Statement::Other, count: None, failed: true });
         }
+        self.note();
     }
 
     fn reset(&mut self, keep_transaction: bool) {
@@ -478,6 +491,7 @@ impl Session for InstanceSession {
         self.settings = Settings::default();
         self.identities = vec![self.entered];
         self.database = self.home;
+        self.context = Arc::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);
         self.note();
     }

@@ -10,8 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::database_options::Options;
 use super::permissions::{self, Builtin};
 use crate::tsql::ast;
-use crate::value::{SqlType, Value};
-use crate::words::{self, Word};
+use crate::value::Value;
+
+mod modules;
+mod objects;
+mod tables;
+
+pub use modules::*;
+pub use objects::*;
+pub use tables::*;
 
 pub const SA: i32 = 1;
 pub const SERVER_PUBLIC: i32 = 2;
@@ -214,9 +221,11 @@ pub struct Database {
     pub schemas: BTreeMap<i32, Schema>,
     pub tables: BTreeMap<i32, Arc<Table>>,
     pub views: BTreeMap<i32, Arc<View>>,
-    /// Names of Always Encrypted's keys.
-    pub column_master_keys: Vec<String>,
-    pub column_keys: Vec<String>,
+    pub functions: BTreeMap<i32, Arc<TableFunction>>,
+    pub policies: BTreeMap<i32, Arc<SecurityPolicy>>,
+    /// Always Encrypted's keys; their ids count from 1.
+    pub column_master_keys: Vec<ColumnMasterKey>,
+    pub column_keys: Vec<ColumnKey>,
     pub extended_properties: Vec<ExtendedProperty>,
     pub classifications: Vec<Classified>,
     pub change_feed: bool,
@@ -224,6 +233,22 @@ pub struct Database {
     pub options: Options,
     pub next_principal: i32,
     pub next_object: i32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnMasterKey {
+    pub name: String,
+    pub provider: String,
+    pub path: String,
+    /// Of a key that an enclave may use.
+    pub signature: Option<Vec<u8>>,
+    pub created: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnKey {
+    pub name: String,
+    pub created: Timestamp,
 }
 
 /// A row of `sys.sensitivity_classifications`.
@@ -305,185 +330,6 @@ pub struct PermissionRow {
     pub state: PermissionState,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Table {
-    pub id: i32,
-    pub name: String,
-    pub schema: i32,
-    /// Where it is not the schema's.
-    pub owner: Option<i32>,
-    pub created: Timestamp,
-    pub modified: Timestamp,
-    pub columns: Vec<TableColumn>,
-    pub indexes: Vec<Index>,
-    pub next_column: i32,
-    pub next_index: i32,
-    /// Last identity value given out.
-    pub identity: Option<i64>,
-    pub next_rowversion: u64,
-    pub rows: u64,
-    pub changes: u64,
-    pub bytes: u64,
-    pub checks: Vec<Check>,
-    pub foreign_keys: Vec<ForeignKey>,
-    pub traits: Traits,
-}
-
-/// What a table is besides rows.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Traits {
-    pub temporal: Temporal,
-    pub ledger: LedgerKind,
-    /// Object id of the history table.
-    pub history: Option<i32>,
-    /// Columns of PERIOD FOR SYSTEM_TIME.
-    pub period: Option<(i32, i32)>,
-    pub graph: Option<ast::GraphKind>,
-    pub memory_optimized: bool,
-    pub schema_only: bool,
-}
-
-/// `sys.tables.temporal_type`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Temporal {
-    #[default]
-    None,
-    History,
-    Current,
-}
-
-/// `sys.tables.ledger_type`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum LedgerKind {
-    #[default]
-    None,
-    History,
-    Updatable,
-    AppendOnly,
-}
-
-/// A constraint that is an object of its own: DEFAULT, CHECK and FOREIGN KEY.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Constraint {
-    pub name: String,
-    pub object_id: i32,
-    pub system_named: bool,
-    /// As the catalog shows it; empty for a foreign key.
-    pub definition: String,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Check {
-    pub constraint: Constraint,
-    pub condition: ast::Predicate,
-    /// The column it stands with, or 0.
-    pub column: i32,
-    pub enforced: bool,
-    /// Every row was looked at.
-    pub trusted: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ForeignKey {
-    pub constraint: Constraint,
-    /// Own column and the one it refers to.
-    pub columns: Vec<(i32, i32)>,
-    /// Object id of the table referred to, and its key.
-    pub table: i32,
-    pub index: i32,
-    pub on_delete: ast::ReferentialAction,
-    pub on_update: ast::ReferentialAction,
-    pub not_for_replication: bool,
-    pub enforced: bool,
-    pub trusted: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TableColumn {
-    pub id: i32,
-    pub name: String,
-    pub column_type: ColumnType,
-    pub nullable: bool,
-    pub identity: Option<(i64, i64)>,
-    pub default: Option<ast::Expr>,
-    /// WITH VALUES, or no NULL: rows that are there when the column is added get the default.
-    pub fill: bool,
-    pub computed: Option<ast::Expr>,
-    /// What the catalog shows of a computed column.
-    pub computed_definition: Option<String>,
-    pub persisted: bool,
-    pub rowguidcol: bool,
-    pub collation: Option<String>,
-    pub default_constraint: Option<Constraint>,
-    pub generated: Option<ast::Generated>,
-    /// Not in `SELECT *`.
-    pub hidden: bool,
-    /// The masking function.
-    pub masked: Option<String>,
-    /// Always Encrypted; true when deterministic.
-    pub encryption: Option<bool>,
-}
-
-/// A declared type: what the catalog shows of it, and how its values travel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColumnType {
-    /// Name in `sys.types`.
-    #[serde(deserialize_with = "words::word")]
-    pub name: Word,
-    pub sql_type: SqlType,
-    pub max_length: i16,
-    pub precision: u8,
-    pub scale: u8,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Index {
-    pub id: i32,
-    pub name: String,
-    pub kind: IndexKind,
-    pub unique: bool,
-    pub primary: bool,
-    /// A UNIQUE constraint.
-    pub constraint: bool,
-    pub system_named: bool,
-    /// Object id of the constraint.
-    pub object_id: i32,
-    pub columns: Vec<IndexedColumn>,
-    /// Of a filtered index, and as the catalog shows it.
-    pub filter: Option<(ast::Predicate, String)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IndexKind {
-    Clustered = 1,
-    Nonclustered = 2,
-    ClusteredColumnstore = 5,
-    NonclusteredColumnstore = 6,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct IndexedColumn {
-    pub column: i32,
-    pub descending: bool,
-    pub included: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct View {
-    pub id: i32,
-    pub name: String,
-    pub schema: i32,
-    /// Where it is not the schema's.
-    pub owner: Option<i32>,
-    /// As they were when it was made; the server does not look again either.
-    pub columns: Vec<TableColumn>,
-    /// `sys.sql_modules.definition`
-    pub text: String,
-    pub query: ast::Query,
-    pub created: Timestamp,
-    pub modified: Timestamp,
-}
-
 impl State {
     pub fn login(&self, name: &str) -> Option<&ServerPrincipal> {
         self.server_principals.values().find(|p| p.kind != PrincipalType::Role && same_name(&p.name, name))
@@ -544,6 +390,12 @@ impl Database {
     pub fn view(&self, schema: i32, name: &str) -> Option<&Arc<View>> {
         self.views.values().find(|v| v.schema == schema && same_name(&v.name, name))
     }
+    pub fn function(&self, schema: i32, name: &str) -> Option<&Arc<TableFunction>> {
+        self.functions.values().find(|f| f.schema == schema && same_name(&f.name, name))
+    }
+    pub fn policy(&self, schema: i32, name: &str) -> Option<&Arc<SecurityPolicy>> {
+        self.policies.values().find(|p| p.schema == schema && same_name(&p.name, name))
+    }
     /// The table of that id, or the one that a constraint of that id is of.
     pub fn table_of(&self, id: i32) -> Option<&Arc<Table>> {
         self.tables.get(&id).or_else(|| self.tables.values().find(|t| t.constraint_by_id(id).is_some()))
@@ -563,21 +415,8 @@ impl Database {
         };
         self.tables.values().flat_map(of).collect()
     }
-    /// Schema of a table or view.
-    pub fn object_schema(&self, id: i32) -> Option<i32> {
-        self.tables.get(&id).map(|t| t.schema).or_else(|| self.views.get(&id).map(|v| v.schema))
-    }
-    pub fn object_name(&self, id: i32) -> Option<&str> {
-        self.tables.get(&id).map(|t| t.name.as_str()).or_else(|| self.views.get(&id).map(|v| v.name.as_str()))
-    }
     pub fn schema_name(&self, id: i32) -> &str {
         self.schemas.get(&id).map_or("", |s| s.name.as_str())
-    }
-    /// Who owns a table or view: the owner of its schema, unless ALTER AUTHORIZATION said otherwise.
-    pub fn object_owner(&self, id: i32) -> i32 {
-        let table = self.tables.get(&id).map(|t| (t.owner, t.schema));
-        let of = table.or_else(|| self.views.get(&id).map(|v| (v.owner, v.schema)));
-        of.map_or(DBO, |(owner, schema)| owner.unwrap_or_else(|| self.schema_owner(schema)))
     }
     pub fn schema_owner(&self, id: i32) -> i32 {
         self.schemas.get(&id).map_or(DBO, |s| s.owner)
@@ -596,102 +435,10 @@ impl Database {
     }
 }
 
-impl ColumnType {
-    /// Under another of its type's names.
-    pub fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
-    }
-}
-
 impl ExtendedProperty {
     /// Of a table, a view, a constraint, or a column or an index of it.
     pub fn is_of_object(&self, id: i32) -> bool {
         matches!(self.class, PropertyClass::ObjectOrColumn | PropertyClass::Index) && self.major == id
-    }
-}
-
-impl TableColumn {
-    pub fn plain(id: i32, name: &str, column_type: ColumnType, nullable: bool) -> Self {
-        Self {
-            id,
-            name: name.to_owned(),
-            column_type,
-            nullable,
-            identity: None,
-            default: None,
-            fill: false,
-            computed: None,
-            computed_definition: None,
-            persisted: false,
-            rowguidcol: false,
-            collation: None,
-            default_constraint: None,
-            generated: None,
-            hidden: false,
-            masked: None,
-            encryption: None,
-        }
-    }
-}
-
-impl Table {
-    pub fn new(id: i32, name: String, schema: i32, now: Timestamp) -> Self {
-        Self {
-            id,
-            name,
-            schema,
-            owner: None,
-            created: now,
-            modified: now,
-            columns: Vec::new(),
-            indexes: Vec::new(),
-            next_column: 1,
-            next_index: 2,
-            identity: None,
-            next_rowversion: 1,
-            rows: 0,
-            changes: 0,
-            bytes: 0,
-            checks: Vec::new(),
-            foreign_keys: Vec::new(),
-            traits: Traits::default(),
-        }
-    }
-    pub fn generated(&self, as_what: ast::Generated) -> Option<&TableColumn> {
-        self.columns.iter().find(|c| c.generated == Some(as_what))
-    }
-    /// DEFAULT, CHECK and FOREIGN KEY constraints: letter, description, constraint, and the column of a default.
-    pub fn constraints(&self) -> impl Iterator<Item = (&'static str, &'static str, &Constraint, i32)> {
-        let defaults = self.columns.iter().filter_map(|c| Some((c.default_constraint.as_ref()?, c.id)));
-        let defaults = defaults.map(|(constraint, column)| ("D ", "DEFAULT_CONSTRAINT", constraint, column));
-        let checks = self.checks.iter().map(|check| ("C ", "CHECK_CONSTRAINT", &check.constraint, 0));
-        let keys = self.foreign_keys.iter().map(|key| ("F ", "FOREIGN_KEY_CONSTRAINT", &key.constraint, 0));
-        defaults.chain(checks).chain(keys)
-    }
-    pub fn constraint_ids(&self) -> Vec<i32> {
-        let keys = self.indexes.iter().map(|i| i.object_id).filter(|id| *id != 0);
-        keys.chain(self.constraints().map(|(_, _, c, _)| c.object_id)).collect()
-    }
-    /// Name of the key or constraint of that object id.
-    pub fn constraint_by_id(&self, id: i32) -> Option<&str> {
-        let key = self.indexes.iter().find(|i| i.object_id == id && id != 0).map(|i| i.name.as_str());
-        key.or_else(|| self.constraints().find(|(_, _, c, _)| c.object_id == id).map(|(_, _, c, _)| c.name.as_str()))
-    }
-    /// `sys.objects.type` of a key or constraint.
-    pub fn constraint_letter(&self, id: i32) -> Option<&'static str> {
-        let key = self.indexes.iter().find(|i| i.object_id == id && id != 0);
-        let key = key.map(|i| if i.primary { "PK" } else { "UQ" });
-        key.or_else(|| self.constraints().find(|(_, _, c, _)| c.object_id == id).map(|(letter, ..)| letter))
-    }
-    pub fn constraint_named(&self, name: &str) -> Option<i32> {
-        let key = self.indexes.iter().find(|i| i.object_id != 0 && same_name(&i.name, name)).map(|i| i.object_id);
-        key.or_else(|| self.constraints().find(|(_, _, c, _)| same_name(&c.name, name)).map(|(_, _, c, _)| c.object_id))
-    }
-    pub fn column(&self, name: &str) -> Option<&TableColumn> {
-        self.columns.iter().find(|c| same_name(&c.name, name))
-    }
-    pub fn column_by_id(&self, id: i32) -> Option<&TableColumn> {
-        self.columns.iter().find(|c| c.id == id)
     }
 }
 

@@ -128,7 +128,7 @@ impl Work<'_> {
                 if login.id == super::state::SA {
                     return Err(Message::new(
                         15405,
-                        16,
+                        11,
                         1,
                         format!("Cannot use the special principal '{login_name}'."),
                     ));
@@ -175,11 +175,8 @@ impl Work<'_> {
                         || login.kind != PrincipalType::Sql
                         || user.authentication == Authentication::None
                     {
-                        let text = format!(
-                            "Cannot remap user '{name}' to login '{}', because the user is mapped to a different kind of login.",
-                            login.name
-                        );
-                        return Err(Message::new(33016, 16, 1, text));
+                        let text = "Cannot remap a user of one type to a login of a different type. For example, a SQL user must be mapped to a SQL login; it cannot be remapped to a Windows login.";
+                        return Err(Message::new(33017, 16, 1, text));
                     }
                     if database.user_by_sid(&login.sid).is_some_and(|other| other.id != user.id)
                         || database.owner_sid == login.sid
@@ -198,7 +195,7 @@ impl Work<'_> {
                         33234,
                         16,
                         1,
-                        "The parameter PASSWORD can only be used for users in a contained database.",
+                        "The parameter PASSWORD cannot be provided for users that cannot authenticate in a database.",
                     ));
                 }
                 _ => return Err(errors::outside("this option of ALTER USER")),
@@ -245,8 +242,7 @@ impl Work<'_> {
                 "The database principal owns a database role and cannot be dropped.",
             ));
         }
-        let owned = database.tables.values().map(|t| t.owner).chain(database.views.values().map(|v| v.owner));
-        if owned.into_iter().any(|owner| owner == Some(id)) {
+        if database.objects().any(|object| object.owner == Some(id)) {
             let text = "The database principal owns objects in the database and cannot be dropped.";
             return Err(Message::new(15183, 16, 1, text));
         }
@@ -409,10 +405,8 @@ impl Work<'_> {
         if schema.id <= 4 {
             return Err(errors::special_principal("drop", "schema", name));
         }
-        let inside = database.tables.values().find(|t| t.schema == schema.id).map(|t| t.name.clone());
-        if let Some(object) =
-            inside.or_else(|| database.views.values().find(|v| v.schema == schema.id).map(|v| v.name.clone()))
-        {
+        if let Some(object) = database.objects().find(|object| object.schema == schema.id) {
+            let object = object.name;
             let text = format!("Cannot drop schema '{name}' because it is being referenced by object '{object}'.");
             return Err(Message::new(3729, 16, 1, text));
         }
@@ -438,23 +432,18 @@ impl Work<'_> {
         found.ok_or_else(|| cannot("find", "principal", name))
     }
 
-    /// A table or view; SCHEMA OWNER gives it back. What was granted on it goes, as the page of ALTER AUTHORIZATION says.
+    /// A table, view, function or policy; SCHEMA OWNER gives it back. What was granted on it goes, as the page of ALTER AUTHORIZATION says.
     fn own_object(&mut self, securable: &Securable, owner: Option<&str>) -> Result<(), Message> {
         let database = self.database()?;
         let (of, token) = (&securable.name, self.token());
         let schema = of.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let table = schema.and_then(|schema| database.table(schema, &of.name).map(|t| t.id));
-        let view = schema.and_then(|schema| database.view(schema, &of.name).map(|v| v.id));
+        let object = schema.and_then(|schema| database.object_named(schema, &of.name)).map(|object| object.id);
         let may =
             |id: &i32| self.state.may(&token, Target::in_database(Class::Object, database.id, *id), "TAKE OWNERSHIP");
-        let Some(id) = table.or(view).filter(may) else { return Err(cannot("find", "object", &of.name)) };
+        let Some(id) = object.filter(may) else { return Err(cannot("find", "object", &of.name)) };
         let owner = owner.map(|owner| self.new_owner(&database, owner)).transpose()?;
         let database = self.change_database()?;
-        if let Some(table) = database.tables.get_mut(&id) {
-            std::sync::Arc::make_mut(table).owner = owner;
-        } else if let Some(view) = database.views.get_mut(&id) {
-            std::sync::Arc::make_mut(view).owner = owner;
-        }
+        database.give_object(id, owner);
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == id));
         Ok(())
     }
@@ -489,9 +478,7 @@ impl Work<'_> {
                 match class {
                     Class::Schema => {
                         // Permissions on what the schema holds go with its owner.
-                        let held: Vec<i32> = (database.tables.values().filter(|t| t.schema == id).map(|t| t.id))
-                            .chain(database.views.values().filter(|v| v.schema == id).map(|v| v.id))
-                            .collect();
+                        let held: Vec<i32> = database.objects().filter(|o| o.schema == id).map(|o| o.id).collect();
                         let object = |row: &PermissionRow| row.permission.class == Class::Object;
                         database.permissions.retain(|row| !(object(row) && held.contains(&row.major)));
                         _ = database.schemas.get_mut(&id).map(|s| s.owner = owner);

@@ -298,7 +298,12 @@ impl Connection {
             Ok(session) => self.session = Some(session),
             Err(error) => {
                 tracing::error!(%error, "the engine failed within a request");
-                response.message(&Message::new(3624, 20, 1, "A system assertion check has failed."));
+                response.message(&Message::new(
+                    3624,
+                    20,
+                    1,
+                    "A system assertion check has failed. Check the SQL Server error log for details.",
+                ));
             }
         }
         lost.map_or(Ok(ran), Err)

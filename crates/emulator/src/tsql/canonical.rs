@@ -14,6 +14,12 @@ pub fn of_condition(condition: &Predicate, written: &str) -> String {
     predicate(condition).map_or_else(|| format!("({written})"), |text| format!("({text})"))
 }
 
+/// `([dbo].[f]([a],(1)))`; arguments whose form is not known as they were written.
+pub fn of_call(function: &ObjectName, arguments: &[Expr], written: &[String]) -> String {
+    let shown = arguments.iter().zip(written).map(|(value, text)| expression(value).unwrap_or_else(|| text.clone()));
+    format!("({}({}))", names(function), shown.collect::<Vec<_>>().join(","))
+}
+
 fn bracketed(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }

@@ -61,7 +61,7 @@ pub static VIEWS: &[View] = &[
         "sys.sensitivity_classifications",
         [
             required("class", INT),
-            column("class_desc", SqlType::VarChar(Some(16))),
+            required("class_desc", SqlType::VarChar(Some(16))),
             required("major_id", INT),
             required("minor_id", INT),
             column("label", NAME),
@@ -144,125 +144,72 @@ fn classifications(c: &Context<'_>) -> Vec<Vec<Value>> {
     .collect()
 }
 
-const COLUMNS: &[ViewColumn] = &[
-    required("object_id", INT),
-    column("name", NAME),
-    required("column_id", INT),
-    required("system_type_id", TINY),
-    required("user_type_id", INT),
-    required("max_length", SMALL),
-    required("precision", TINY),
-    required("scale", TINY),
-    column("collation_name", NAME),
-    column("is_nullable", BIT),
-    required("is_ansi_padded", BIT),
-    required("is_rowguidcol", BIT),
-    required("is_identity", BIT),
-    required("is_computed", BIT),
-    required("is_filestream", BIT),
-    required("is_sparse", BIT),
-    required("default_object_id", INT),
-    column("generated_always_type", TINY),
-    column("encryption_type", INT),
-    column("encryption_type_desc", DESC),
-    required("is_hidden", BIT),
-    required("is_masked", BIT),
-    column("graph_type", INT),
-    column("is_data_deletion_filter_column", BIT),
-    column("ledger_view_column_type", TINY),
-];
+/// The columns of `sys.columns`, which the views of special columns begin with.
+macro_rules! with_columns {
+    ($($more:expr),* $(,)?) => {
+        &[
+            required("object_id", INT),
+            column("name", NAME),
+            required("column_id", INT),
+            required("system_type_id", TINY),
+            required("user_type_id", INT),
+            required("max_length", SMALL),
+            required("precision", TINY),
+            required("scale", TINY),
+            column("collation_name", NAME),
+            column("is_nullable", BIT),
+            required("is_ansi_padded", BIT),
+            required("is_rowguidcol", BIT),
+            required("is_identity", BIT),
+            column("is_computed", BIT),
+            required("is_filestream", BIT),
+            column("is_replicated", BIT),
+            column("is_non_sql_subscribed", BIT),
+            column("is_merge_published", BIT),
+            column("is_dts_replicated", BIT),
+            required("is_xml_document", BIT),
+            required("xml_collection_id", INT),
+            required("default_object_id", INT),
+            required("rule_object_id", INT),
+            column("is_sparse", BIT),
+            column("is_column_set", BIT),
+            column("generated_always_type", TINY),
+            column("generated_always_type_desc", DESC),
+            column("encryption_type", INT),
+            column("encryption_type_desc", SqlType::NVarChar(Some(64))),
+            column("encryption_algorithm_name", NAME),
+            column("column_encryption_key_id", INT),
+            column("column_encryption_key_database_name", NAME),
+            column("is_hidden", BIT),
+            required("is_masked", BIT),
+            column("graph_type", INT),
+            column("graph_type_desc", DESC),
+            column("is_data_deletion_filter_column", BIT),
+            column("ledger_view_column_type", INT),
+            column("ledger_view_column_type_desc", DESC),
+            column("is_dropped_ledger_column", BIT),
+            $($more),*
+        ]
+    };
+}
 
-const COMPUTED_COLUMNS: &[ViewColumn] = &[
-    required("object_id", INT),
-    column("name", NAME),
-    required("column_id", INT),
-    required("system_type_id", TINY),
-    required("user_type_id", INT),
-    required("max_length", SMALL),
-    required("precision", TINY),
-    required("scale", TINY),
-    column("collation_name", NAME),
-    column("is_nullable", BIT),
-    required("is_ansi_padded", BIT),
-    required("is_rowguidcol", BIT),
-    required("is_identity", BIT),
-    required("is_computed", BIT),
-    required("is_filestream", BIT),
-    required("is_sparse", BIT),
-    required("default_object_id", INT),
-    column("generated_always_type", TINY),
-    column("encryption_type", INT),
-    column("encryption_type_desc", DESC),
-    required("is_hidden", BIT),
-    required("is_masked", BIT),
-    column("graph_type", INT),
-    column("is_data_deletion_filter_column", BIT),
-    column("ledger_view_column_type", TINY),
+/// `sys.all_columns` has them too: its page lists fewer, but Management Studio reads the others there.
+const COLUMNS: &[ViewColumn] = with_columns![];
+
+const COMPUTED_COLUMNS: &[ViewColumn] = with_columns![
     column("definition", SqlType::NVarChar(None)),
     required("uses_database_collation", BIT),
     required("is_persisted", BIT),
 ];
 
-const IDENTITY_COLUMNS: &[ViewColumn] = &[
-    required("object_id", INT),
-    column("name", NAME),
-    required("column_id", INT),
-    required("system_type_id", TINY),
-    required("user_type_id", INT),
-    required("max_length", SMALL),
-    required("precision", TINY),
-    required("scale", TINY),
-    column("collation_name", NAME),
-    column("is_nullable", BIT),
-    required("is_ansi_padded", BIT),
-    required("is_rowguidcol", BIT),
-    required("is_identity", BIT),
-    required("is_computed", BIT),
-    required("is_filestream", BIT),
-    required("is_sparse", BIT),
-    required("default_object_id", INT),
-    column("generated_always_type", TINY),
-    column("encryption_type", INT),
-    column("encryption_type_desc", DESC),
-    required("is_hidden", BIT),
-    required("is_masked", BIT),
-    column("graph_type", INT),
-    column("is_data_deletion_filter_column", BIT),
-    column("ledger_view_column_type", TINY),
+const IDENTITY_COLUMNS: &[ViewColumn] = with_columns![
     column("seed_value", SqlType::SqlVariant),
     column("increment_value", SqlType::SqlVariant),
     column("last_value", SqlType::SqlVariant),
     column("is_not_for_replication", BIT),
 ];
 
-const MASKED_COLUMNS: &[ViewColumn] = &[
-    required("object_id", INT),
-    column("name", NAME),
-    required("column_id", INT),
-    required("system_type_id", TINY),
-    required("user_type_id", INT),
-    required("max_length", SMALL),
-    required("precision", TINY),
-    required("scale", TINY),
-    column("collation_name", NAME),
-    column("is_nullable", BIT),
-    required("is_ansi_padded", BIT),
-    required("is_rowguidcol", BIT),
-    required("is_identity", BIT),
-    required("is_computed", BIT),
-    required("is_filestream", BIT),
-    required("is_sparse", BIT),
-    required("default_object_id", INT),
-    column("generated_always_type", TINY),
-    column("encryption_type", INT),
-    column("encryption_type_desc", DESC),
-    required("is_hidden", BIT),
-    required("is_masked", BIT),
-    column("graph_type", INT),
-    column("is_data_deletion_filter_column", BIT),
-    column("ledger_view_column_type", TINY),
-    column("masking_function", SqlType::NVarChar(Some(4000))),
-];
+const MASKED_COLUMNS: &[ViewColumn] = with_columns![column("masking_function", SqlType::NVarChar(Some(4000)))];
 
 fn table_columns<'a>(c: &'a Context<'_>) -> impl Iterator<Item = (&'a Table, &'a TableColumn)> {
     c.objects().flat_map(|t| t.columns.iter().map(move |column| (t.as_ref(), column)))
@@ -270,7 +217,8 @@ fn table_columns<'a>(c: &'a Context<'_>) -> impl Iterator<Item = (&'a Table, &'a
 
 fn all_columns(c: &Context<'_>) -> Vec<Vec<Value>> {
     let views = c.views().flat_map(|v| v.columns.iter().map(|column| column_row(v.id, column)));
-    table_columns(c).map(|(t, column)| column_row(t.id, column)).chain(views).collect()
+    let functions = c.functions().flat_map(|f| f.columns.iter().map(|column| column_row(f.id, column)));
+    table_columns(c).map(|(t, column)| column_row(t.id, column)).chain(views).chain(functions).collect()
 }
 
 pub(super) fn collates(type_name: &str) -> bool {
@@ -301,17 +249,32 @@ fn column_row(object: i32, column: &TableColumn) -> Vec<Value> {
         bit(column.computed.is_some()),
         bit(false),
         bit(false),
+        bit(false),
+        bit(false),
+        bit(false),
+        bit(false),
+        int(0),
         int(column.default_constraint.as_ref().map_or(0, |d| d.object_id)),
+        int(0),
+        bit(false),
+        bit(false),
         int(generated_type(column.generated)),
+        text(generated_desc(column.generated)),
         or_null(column.encryption.map(|deterministic| int(if deterministic { 1 } else { 2 }))),
         or_null(
             column.encryption.map(|deterministic| text(if deterministic { "DETERMINISTIC" } else { "RANDOMIZED" })),
         ),
+        or_null(column.encryption.map(|_| text("AEAD_AES_256_CBC_HMAC_SHA_256"))),
+        or_null(column.encryption_key.map(int)),
+        Value::Null,
         bit(column.hidden),
         bit(column.masked.is_some()),
         Value::Null,
+        Value::Null,
         bit(false),
         Value::Null,
+        Value::Null,
+        bit(false),
     ]
 }
 
@@ -325,5 +288,17 @@ pub fn generated_type(generated: Option<Generated>) -> i32 {
         Some(Generated::TransactionEnd) => 6,
         Some(Generated::SequenceStart) => 7,
         Some(Generated::SequenceEnd) => 8,
+    }
+}
+
+fn generated_desc(generated: Option<Generated>) -> &'static str {
+    match generated {
+        None => "NOT_APPLICABLE",
+        Some(Generated::RowStart) => "AS_ROW_START",
+        Some(Generated::RowEnd) => "AS_ROW_END",
+        Some(Generated::TransactionStart) => "AS_TRANSACTION_ID_START",
+        Some(Generated::TransactionEnd) => "AS_TRANSACTION_ID_END",
+        Some(Generated::SequenceStart) => "AS_SEQUENCE_NUMBER_START",
+        Some(Generated::SequenceEnd) => "AS_SEQUENCE_NUMBER_END",
     }
 }

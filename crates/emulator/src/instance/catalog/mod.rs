@@ -17,8 +17,32 @@ macro_rules! view {
     };
 }
 
+/// The columns of `sys.objects`, which the views of one kind of object begin with; `$flag` says whether the flags are
+/// `required`, as they are but in the views of system objects too.
+macro_rules! with_object_columns {
+    ($flag:ident: $($more:expr),* $(,)?) => {
+        &[
+            required("name", NAME),
+            required("object_id", INT),
+            column("principal_id", INT),
+            required("schema_id", INT),
+            required("parent_object_id", INT),
+            column("type", SqlType::Char(2)),
+            column("type_desc", DESC),
+            required("create_date", WHEN),
+            required("modify_date", WHEN),
+            $flag("is_ms_shipped", BIT),
+            $flag("is_published", BIT),
+            $flag("is_schema_published", BIT),
+            $($more),*
+        ]
+    };
+}
+
+mod column_keys;
 mod columns;
 mod constraints;
+mod databases;
 pub mod elsewhere;
 mod extended_properties;
 mod functions;
@@ -27,6 +51,7 @@ mod objects;
 mod partitions;
 pub mod principals;
 mod security_policies;
+mod sessions;
 mod system;
 
 pub use columns::generated_type;
@@ -82,6 +107,12 @@ impl<'a> Context<'a> {
     fn objects(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.database.tables.values().filter(|t| self.state.sees_object(&self.token, self.database, t.id))
     }
+    fn functions(&self) -> impl Iterator<Item = &Arc<super::state::TableFunction>> {
+        self.database.functions.values().filter(|f| self.state.sees_object(&self.token, self.database, f.id))
+    }
+    fn policies(&self) -> impl Iterator<Item = &Arc<super::state::SecurityPolicy>> {
+        self.database.policies.values().filter(|p| self.state.sees_object(&self.token, self.database, p.id))
+    }
     fn views(&self) -> impl Iterator<Item = &Arc<super::state::View>> {
         self.database.views.values().filter(|v| self.state.sees_object(&self.token, self.database, v.id))
     }
@@ -93,9 +124,12 @@ fn views() -> impl Iterator<Item = &'static View> {
         objects::VIEWS,
         partitions::VIEWS,
         security_policies::VIEWS,
+        column_keys::VIEWS,
         columns::VIEWS,
         constraints::VIEWS,
         extended_properties::VIEWS,
+        databases::VIEWS,
+        sessions::VIEWS,
         system::VIEWS,
         information_schema::VIEWS,
     ];

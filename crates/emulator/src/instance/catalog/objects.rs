@@ -3,7 +3,7 @@
 use super::super::access::Target;
 use super::super::moments;
 use super::super::permissions::Class;
-use super::super::state::{Constraint, IndexKind, LedgerKind, Table, Temporal};
+use super::super::state::{Constraint, IndexKind, LedgerKind, Object, Table, Temporal};
 use super::{BIT, Context, DESC, INT, NAME, TINY, View, ViewColumn, WHEN, bit, column, int, or_null, required, text};
 use crate::tsql::ast::GraphKind;
 use crate::value::{SqlType, Value};
@@ -12,81 +12,23 @@ pub static VIEWS: &[View] = &[
     view!("sys.schemas", [required("name", NAME), required("schema_id", INT), column("principal_id", INT)], |c| {
         c.database.schemas.values().map(|s| vec![text(&s.name), int(s.id), int(s.owner)]).collect()
     }),
-    view!(
-        "sys.tables",
-        [
-            required("name", NAME),
-            required("object_id", INT),
-            column("principal_id", INT),
-            required("schema_id", INT),
-            required("parent_object_id", INT),
-            column("type", SqlType::Char(2)),
-            column("type_desc", DESC),
-            required("create_date", WHEN),
-            required("modify_date", WHEN),
-            required("is_ms_shipped", BIT),
-            required("is_published", BIT),
-            required("is_schema_published", BIT),
-            required("lob_data_space_id", INT),
-            required("max_column_id_used", INT),
-            column("is_replicated", BIT),
-            column("is_memory_optimized", BIT),
-            column("durability", TINY),
-            column("temporal_type", TINY),
-            column("temporal_type_desc", DESC),
-            column("history_table_id", INT),
-            required("is_external", BIT),
-            required("is_node", BIT),
-            required("is_edge", BIT),
-            column("ledger_type", TINY),
-            column("ledger_type_desc", DESC),
-            column("is_tracked_by_cdc", BIT),
-            required("is_filetable", BIT),
-            column("lock_escalation", TINY),
-        ],
-        |c| c
-            .objects()
-            .map(|t| {
-                let mut row = table_row(t);
-                let (temporal, temporal_desc) = match t.traits.temporal {
-                    Temporal::None => (0, "NON_TEMPORAL_TABLE"),
-                    Temporal::History => (1, "HISTORY_TABLE"),
-                    Temporal::Current => (2, "SYSTEM_VERSIONED_TEMPORAL_TABLE"),
-                };
-                let (ledger, ledger_desc) = match t.traits.ledger {
-                    LedgerKind::None => (0, "NON_LEDGER_TABLE"),
-                    LedgerKind::History => (1, "HISTORY_TABLE"),
-                    LedgerKind::Updatable => (2, "UPDATABLE_LEDGER_TABLE"),
-                    LedgerKind::AppendOnly => (3, "APPEND_ONLY_LEDGER_TABLE"),
-                };
-                row.extend([
-                    int(0),
-                    int(t.next_column - 1),
-                    bit(false),
-                    bit(t.traits.memory_optimized),
-                    int(i32::from(t.traits.schema_only)),
-                    int(temporal),
-                    text(temporal_desc),
-                    or_null(t.traits.history.map(int)),
-                    bit(false),
-                    bit(t.traits.graph == Some(GraphKind::Node)),
-                    bit(t.traits.graph == Some(GraphKind::Edge)),
-                    int(ledger),
-                    text(ledger_desc),
-                    bit(false),
-                    bit(false),
-                    int(0),
-                ]);
-                row
-            })
-            .collect()
-    ),
+    View { name: "sys.tables", columns: TABLE_COLUMNS, rows: tables, needs: None, volatile: false },
     View { name: "sys.objects", columns: OBJECT_COLUMNS, rows: objects, needs: None, volatile: false },
-    View { name: "sys.all_objects", columns: OBJECT_COLUMNS, rows: objects, needs: None, volatile: false },
+    View { name: "sys.all_objects", columns: ALL_OBJECT_COLUMNS, rows: objects, needs: None, volatile: false },
     View { name: "sys.views", columns: VIEW_COLUMNS, rows: views, needs: None, volatile: false },
-    View { name: "sys.all_views", columns: VIEW_COLUMNS, rows: views, needs: None, volatile: false },
+    View { name: "sys.all_views", columns: ALL_VIEW_COLUMNS, rows: views, needs: None, volatile: false },
     View { name: "sys.sql_modules", columns: MODULE_COLUMNS, rows: modules, needs: None, volatile: false },
-    View { name: "sys.all_sql_modules", columns: MODULE_COLUMNS, rows: modules, needs: None, volatile: false },
+    View {
+        name: "sys.all_sql_modules",
+        columns: ALL_MODULE_COLUMNS,
+        rows: |c| {
+            let mut rows = modules(c);
+            rows.iter_mut().for_each(|row| row.truncate(ALL_MODULE_COLUMNS.len()));
+            rows
+        },
+        needs: None,
+        volatile: false,
+    },
     view!(
         "sys.indexes",
         [
@@ -100,12 +42,18 @@ pub static VIEWS: &[View] = &[
             column("ignore_dup_key", BIT),
             column("is_primary_key", BIT),
             column("is_unique_constraint", BIT),
-            column("fill_factor", TINY),
+            required("fill_factor", TINY),
             column("is_padded", BIT),
             column("is_disabled", BIT),
             column("is_hypothetical", BIT),
+            column("allow_row_locks", BIT),
+            column("allow_page_locks", BIT),
             column("has_filter", BIT),
             column("filter_definition", SqlType::NVarChar(None)),
+            column("compression_delay", INT),
+            column("suppress_dup_key_messages", BIT),
+            column("auto_created", BIT),
+            column("optimize_for_sequential_key", BIT),
         ],
         |c| c.objects().flat_map(|t| index_rows(t)).collect()
     ),
@@ -120,6 +68,7 @@ pub static VIEWS: &[View] = &[
             required("partition_ordinal", TINY),
             column("is_descending_key", BIT),
             column("is_included_column", BIT),
+            required("column_store_order_ordinal", TINY),
         ],
         |c| c
             .objects()
@@ -145,6 +94,7 @@ pub static VIEWS: &[View] = &[
                             int(0),
                             bit(column.descending),
                             bit(!key),
+                            int(0),
                         ]
                     })
                     .collect::<Vec<_>>()
@@ -177,49 +127,15 @@ pub static VIEWS: &[View] = &[
             })
             .collect()
     ),
-    view!("sys.column_master_keys", [required("name", NAME), required("column_master_key_id", INT)], |c| {
-        let seen = c.may("VIEW ANY COLUMN MASTER KEY DEFINITION");
-        let keys = (1i32..).zip(&c.database.column_master_keys).filter(|_| seen);
-        keys.map(|(id, name)| vec![text(name), int(id)]).collect()
-    }),
-    view!("sys.column_encryption_keys", [required("name", NAME), required("column_encryption_key_id", INT)], |c| {
-        let seen = c.may("VIEW ANY COLUMN ENCRYPTION KEY DEFINITION");
-        let keys = (1i32..).zip(&c.database.column_keys).filter(|_| seen);
-        keys.map(|(id, name)| vec![text(name), int(id)]).collect()
-    }),
 ];
 
-const CONSTRAINT_COLUMNS: &[ViewColumn] = &[
-    required("name", NAME),
-    required("object_id", INT),
-    column("principal_id", INT),
-    required("schema_id", INT),
-    required("parent_object_id", INT),
-    column("type", SqlType::Char(2)),
-    column("type_desc", DESC),
-    required("create_date", WHEN),
-    required("modify_date", WHEN),
-    required("is_ms_shipped", BIT),
-    required("is_published", BIT),
-    required("is_schema_published", BIT),
+const CONSTRAINT_COLUMNS: &[ViewColumn] = with_object_columns![required:
     required("parent_column_id", INT),
     column("definition", SqlType::NVarChar(None)),
     required("is_system_named", BIT),
 ];
 
-const CHECK_COLUMNS: &[ViewColumn] = &[
-    required("name", NAME),
-    required("object_id", INT),
-    column("principal_id", INT),
-    required("schema_id", INT),
-    required("parent_object_id", INT),
-    column("type", SqlType::Char(2)),
-    column("type_desc", DESC),
-    required("create_date", WHEN),
-    required("modify_date", WHEN),
-    required("is_ms_shipped", BIT),
-    required("is_published", BIT),
-    required("is_schema_published", BIT),
+const CHECK_COLUMNS: &[ViewColumn] = with_object_columns![required:
     required("is_disabled", BIT),
     required("is_not_for_replication", BIT),
     required("is_not_trusted", BIT),
@@ -229,34 +145,49 @@ const CHECK_COLUMNS: &[ViewColumn] = &[
     required("is_system_named", BIT),
 ];
 
-const OBJECT_COLUMNS: &[ViewColumn] = &[
-    required("name", NAME),
-    required("object_id", INT),
-    column("principal_id", INT),
-    required("schema_id", INT),
-    required("parent_object_id", INT),
-    column("type", SqlType::Char(2)),
-    column("type_desc", DESC),
-    required("create_date", WHEN),
-    required("modify_date", WHEN),
-    required("is_ms_shipped", BIT),
-    required("is_published", BIT),
-    required("is_schema_published", BIT),
+const OBJECT_COLUMNS: &[ViewColumn] = with_object_columns![required:];
+const ALL_OBJECT_COLUMNS: &[ViewColumn] = with_object_columns![column:];
+
+const TABLE_COLUMNS: &[ViewColumn] = with_object_columns![required:
+    required("lob_data_space_id", INT),
+    column("filestream_data_space_id", INT),
+    required("max_column_id_used", INT),
+    required("lock_on_bulk_load", BIT),
+    column("uses_ansi_nulls", BIT),
+    column("is_replicated", BIT),
+    column("has_replication_filter", BIT),
+    column("is_merge_published", BIT),
+    column("is_sync_tran_subscribed", BIT),
+    required("has_unchecked_assembly_data", BIT),
+    column("text_in_row_limit", INT),
+    column("large_value_types_out_of_row", BIT),
+    column("is_tracked_by_cdc", BIT),
+    column("lock_escalation", TINY),
+    column("lock_escalation_desc", DESC),
+    column("is_filetable", BIT),
+    column("is_memory_optimized", BIT),
+    column("durability", TINY),
+    column("durability_desc", DESC),
+    column("temporal_type", TINY),
+    column("temporal_type_desc", DESC),
+    column("history_table_id", INT),
+    column("is_remote_data_archive_enabled", BIT),
+    required("is_external", BIT),
+    column("history_retention_period", INT),
+    column("history_retention_period_unit", INT),
+    column("history_retention_period_unit_desc", SqlType::NVarChar(Some(10))),
+    column("is_node", BIT),
+    column("is_edge", BIT),
+    column("data_retention_period", INT),
+    column("data_retention_period_unit", INT),
+    column("data_retention_period_unit_desc", SqlType::NVarChar(Some(10))),
+    column("ledger_type", TINY),
+    column("ledger_type_desc", DESC),
+    column("ledger_view_id", INT),
+    column("is_dropped_ledger_table", BIT),
 ];
 
-const VIEW_COLUMNS: &[ViewColumn] = &[
-    required("name", NAME),
-    required("object_id", INT),
-    column("principal_id", INT),
-    required("schema_id", INT),
-    required("parent_object_id", INT),
-    column("type", SqlType::Char(2)),
-    column("type_desc", DESC),
-    required("create_date", WHEN),
-    required("modify_date", WHEN),
-    required("is_ms_shipped", BIT),
-    required("is_published", BIT),
-    required("is_schema_published", BIT),
+const VIEW_COLUMNS: &[ViewColumn] = with_object_columns![required:
     column("is_replicated", BIT),
     column("has_replication_filter", BIT),
     required("has_opaque_metadata", BIT),
@@ -270,20 +201,40 @@ const VIEW_COLUMNS: &[ViewColumn] = &[
     column("is_dropped_ledger_view", BIT),
 ];
 
-const MODULE_COLUMNS: &[ViewColumn] = &[
-    required("object_id", INT),
-    column("definition", SqlType::NVarChar(None)),
-    column("uses_ansi_nulls", BIT),
-    column("uses_quoted_identifier", BIT),
-    column("is_schema_bound", BIT),
-    column("uses_database_collation", BIT),
-    column("is_recompiled", BIT),
-    column("null_on_null_input", BIT),
-    column("execute_as_principal_id", INT),
-    column("uses_native_compilation", BIT),
-    column("is_inlineable", BIT),
-    column("inline_type", BIT),
+const ALL_VIEW_COLUMNS: &[ViewColumn] = with_object_columns![column:
+    column("is_replicated", BIT),
+    column("has_replication_filter", BIT),
+    column("has_opaque_metadata", BIT),
+    column("has_unchecked_assembly_data", BIT),
+    column("with_check_option", BIT),
+    column("is_date_correlation_view", BIT),
+    column("is_tracked_by_cdc", BIT),
+    column("has_snapshot", BIT),
+    column("ledger_view_type", TINY),
+    column("ledger_view_type_desc", DESC),
+    column("is_dropped_ledger_view", BIT),
 ];
+
+macro_rules! with_module_columns {
+    ($($more:expr),* $(,)?) => {
+        &[
+            required("object_id", INT),
+            column("definition", SqlType::NVarChar(None)),
+            column("uses_ansi_nulls", BIT),
+            column("uses_quoted_identifier", BIT),
+            column("is_schema_bound", BIT),
+            column("uses_database_collation", BIT),
+            column("is_recompiled", BIT),
+            column("null_on_null_input", BIT),
+            column("execute_as_principal_id", INT),
+            column("uses_native_compilation", BIT),
+            $($more),*
+        ]
+    };
+}
+
+const MODULE_COLUMNS: &[ViewColumn] = with_module_columns![column("is_inlineable", BIT), column("inline_type", BIT)];
+const ALL_MODULE_COLUMNS: &[ViewColumn] = with_module_columns![];
 
 #[allow(clippy::too_many_arguments, reason = "the columns every object has")]
 pub(super) fn object_row(
@@ -322,19 +273,80 @@ pub(super) fn objects(c: &Context<'_>) -> Vec<Vec<Value>> {
         let others = t.constraints().map(|(letter, desc, constraint, _)| constraint_row(t, letter, desc, constraint));
         std::iter::once(own).chain(keys.collect::<Vec<_>>()).chain(others.collect::<Vec<_>>())
     });
-    tables.chain(c.views().map(|v| view_row(v))).collect()
+    let modules = c.views().map(|v| own_row(v.object())).chain(c.functions().map(|f| own_row(f.object())));
+    tables.chain(modules).chain(c.policies().map(|p| own_row(p.object()))).collect()
 }
 
-fn view_row(v: &super::super::state::View) -> Vec<Value> {
-    let mut row = object_row(&v.name, v.id, v.schema, 0, "V ", "VIEW", v.created, v.modified);
-    row[2] = or_null(v.owner.map(int));
+pub(super) fn own_row(of: Object<'_>) -> Vec<Value> {
+    let (letter, description) = (of.kind.letter(), of.kind.description());
+    let mut row = object_row(of.name, of.id, of.schema, 0, letter, description, of.created, of.modified);
+    row[2] = or_null(of.owner.map(int));
     row
 }
 
 fn table_row(t: &Table) -> Vec<Value> {
-    let mut row = object_row(&t.name, t.id, t.schema, 0, "U ", "USER_TABLE", t.created, t.modified);
-    row[2] = or_null(t.owner.map(int));
-    row
+    own_row(t.object())
+}
+
+fn tables(c: &Context<'_>) -> Vec<Vec<Value>> {
+    let rows = c.objects().map(|t| {
+        let mut row = table_row(t);
+        let (temporal, temporal_desc) = match t.traits.temporal {
+            Temporal::None => (0, "NON_TEMPORAL_TABLE"),
+            Temporal::History => (1, "HISTORY_TABLE"),
+            Temporal::Current => (2, "SYSTEM_VERSIONED_TEMPORAL_TABLE"),
+        };
+        let (ledger, ledger_desc) = match t.traits.ledger {
+            LedgerKind::None => (0, "NON_LEDGER_TABLE"),
+            LedgerKind::History => (1, "HISTORY_TABLE"),
+            LedgerKind::Updatable => (2, "UPDATABLE_LEDGER_TABLE"),
+            LedgerKind::AppendOnly => (3, "APPEND_ONLY_LEDGER_TABLE"),
+        };
+        let large = t.columns.iter().any(|column| {
+            column.column_type.max_length == -1 || matches!(column.column_type.name, "text" | "ntext" | "image")
+        });
+        let kept = t.traits.temporal == Temporal::Current;
+        row.extend([
+            int(i32::from(large)),
+            Value::Null,
+            int(t.next_column - 1),
+            bit(false),
+            bit(true),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            bit(false),
+            int(0),
+            bit(false),
+            bit(false),
+            int(0),
+            text("TABLE"),
+            bit(false),
+            bit(t.traits.memory_optimized),
+            int(i32::from(t.traits.schema_only)),
+            text(if t.traits.schema_only { "SCHEMA_ONLY" } else { "SCHEMA_AND_DATA" }),
+            int(temporal),
+            text(temporal_desc),
+            or_null(t.traits.history.map(int)),
+            bit(false),
+            bit(false),
+            or_null(kept.then(|| int(-1))),
+            or_null(kept.then(|| int(-1))),
+            or_null(kept.then(|| text("INFINITE"))),
+            bit(t.traits.graph == Some(GraphKind::Node)),
+            bit(t.traits.graph == Some(GraphKind::Edge)),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            int(ledger),
+            text(ledger_desc),
+            Value::Null,
+            bit(false),
+        ]);
+        row
+    });
+    rows.collect()
 }
 
 fn views(c: &Context<'_>) -> Vec<Vec<Value>> {
@@ -342,19 +354,22 @@ fn views(c: &Context<'_>) -> Vec<Vec<Value>> {
         let flags = (0..8).map(|_| bit(false));
         flags.chain([int(0), text("NON_LEDGER_VIEW"), bit(false)])
     };
-    c.views().map(|v| view_row(v).into_iter().chain(tail()).collect()).collect()
+    c.views().map(|v| own_row(v.object()).into_iter().chain(tail()).collect()).collect()
 }
 
 /// The text needs VIEW DEFINITION; without it the row is there and the definition is NULL.
 fn modules(c: &Context<'_>) -> Vec<Vec<Value>> {
-    c.views()
-        .map(|v| {
-            let target = Target::in_database(Class::Object, c.database.id, v.id);
+    let views = c.views().map(|v| (v.id, &v.text, false, false));
+    let functions = c.functions().map(|f| (f.id, &f.text, f.bound.is_some(), true));
+    views
+        .chain(functions)
+        .map(|(id, definition, bound, inline)| {
+            let target = Target::in_database(Class::Object, c.database.id, id);
             let seen = c.state.may(&c.token, target, "VIEW DEFINITION");
-            let definition = if seen { text(&v.text) } else { Value::Null };
-            let mut row = vec![int(v.id), definition, bit(true), bit(true)];
-            row.extend((0..4).map(|_| bit(false)));
-            row.extend([Value::Null, bit(false), bit(false), bit(false)]);
+            let definition = if seen { text(definition) } else { Value::Null };
+            let mut row = vec![int(id), definition, bit(true), bit(true), bit(bound)];
+            row.extend((0..3).map(|_| bit(false)));
+            row.extend([Value::Null, bit(false), bit(inline), bit(inline)]);
             row
         })
         .collect()
@@ -402,6 +417,7 @@ fn constraints(c: &Context<'_>, wanted: &str) -> Vec<Vec<Value>> {
 fn index_rows(table: &Table) -> Vec<Vec<Value>> {
     let row =
         |name: Value, id: i32, kind: u8, desc: &str, [unique, primary, constraint]: [bool; 3], filter: Option<&str>| {
+            let columnstore = matches!(kind, 5 | 6);
             vec![
                 int(table.id),
                 name,
@@ -409,7 +425,7 @@ fn index_rows(table: &Table) -> Vec<Vec<Value>> {
                 int(kind),
                 text(desc),
                 bit(unique),
-                int(1),
+                int(i32::from(!table.traits.memory_optimized)),
                 bit(false),
                 bit(primary),
                 bit(constraint),
@@ -417,8 +433,14 @@ fn index_rows(table: &Table) -> Vec<Vec<Value>> {
                 bit(false),
                 bit(false),
                 bit(false),
+                bit(kind != 5),
+                bit(kind != 5),
                 bit(filter.is_some()),
                 or_null(filter.map(text)),
+                if columnstore { int(0) } else { Value::Null },
+                bit(false),
+                bit(false),
+                bit(false),
             ]
         };
     let mut rows = Vec::new();

@@ -1,6 +1,8 @@
-//! Row-level security, which nobody can set up here: CREATE SECURITY POLICY is outside the subset, so there is none.
+//! Row-level security: policies and their predicates.
 
-use super::{BIT, DESC, INT, NAME, View, WHEN, column, required};
+use super::objects::own_row;
+use super::{BIT, DESC, INT, NAME, View, WHEN, bit, column, int, or_null, required, text};
+use crate::tsql::ast::{BlockOperation, PredicateKind};
 use crate::value::SqlType;
 
 pub static VIEWS: &[View] = &[
@@ -20,9 +22,18 @@ pub static VIEWS: &[View] = &[
             required("is_enabled", BIT),
             required("is_not_for_replication", BIT),
             column("uses_database_collation", BIT),
-            column("is_schemabinding_enabled", BIT),
+            column("is_schema_bound", BIT),
         ],
-        |_| Vec::new()
+        |c| c
+            .policies()
+            .map(|policy| {
+                let mut row = own_row(policy.object());
+                // Of objects in general there are two columns more.
+                row.truncate(10);
+                row.extend([bit(policy.enabled), bit(policy.not_for_replication), bit(true), bit(policy.schema_bound)]);
+                row
+            })
+            .collect()
     ),
     view!(
         "sys.security_predicates",
@@ -36,6 +47,33 @@ pub static VIEWS: &[View] = &[
             column("operation", INT),
             column("operation_desc", DESC),
         ],
-        |_| Vec::new()
+        |c| c
+            .policies()
+            .flat_map(|policy| policy.predicates.iter().map(move |predicate| {
+                let kind = match predicate.kind {
+                    PredicateKind::Filter => "FILTER",
+                    PredicateKind::Block => "BLOCK",
+                };
+                vec![
+                    int(policy.id),
+                    int(predicate.id),
+                    int(predicate.target),
+                    text(&predicate.definition),
+                    int(i32::from(predicate.kind == PredicateKind::Block)),
+                    text(kind),
+                    or_null(predicate.operation.map(|operation| int(operation as i32))),
+                    or_null(predicate.operation.map(|operation| text(described(operation)))),
+                ]
+            }))
+            .collect()
     ),
 ];
+
+fn described(operation: BlockOperation) -> &'static str {
+    match operation {
+        BlockOperation::AfterInsert => "AFTER INSERT",
+        BlockOperation::AfterUpdate => "AFTER UPDATE",
+        BlockOperation::BeforeUpdate => "BEFORE UPDATE",
+        BlockOperation::BeforeDelete => "BEFORE DELETE",
+    }
+}

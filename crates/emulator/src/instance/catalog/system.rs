@@ -1,99 +1,13 @@
-//! Databases, sessions, the instance and the change feed.
+//! The instance, files and the change feed.
 
 use super::super::feed::lsn;
 use super::super::{errors, moments};
-use super::{
-    BIT, Context, DESC, GUID, INT, NAME, SID, SMALL, TINY, View, WHEN, bit, column, int, or_null, required, text,
-};
+use super::{BIT, Context, DESC, GUID, INT, NAME, SMALL, TINY, View, WHEN, bit, column, int, or_null, required, text};
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
 use crate::world::PrimaryIdentity;
 
 pub static VIEWS: &[View] = &[
-    view!(
-        "sys.databases",
-        [
-            required("name", NAME),
-            required("database_id", INT),
-            column("source_database_id", INT),
-            column("owner_sid", SID),
-            required("create_date", WHEN),
-            required("compatibility_level", TINY),
-            column("collation_name", NAME),
-            column("user_access", TINY),
-            column("user_access_desc", DESC),
-            column("is_read_only", BIT),
-            column("state", TINY),
-            column("state_desc", DESC),
-            column("snapshot_isolation_state", TINY),
-            column("snapshot_isolation_state_desc", DESC),
-            column("is_read_committed_snapshot_on", BIT),
-            column("recovery_model", TINY),
-            column("recovery_model_desc", DESC),
-            required("is_published", BIT),
-            required("is_subscribed", BIT),
-            required("is_merge_published", BIT),
-            required("is_distributor", BIT),
-            column("log_reuse_wait", TINY),
-            column("log_reuse_wait_desc", DESC),
-            required("is_cdc_enabled", BIT),
-            column("is_encrypted", BIT),
-            column("containment", TINY),
-            column("containment_desc", DESC),
-            column("delayed_durability", INT),
-            column("delayed_durability_desc", DESC),
-            column("is_change_feed_enabled", BIT),
-            column("is_data_lake_replication_enabled", BIT),
-            column("is_event_stream_enabled", BIT),
-            column("data_lake_log_publishing", TINY),
-            column("data_lake_log_publishing_desc", DESC),
-        ],
-        |c| c
-            .state
-            .databases
-            .values()
-            .filter(|d| c.state.sees_database(&c.token, c.ambient.database, d.id))
-            .map(|d| {
-                let collation = "SQL_Latin1_General_CP1_CI_AS";
-                vec![
-                    text(&d.name),
-                    int(d.id),
-                    Value::Null,
-                    Value::Bytes(d.owner_sid.clone()),
-                    moments::datetime(d.created),
-                    int(d.options.compatibility_level),
-                    text(collation),
-                    int(0),
-                    text("MULTI_USER"),
-                    bit(false),
-                    int(0),
-                    text("ONLINE"),
-                    int(u8::from(d.options.snapshot_isolation)),
-                    text(if d.options.snapshot_isolation { "ON" } else { "OFF" }),
-                    bit(d.id > 4),
-                    int(1),
-                    text("FULL"),
-                    bit(false),
-                    bit(false),
-                    bit(false),
-                    bit(false),
-                    int(if d.change_feed { 6 } else { 0 }),
-                    text(if d.change_feed { "REPLICATION" } else { "NOTHING" }),
-                    bit(d.cdc),
-                    bit(d.id > 4),
-                    int(0),
-                    text("NONE"),
-                    int(d.options.delayed_durability),
-                    text(["DISABLED", "ALLOWED", "FORCED"][usize::from(d.options.delayed_durability.min(2))]),
-                    bit(d.change_feed),
-                    bit(d.change_feed),
-                    bit(false),
-                    int(0),
-                    text("UNSUPPORTED"),
-                ]
-            })
-            .collect()
-    ),
     view!(
         "sys.configurations",
         [
@@ -136,26 +50,6 @@ pub static VIEWS: &[View] = &[
         }
     ),
     view!(
-        "sys.dm_exec_sessions",
-        [
-            required("session_id", SMALL),
-            required("login_time", WHEN),
-            column("host_name", NAME),
-            column("program_name", NAME),
-            column("client_interface_name", SqlType::NVarChar(Some(32))),
-            required("security_id", SID),
-            required("login_name", NAME),
-            required("status", SqlType::NVarChar(Some(30))),
-            required("is_user_process", BIT),
-            required("original_security_id", SID),
-            required("original_login_name", NAME),
-            required("database_id", SMALL),
-            required("open_transaction_count", INT),
-        ],
-        sessions,
-        |_| Ok(())
-    ),
-    view!(
         "sys.database_files",
         [
             required("file_id", INT),
@@ -163,18 +57,35 @@ pub static VIEWS: &[View] = &[
             required("type", TINY),
             column("type_desc", DESC),
             required("data_space_id", INT),
-            required("name", NAME),
+            column("name", NAME),
             column("physical_name", SqlType::NVarChar(Some(260))),
             column("state", TINY),
             column("state_desc", DESC),
             required("size", INT),
             required("max_size", INT),
             required("growth", INT),
+            required("is_media_read_only", BIT),
             required("is_read_only", BIT),
+            required("is_sparse", BIT),
+            required("is_percent_growth", BIT),
+            required("is_name_reserved", BIT),
+            required("is_persistent_log_buffer", BIT),
+            column("create_lsn", LSN),
+            column("drop_lsn", LSN),
+            column("read_only_lsn", LSN),
+            column("read_write_lsn", LSN),
+            column("differential_base_lsn", LSN),
+            column("differential_base_guid", GUID),
+            column("differential_base_time", WHEN),
+            column("redo_start_lsn", LSN),
+            column("redo_start_fork_guid", GUID),
+            column("redo_target_lsn", LSN),
+            column("redo_target_fork_guid", GUID),
+            column("backup_lsn", LSN),
         ],
         |_| {
             let file = |id: i32, kind: i32, desc: &str, space: i32, name: &str, pages: i64| {
-                vec![
+                let mut row = vec![
                     int(id),
                     Value::Null,
                     int(kind),
@@ -187,8 +98,11 @@ pub static VIEWS: &[View] = &[
                     Value::Int(pages),
                     int(-1),
                     int(8192),
-                    bit(false),
-                ]
+                ];
+                row.extend((0..6).map(|_| bit(false)));
+                // There is no log here whose places could be told, and no backup.
+                row.extend(std::iter::repeat_n(Value::Null, 12));
+                row
             };
             vec![file(1, 0, "ROWS", 1, "data_0", 8192), file(2, 1, "LOG", 0, "log", LOG_PAGES)]
         }
@@ -255,9 +169,9 @@ pub static VIEWS: &[View] = &[
             column("tran_count", SqlType::BigInt),
             column("currently_processed_commit_lsn", SqlType::NVarChar(Some(23))),
             column("currently_processed_commit_time", WHEN),
-            column("log_record_count", INT),
+            column("log_record_count", SqlType::BigInt),
             column("schema_change_count", INT),
-            column("command_count", INT),
+            column("command_count", SqlType::BigInt),
             column("latency", INT),
             column("empty_scan_count", INT),
             column("failed_sessions_count", INT),
@@ -266,6 +180,8 @@ pub static VIEWS: &[View] = &[
         database_state
     ),
 ];
+
+const LSN: SqlType = SqlType::Decimal { precision: 25, scale: 0 };
 
 /// The log file of every database here: 64 MB.
 const LOG_PAGES: i64 = 8192;
@@ -344,34 +260,6 @@ fn managed_identities(c: &Context<'_>) -> Vec<Vec<Value>> {
         }
         PrimaryIdentity::None => Vec::new(),
     }
-}
-
-fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
-    let all = c.may_server("VIEW SERVER PERFORMANCE STATE");
-    c.ambient
-        .sessions
-        .iter()
-        .filter(|s| all || s.id == c.ambient.session)
-        .map(|s| {
-            let (sid, name) = s.opener(c.state).unzip();
-            let (sid, name) = (or_null(sid.map(|sid| Value::Bytes(sid.to_vec()))), or_null(name.map(text)));
-            vec![
-                int(i64::from(s.id)),
-                moments::datetime(s.since),
-                text(&s.host),
-                text(&s.program),
-                text(&s.library),
-                sid.clone(),
-                name.clone(),
-                text(if s.id == c.ambient.session { "running" } else { "sleeping" }),
-                bit(true),
-                sid,
-                name,
-                int(s.database),
-                int(s.transactions),
-            ]
-        })
-        .collect()
 }
 
 pub fn database_state(c: &Context<'_>) -> Result<(), Message> {

@@ -260,9 +260,9 @@ impl Run<'_> {
             S::Select(query) => return self.select(query),
             S::Insert { .. } | S::Update { .. } | S::Delete { .. } | S::Truncate(_) => self.modification(kind)?,
             S::Declare(declarations) => {
-                for declaration in declarations {
+                for (number, declaration) in (1..).zip(declarations) {
                     let key = declaration.name.to_lowercase();
-                    let sql_type = types::declared(&declaration.sql_type)?.sql_type;
+                    let sql_type = types::declared(&declaration.sql_type, number)?.sql_type;
                     let value = match &declaration.value {
                         Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
                         None => Value::Null,
@@ -531,7 +531,16 @@ fn define(work: &mut super::work::Work<'_>, kind: &StatementKind) -> Result<(), 
         S::DropIndex { if_exists, name, table } => work.drop_index(name, table, *if_exists),
         S::CreateView { name, columns, query, change, text } => work.create_view(name, columns, query, *change, text),
         S::DropView { if_exists, names } => names.iter().try_for_each(|name| work.drop_view(name, *if_exists)),
-        S::CreateColumnMasterKey { name } => work.create_column_master_key(name),
+        S::CreateFunction { name, parameters, schema_bound, query, change, text } => {
+            work.create_function(name, parameters, *schema_bound, query, *change, text)
+        }
+        S::DropFunction { if_exists, names } => names.iter().try_for_each(|name| work.drop_function(name, *if_exists)),
+        S::CreateSecurityPolicy { name, predicates, options } => {
+            work.create_security_policy(name, predicates, *options)
+        }
+        S::AlterSecurityPolicy { name, changes, options } => work.alter_security_policy(name, changes, *options),
+        S::DropSecurityPolicy { if_exists, name } => work.drop_security_policy(name, *if_exists),
+        S::CreateColumnMasterKey(key) => work.create_column_master_key(key),
         S::CreateColumnEncryptionKey { name, master } => work.create_column_encryption_key(name, master),
         S::AddClassification { columns, classification } => work.add_classification(columns, classification),
         S::DropClassification { columns } => work.drop_classification(columns),
@@ -602,7 +611,11 @@ fn begins_transaction(kind: &StatementKind) -> bool {
         | S::CreateIndex(_)
         | S::DropIndex { .. }
         | S::CreateView { .. }
-        | S::DropView { .. } => true,
+        | S::DropView { .. }
+        | S::CreateFunction { .. }
+        | S::DropFunction { .. }
+        | S::CreateSecurityPolicy { .. }
+        | S::DropSecurityPolicy { .. } => true,
         _ => false,
     }
 }

@@ -118,7 +118,7 @@ impl Run<'_> {
             };
             self.check_arguments(arguments, declared)?;
             for (i, declaration) in declared.iter().enumerate() {
-                let sql_type = types::declared(&declaration.sql_type)?.sql_type;
+                let sql_type = types::declared(&declaration.sql_type, i + 1)?.sql_type;
                 let by_name = arguments
                     .iter()
                     .skip(2)

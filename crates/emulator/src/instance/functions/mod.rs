@@ -33,6 +33,7 @@ pub struct Ambient {
     pub entered: Identity,
     pub entered_name: Arc<str>,
     pub session: u16,
+    pub context: Arc<super::session_context::SessionContext>,
     pub database: i32,
     pub server_name: Arc<str>,
     pub now: Timestamp,
@@ -154,7 +155,7 @@ pub fn exists_on_server(name: &str) -> bool {
         INDEXKEY_PROPERTY ISDATE ISJSON ISNUMERIC JSON_MODIFY \
         LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION MONTH NCHAR NEWSEQUENTIALID NEXT \
         ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
-        SESSION_CONTEXT SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
+        SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
         STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
         TRIGGER_NESTLEVEL TYPEPROPERTY UNICODE VAR VARP YEAR APPROX_COUNT_DISTINCT APPROX_PERCENTILE_CONT \
         APPROX_PERCENTILE_DISC ASSEMBLYPROPERTY ASYMKEYPROPERTY ASYMKEY_ID BASE64_DECODE BASE64_ENCODE BIT_COUNT CERTPRIVATEKEY CERT_ID \
@@ -305,6 +306,7 @@ pub const ALL: &[Function] = &[
     // the session
     function!("host_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.host.to_string()))),
     function!("app_name", 0, 0, &[], true, NAME, |a, _| Ok(Value::Text(a.program.to_string()))),
+    function!("session_context", 1, 1, &[], true, VARIANT, super::session_context::session_context),
     function!("xact_state", 0, 0, &[], false, |_| SqlType::SmallInt, |a, _| {
         Ok(Value::Int(if a.doomed { -1 } else { i64::from(a.transactions > 0) }))
     }),

@@ -147,8 +147,11 @@ fn units(text: &str, from: i64, count: i64) -> String {
     String::from_utf16_lossy(&all[start.min(end)..end])
 }
 
+/// LEFT and SUBSTRING have a number of their own.
 fn negative_length(function: &str) -> Message {
-    Message::new(537, 16, 3, format!("Invalid length parameter passed to the {function} function."))
+    let number = if function == "right" { 536 } else { 537 };
+    let function = if number == 536 { function } else { "LEFT or SUBSTRING" };
+    Message::new(number, 16, 3, format!("Invalid length parameter passed to the {function} function."))
 }
 
 pub fn substring(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {

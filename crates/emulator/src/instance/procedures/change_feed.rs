@@ -166,12 +166,12 @@ impl Work<'_> {
                 fed.find(|t| same_name(&t.name, &name) && same_name(database.schema_name(t.schema), &schema))
             }
             _ => {
-                let text = "Invalid parameters: both ids or the name of the table are needed.";
+                let text = "Could not return results, please provide table_group_id and table_id or source_schema and source_name";
                 return Err(Message::new(22770, 16, 1, text));
             }
         };
         found.cloned().ok_or_else(|| {
-            Message::new(22769, 16, 1, "The table does not exist or is not enabled for the change feed.")
+            Message::new(22769, 16, 1, "Could not find table group or table with the provided table_group_id/table_id or source_schema/source_name")
         })
     }
 }

@@ -94,6 +94,12 @@ const ALL: &[Procedure] = &[
         needed: 2,
         run: |w, v| w.rename(v),
     },
+    Procedure {
+        name: "sp_set_session_context",
+        parameters: &["@key", "@value", "@read_only"],
+        needed: 2,
+        run: |w, v| w.set_session_context(v),
+    },
     Procedure { name: "sp_who", parameters: &["@loginame"], needed: 0, run: |w, v| w.who(v) },
     Procedure { name: "sp_who2", parameters: &["@loginame"], needed: 0, run: |w, v| w.who2(v) },
 ];

@@ -18,6 +18,7 @@ use crate::value::Value;
 enum Item {
     Table(i32),
     View(i32),
+    Function(i32),
     /// Of a table; by object id.
     Constraint(i32, i32),
     Column(i32, i32),
@@ -128,11 +129,15 @@ impl Work<'_> {
         let found = schemas.iter().find_map(|schema| {
             let table = database.table(*schema, name).map(|t| (t.id, Item::Table(t.id)));
             let view = || database.view(*schema, name).map(|v| (v.id, Item::View(v.id)));
+            let function = || database.function(*schema, name).map(|f| (f.id, Item::Function(f.id)));
             let constraint = || database.constraint(*schema, name).map(|(t, id)| (t.id, Item::Constraint(t.id, id)));
-            table.or_else(view).or_else(constraint)
+            table.or_else(view).or_else(function).or_else(constraint)
         });
         if let Some((_, item)) = found.filter(|(id, _)| may(*id)) {
             return Ok(item);
+        }
+        if schemas.iter().any(|schema| database.policy(*schema, name).is_some()) {
+            return Err(errors::outside("sp_rename of security policies"));
         }
         // `table.column` without the type is looked for as well.
         if kind.is_none()
@@ -153,12 +158,26 @@ impl Work<'_> {
             Message::new(15335, 11, 1, text)
         };
         let object_taken = |schema: i32, own: i32| {
-            let table = database.table(schema, new).map(|t| t.id);
-            let other = table.or_else(|| database.view(schema, new).map(|v| v.id));
+            let other = database.object_named(schema, new).map(|object| object.id);
             let other = other.or_else(|| database.constraint(schema, new).map(|(_, id)| id));
             // UNCONFIRMED: another spelling of its own name is allowed.
             if other.is_some_and(|id| id != own) { Err(taken("object")) } else { Ok(()) }
         };
+        let (bearer, column) = match item {
+            Item::Column(of, column) => (*of, Some(*column)),
+            Item::Table(id) | Item::View(id) | Item::Function(id) => (*id, None),
+            Item::Constraint(..) | Item::Index(..) => (0, None),
+        };
+        if database.bound_by(bearer, column).is_some() {
+            let schema = database.schema_name(database.object_schema(bearer).unwrap_or(1));
+            let name = database.object_name(bearer).unwrap_or_default();
+            let column = column.and_then(|id| database.tables.get(&bearer)?.column_by_id(id));
+            let column = column.map_or_else(String::new, |column| format!(".{}", column.name));
+            let text = format!(
+                "Object '{schema}.{name}{column}' cannot be renamed because the object participates in enforced dependencies."
+            );
+            return Err(Message::new(15336, 16, 1, text));
+        }
         let table = |id: &i32| database.tables.get(id).ok_or_else(|| errors::internal("no such table"));
         match item {
             Item::Table(id) => {
@@ -166,7 +185,7 @@ impl Work<'_> {
                 check_plain(table, "a ledger or graph table", false)?;
                 object_taken(table.schema, *id)
             }
-            Item::View(id) => object_taken(database.object_schema(*id).unwrap_or(1), *id),
+            Item::View(id) | Item::Function(id) => object_taken(database.object_schema(*id).unwrap_or(1), *id),
             Item::Constraint(of, id) => object_taken(table(of)?.schema, *id),
             Item::Column(of, id) => {
                 let table = table(of)?;
@@ -210,6 +229,13 @@ impl Work<'_> {
                 if let Some(view) = home.views.get_mut(id) {
                     let view = Arc::make_mut(view);
                     (view.name, view.modified) = (new.to_owned(), now);
+                }
+                return Ok(());
+            }
+            Item::Function(id) => {
+                if let Some(function) = home.functions.get_mut(id) {
+                    let function = Arc::make_mut(function);
+                    (function.name, function.modified) = (new.to_owned(), now);
                 }
                 return Ok(());
             }

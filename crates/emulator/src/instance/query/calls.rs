@@ -104,6 +104,12 @@ impl Binder<'_> {
                 SqlType::Date,
                 false,
             )),
+            "SESSION_CONTEXT" if arguments.first().is_some_and(|a| !matches!(a.sql_type, SqlType::NVarChar(_))) => {
+                let of = &arguments[0];
+                let kind = if of.is_null { "NULL" } else { types::name_of(of.sql_type) };
+                let text = format!("Argument data type {kind} is invalid for argument 1 of session_context function.");
+                Err(Message::new(8116, 16, 1, text))
+            }
             _ => self.table_call(name, arguments),
         }
     }

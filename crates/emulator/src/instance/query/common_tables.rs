@@ -133,7 +133,7 @@ fn check_recursive(select: &Select, name: &str) -> Result<(), Message> {
         return refuse(460, "DISTINCT operator is");
     }
     if select.top.is_some() {
-        return refuse(461, "TOP or OFFSET operator is");
+        return refuse(461, "The TOP or OFFSET operator is");
     }
     if !select.group_by.is_empty() || select.having.is_some() || select.items.iter().any(has_aggregate) {
         return refuse(467, "GROUP BY, HAVING, or aggregate functions are");

@@ -61,6 +61,9 @@ impl Binder<'_> {
             }
             Expr::Variable(name) => {
                 let key = name.to_lowercase();
+                if let Some(parameters) = &self.parameters {
+                    return parameters.get(&key).cloned().ok_or_else(|| errors::undeclared(name));
+                }
                 let Some((sql_type, value)) = self.variables.get(&key).cloned() else {
                     return Err(errors::undeclared(name));
                 };

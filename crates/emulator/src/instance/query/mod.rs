@@ -6,8 +6,10 @@
 mod calls;
 mod common_tables;
 mod expressions;
+mod functions;
 mod masks;
 mod order;
+mod row_security;
 mod sets;
 mod sources;
 
@@ -142,6 +144,14 @@ pub struct Binder<'a> {
     saw_aggregate: bool,
     /// A masked column was read since that was last looked at.
     saw_masked: bool,
+    /// Of the function being read: what its variables are.
+    parameters: Option<BTreeMap<String, Bound>>,
+    /// Views, functions and policies being read through: 4429 for one within itself.
+    within: Vec<(i32, i32)>,
+    /// The view or function that ALTER is about.
+    pub being_made: Option<(i32, i32)>,
+    /// Names of what the statement itself reads, its common tables apart.
+    pub named: Vec<ast::ObjectName>,
     /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
     views: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
@@ -171,9 +181,25 @@ impl<'a> Binder<'a> {
             in_aggregate: false,
             saw_aggregate: false,
             saw_masked: false,
+            parameters: None,
+            within: Vec::new(),
+            named: Vec::new(),
+            being_made: None,
             views: Vec::new(),
             reads: BTreeMap::new(),
             reads_tables: false,
+        }
+    }
+
+    /// Objects of the current database that were read, and which of their columns.
+    pub fn objects_read(&self) -> Vec<super::state::Bound> {
+        let here = self.reads.iter().filter(|((database, _), _)| *database == self.ambient.database);
+        here.map(|((_, object), columns)| super::state::Bound { object: *object, columns: columns.clone() }).collect()
+    }
+
+    fn note_name(&mut self, name: &ast::ObjectName) {
+        if self.within.is_empty() {
+            self.named.push(name.clone());
         }
     }
 

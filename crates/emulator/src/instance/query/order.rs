@@ -43,7 +43,7 @@ impl Binder<'_> {
         if order.is_empty() {
             return Err(Message::new(
                 1062,
-                15,
+                16,
                 1,
                 "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.",
             ));

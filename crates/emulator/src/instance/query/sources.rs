@@ -49,7 +49,7 @@ impl Binder<'_> {
         found
     }
 
-    fn derived(&mut self, compiled: &Compiled, name: &str, columns: &[String]) -> Result<String, Message> {
+    pub(super) fn derived(&mut self, compiled: &Compiled, name: &str, columns: &[String]) -> Result<String, Message> {
         let alias = self.alias();
         let columns = derived_columns(&alias, compiled, columns, name)?;
         let sql = format!("({}) AS {alias}", compiled.sql);
@@ -111,18 +111,31 @@ impl Binder<'_> {
         filters: &mut Vec<String>,
     ) -> Result<String, Message> {
         let join = if outer { "LEFT JOIN" } else { "JOIN" };
-        let TableSource::Derived { query, alias, columns } = right else {
+        let applied = match right {
+            TableSource::Derived { query, alias, columns } => {
+                Some((self.query(query)?, Some(&**query), alias.clone(), columns, at_most_one_row(query)))
+            }
+            TableSource::Function { name, arguments, alias, columns }
+                if catalog::find_function(name.schema.as_deref(), &name.name).is_none() =>
+            {
+                let rows = self.own_function(name)?.and_then(|(_, function)| at_most_one_row(&function.query));
+                let (compiled, shown) = self.called(name, arguments)?;
+                Some((compiled, None, alias.clone().unwrap_or(shown), columns, rows))
+            }
+            _ => None,
+        };
+        let Some((compiled, query, alias, columns, rows)) = applied else {
             let right = self.source(right, filters)?;
             return Ok(format!("{left} {join} {right} ON 1"));
         };
-        let compiled = self.query(query)?;
+        let alias = &alias;
         let siblings: Vec<String> =
             self.scopes.last().map(|s| s.sources.iter().map(|s| format!("{}.", s.alias)).collect()).unwrap_or_default();
         if !siblings.iter().any(|alias| compiled.sql.contains(alias)) {
             let right = self.derived(&compiled, alias, columns)?;
             return Ok(format!("{left} {join} {right} ON 1"));
         }
-        if let Some(always) = at_most_one_row(query) {
+        if let Some(always) = rows {
             let inner = self.alias();
             let mut columns = derived_columns(&inner, &compiled, columns, alias)?;
             for (i, column) in columns.iter_mut().enumerate() {
@@ -136,7 +149,10 @@ impl Binder<'_> {
             self.add_source(Source { name, schema: None, alias: inner, columns })?;
             return Ok(left);
         }
-        self.apply_as_join(join, left, query, alias, columns)
+        match query {
+            Some(query) => self.apply_as_join(join, left, query, alias, columns),
+            None => Err(errors::outside("APPLY of a function of the left side's columns with several rows")),
+        }
     }
 
     fn apply_as_join(
@@ -214,7 +230,7 @@ impl Binder<'_> {
         if bound.iter().any(|row| row.len() != width) {
             return Err(Message::new(
                 10709,
-                16,
+                15,
                 1,
                 "The number of columns for each row in a table value constructor must be the same.",
             ));
@@ -269,6 +285,7 @@ impl Binder<'_> {
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
         }
+        self.note_name(name);
         let database = self.named_database(name)?;
         if let Some(view) = catalog::find(name.schema.as_deref(), &name.name) {
             return self.catalog_view(view, &database, alias);
@@ -280,26 +297,24 @@ impl Binder<'_> {
             return Err(errors::invalid_object(&name.written()));
         };
         match object {
-            Object::Table(table) => self.user_table(&database, &table, alias),
+            Object::Table(table) => {
+                let sql = self.user_table(&database, &table, alias)?;
+                self.filtered(&database, &table, sql)
+            }
             Object::View(view) => {
-                let own = self.alias();
-                if !self.chained(&database, view.id) {
-                    self.reads.entry((database.id, view.id)).or_default();
-                }
-                self.views.push((database.id, database.object_owner(view.id)));
-                // A view sees neither the query around it nor its common tables.
-                let outer = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.common));
-                let compiled = self.query(&view.query);
-                (self.scopes, self.common) = outer;
-                self.views.pop();
-                let compiled = compiled?;
+                let compiled = self.through((database.id, view.id), true, |this| this.query(&view.query))?;
                 let names: Vec<String> = view.columns.iter().map(|c| c.name.clone()).collect();
+                let own = self.alias();
                 let columns = derived_columns(&own, &compiled, &names, &view.name)?;
                 let sql = format!("({}) AS {own}", compiled.sql);
                 let schema = alias.is_none().then(|| database.schema_name(view.schema).to_owned());
                 let shown = alias.unwrap_or(&view.name).to_owned();
                 self.add_source(Source { name: shown, schema, alias: own, columns })?;
                 Ok(sql)
+            }
+            Object::Function(_) => {
+                let text = format!("Parameters were not supplied for the function '{}'.", name.written());
+                Err(Message::new(216, 16, 1, text))
             }
         }
     }
@@ -320,7 +335,7 @@ impl Binder<'_> {
         Ok(Arc::clone(database))
     }
 
-    fn resolve(&self, database: &Database, name: &ObjectName) -> Option<Object> {
+    pub(super) fn resolve(&self, database: &Database, name: &ObjectName) -> Option<Object> {
         let schemas: Vec<i32> = match &name.schema {
             Some(schema) => vec![database.schema(schema)?.id],
             None => {
@@ -331,12 +346,19 @@ impl Binder<'_> {
         };
         let found = schemas.into_iter().find_map(|schema| {
             let table = database.table(schema, &name.name).map(|t| Object::Table(Arc::clone(t)));
-            table.or_else(|| database.view(schema, &name.name).map(|v| Object::View(Arc::clone(v))))
+            let view = || database.view(schema, &name.name).map(|v| Object::View(Arc::clone(v)));
+            let function = || database.function(schema, &name.name).map(|f| Object::Function(Arc::clone(f)));
+            table.or_else(view).or_else(function)
         })?;
         Some(found)
     }
 
-    fn user_table(&mut self, database: &Database, table: &Arc<Table>, alias: Option<&str>) -> Result<String, Message> {
+    pub(super) fn user_table(
+        &mut self,
+        database: &Database,
+        table: &Arc<Table>,
+        alias: Option<&str>,
+    ) -> Result<String, Message> {
         let own = self.alias();
         self.reads_tables = true;
         let chained = self.chained(database, table.id);
@@ -370,7 +392,7 @@ impl Binder<'_> {
     }
 
     /// Read through a view of the same owner: an ownership chain, which ends at the database's border.
-    fn chained(&self, database: &Database, object: i32) -> bool {
+    pub(super) fn chained(&self, database: &Database, object: i32) -> bool {
         self.views.last() == Some(&(database.id, database.object_owner(object)))
     }
 
@@ -422,7 +444,7 @@ impl Binder<'_> {
         Ok(format!("{table} AS {own}"))
     }
 
-    /// Table-valued functions of the system; their arguments may not look at other tables.
+    /// Table-valued functions: one's own, and the system's, whose arguments may not look at other tables.
     fn function(
         &mut self,
         name: &ObjectName,
@@ -431,11 +453,10 @@ impl Binder<'_> {
         columns: &[String],
     ) -> Result<String, Message> {
         let Some(function) = catalog::find_function(name.schema.as_deref(), &name.name) else {
-            if name.schema.is_none() || catalog::elsewhere::is_function(name.schema.as_deref(), &name.name) {
-                return Err(errors::outside(&format!("the table function {}", name.name)));
-            }
-            return Err(errors::invalid_object(&name.written()));
+            let (compiled, shown) = self.without_siblings(|this| this.called(name, arguments))?;
+            return self.derived(&compiled, alias.unwrap_or(&shown), columns);
         };
+        self.note_name(name);
         let mut values = Vec::new();
         for argument in arguments {
             if matches!(argument, Expr::Call(call) if call.name.name == "DEFAULT") {
@@ -512,6 +533,7 @@ impl Binder<'_> {
         match self.resolve(&database, name) {
             Some(Object::Table(table)) => Ok((database, table)),
             Some(Object::View(_)) => Err(errors::outside("changing rows through a view")),
+            Some(Object::Function(_)) => Err(errors::outside("changing rows through a function")),
             None => Err(errors::invalid_object(&name.written())),
         }
     }
@@ -541,6 +563,12 @@ impl Binder<'_> {
         Ok((sql, own))
     }
 
+    /// [`Binder::open_table`], without the rows that a policy hides from the session.
+    pub fn open_target(&mut self, database: &Arc<Database>, table: &Arc<Table>) -> Result<(String, String), Message> {
+        let (sql, own) = self.open_table(database, table, None)?;
+        Ok((self.filtered(database, table, sql)?, own))
+    }
+
     /// Begins a scope with a FROM clause and finds the source that is the modified table in it.
     pub fn open_from(
         &mut self,
@@ -568,19 +596,24 @@ impl Binder<'_> {
     }
 }
 
-enum Object {
+pub(super) enum Object {
     Table(Arc<Table>),
     View(Arc<super::super::state::View>),
+    Function(Arc<super::super::state::TableFunction>),
 }
 
 /// `Some(true)` when the query always has exactly one row, `Some(false)` when at most one.
 fn at_most_one_row(query: &Query) -> Option<bool> {
-    let SetExpression::Select(select) = &query.body else { return None };
+    let select = match &query.body {
+        SetExpression::Select(select) => select,
+        SetExpression::Query(inner) => return at_most_one_row(inner),
+        SetExpression::Combined { .. } => return None,
+    };
     if select.group_by.is_empty() && select.having.is_none() && select.items.iter().any(super::has_aggregate) {
         return Some(true);
     }
     if select.from.is_empty() {
-        return select.filter.is_none().then_some(true);
+        return Some(select.filter.is_none());
     }
     let top = select.top.as_ref()?;
     (matches!(top.count, Expr::Integer(1)) && !top.with_ties && !top.percent).then_some(false)

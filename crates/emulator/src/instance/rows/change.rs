@@ -15,7 +15,10 @@ use super::references::Pending;
 use super::values::{check_takes_rows, rowversion, size, stored};
 use super::{Change, Done, Row, Variables, refuse_common_target};
 use crate::engine::Message;
-use crate::tsql::ast::{Assignment, CommonTable, Expr, Generated, ObjectName, Predicate, SelectItem, TableSource};
+use crate::tsql::ast::{
+    Assignment, BlockOperation, CommonTable, Expr, Generated, ObjectName, Predicate, PredicateKind, SelectItem,
+    TableSource,
+};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -96,15 +99,7 @@ impl Work<'_> {
                 return Err(Message::new(8102, 16, 1, format!("Cannot update identity column '{}'.", column.name)));
             }
             if !seen.insert(column.id) {
-                return Err(Message::new(
-                    264,
-                    16,
-                    1,
-                    format!(
-                        "The column name '{}' is specified more than once in the SET clause or column list of an INSERT.",
-                        column.name
-                    ),
-                ));
+                return Err(super::values::named_twice(&column.name));
             }
         }
         let stored_columns: Vec<TableColumn> = table.columns.iter().filter(|c| c.computed.is_none()).cloned().collect();
@@ -134,8 +129,15 @@ impl Work<'_> {
             changes.push(Change { rowid, old, new: Some(new.collect::<Result<_, _>>()?) });
         }
         let (count, mut pending) = (changes.len() as u64, Vec::new());
+        let rows: Vec<i64> = changes.iter().map(|change| change.rowid).collect();
+        self.check_blocks(&database, &table, BlockOperation::BeforeUpdate, &rows)?;
         self.replace_rows(&database, table.clone(), &changes, "UPDATE", &mut pending)?;
         self.settle(database.id, pending, "UPDATE")?;
+        // Not asked "if none of the columns used by the predicate function were changed".
+        let predicate = database.predicate(table.id, PredicateKind::Block, Some(BlockOperation::AfterUpdate));
+        if predicate.is_some_and(|(_, p)| p.columns.is_empty() || !p.columns.is_disjoint(&seen)) {
+            self.check_blocks(&database, &table, BlockOperation::AfterUpdate, &rows)?;
+        }
         let shown = Shown {
             inserted: Some(changes.iter().map(|change| change.new.as_deref().unwrap_or_default()).collect()),
             deleted: Some(changes.iter().map(|change| change.old.as_slice()).collect()),
@@ -233,6 +235,8 @@ impl Work<'_> {
         })?;
         let (count, mut pending) = (rows.len() as u64, Vec::new());
         let shown = if output.is_empty() { Vec::new() } else { rows.clone() };
+        let ids: Vec<i64> = rows.iter().map(|(rowid, _)| *rowid).collect();
+        self.check_blocks(&database, &table, BlockOperation::BeforeDelete, &ids)?;
         self.remove_rows(&database, Table::clone(&table), rows, "DELETE", &mut pending)?;
         self.settle(database.id, pending, "DELETE")?;
         let shown = Shown { inserted: None, deleted: Some(shown.iter().map(|(_, row)| row.as_slice()).collect()) };
@@ -245,7 +249,7 @@ impl Work<'_> {
     fn matching_rows(
         &mut self,
         with: &[CommonTable],
-        database: &Database,
+        database: &Arc<Database>,
         table: &Arc<Table>,
         name: &ObjectName,
         top: Option<&Expr>,
@@ -258,7 +262,7 @@ impl Work<'_> {
         let with = binder.common_tables(with, None)?;
         let with = if with.is_empty() { String::new() } else { format!("WITH {} ", with.join(", ")) };
         let (from_sql, mut filters, alias) = if from.is_empty() {
-            let (sql, alias) = binder.open_table(database, table, None)?;
+            let (sql, alias) = binder.open_target(database, table)?;
             (sql, Vec::new(), alias)
         } else {
             let (sql, filters, alias) = binder.open_from(from, name)?;

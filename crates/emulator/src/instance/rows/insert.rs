@@ -8,7 +8,7 @@ use super::output::Shown;
 use super::values::{check_takes_rows, duplicate, named_columns, rowversion, size, stored};
 use super::{Done, Variables, refuse_common_target};
 use crate::engine::Message;
-use crate::tsql::ast::{InsertSource, ObjectName, SelectItem};
+use crate::tsql::ast::{BlockOperation, InsertSource, ObjectName, PredicateKind, SelectItem};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -29,6 +29,7 @@ impl Work<'_> {
         let rows = self.source_rows(&table, &named, source, variables)?;
         let mut table = Table::clone(&table);
         check_takes_rows(&database, &table, "insert")?;
+        let guarded = database.predicate(table.id, PredicateKind::Block, Some(BlockOperation::AfterInsert)).is_some();
         let mut last = None;
         let (mut new, mut made) = (Vec::new(), Vec::new());
         for row in &rows {
@@ -38,7 +39,7 @@ impl Work<'_> {
             if !output.is_empty() {
                 made.push(full.0);
             }
-            if !table.checks.is_empty() || !table.foreign_keys.is_empty() {
+            if guarded || !table.checks.is_empty() || !table.foreign_keys.is_empty() {
                 new.push(self.last_row()?);
             }
         }
@@ -46,6 +47,7 @@ impl Work<'_> {
         self.check_rows(&database, &table, &checks, Some(&new), "INSERT")?;
         self.check_references(&database, &table, &keys, Some(&new), "INSERT")?;
         self.check_filtered(&database, &table)?;
+        self.check_blocks(&database, &table, BlockOperation::AfterInsert, if guarded { &new } else { &[] })?;
         table.rows += rows.len() as u64;
         self.keep(&database, table.clone())?;
         let shown = Shown { inserted: Some(made.iter().map(Vec::as_slice).collect()), deleted: None };

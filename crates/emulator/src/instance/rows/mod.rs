@@ -16,6 +16,7 @@ use crate::tsql::ast::{CommonTable, Expr, ObjectName, Predicate, Query};
 use crate::value::Column;
 use crate::value::{SqlType, Value};
 
+mod blocks;
 mod change;
 mod insert;
 mod output;
@@ -23,7 +24,7 @@ mod references;
 mod select_into;
 mod values;
 
-pub use values::{duplicate_key, stored};
+pub use values::{duplicate_key, shown_key, stored};
 
 /// Variables by lower-case name.
 pub type Variables = BTreeMap<String, (SqlType, Value)>;

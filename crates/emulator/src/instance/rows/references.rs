@@ -141,6 +141,10 @@ impl Work<'_> {
         if rows.is_empty() {
             return Ok(());
         }
+        // No page says whether predicates speak then.
+        if database.policies.values().any(|p| p.enabled && p.predicates.iter().any(|p| p.target == referring.id)) {
+            return Err(errors::outside("a cascade into a table with a security policy"));
+        }
         let mut table = referring.clone();
         if action == ReferentialAction::Cascade && new.is_none() {
             return self.remove_rows(database, table, rows, verb, pending);

@@ -53,14 +53,7 @@ pub(super) fn named_columns(table: &Table, columns: &[String], identity_insert: 
             ));
         }
         if named.contains(&column.id) {
-            return Err(Message::new(
-                264,
-                16,
-                1,
-                format!(
-                    "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT."
-                ),
-            ));
+            return Err(named_twice(name));
         }
         named.push(column.id);
     }
@@ -181,17 +174,19 @@ pub(super) fn duplicate(refusal: Refusal, database: &Database, table: &Table, va
     duplicate_key(database, table, index, &key)
 }
 
+/// As messages show a key.
+pub fn shown_key(key: &[Value]) -> String {
+    let shown = key.iter().map(|v| match types::convert(v, SqlType::NVarChar(None), 0) {
+        Ok(Value::Text(text)) => text,
+        _ => "<NULL>".into(),
+    });
+    shown.collect::<Vec<String>>().join(", ")
+}
+
 /// 2627 for a constraint, 2601 for an index.
 pub fn duplicate_key(database: &Database, table: &Table, index: &Index, key: &[Value]) -> Message {
     let shown = format!("{}.{}", database.schema_name(table.schema), table.name);
-    let key: Vec<String> = key
-        .iter()
-        .map(|v| match types::convert(v, SqlType::NVarChar(None), 0) {
-            Ok(Value::Text(text)) => text,
-            _ => "<NULL>".into(),
-        })
-        .collect();
-    let key = key.join(", ");
+    let key = shown_key(key);
     if index.primary || index.constraint {
         let kind = if index.primary { "PRIMARY KEY" } else { "UNIQUE KEY" };
         let text = format!(
@@ -218,4 +213,11 @@ pub(super) fn size(value: &Value) -> u64 {
         rusqlite::types::Value::Text(text) => 2 * text.len() as u64,
         rusqlite::types::Value::Blob(bytes) => bytes.len() as u64,
     }
+}
+
+pub(super) fn named_twice(column: &str) -> Message {
+    let text = format!(
+        "The column name '{column}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the duplication in your code."
+    );
+    Message::new(264, 16, 1, text)
 }

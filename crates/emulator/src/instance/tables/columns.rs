@@ -26,7 +26,7 @@ impl Work<'_> {
             return Err(Message::new(2705, 16, 3, text));
         }
         let column_type = match (&column.sql_type, &column.computed) {
-            (Some(sql_type), _) => types::declared(sql_type)?,
+            (Some(sql_type), _) => types::declared(sql_type, table.columns.len() + 1)?,
             (None, Some(computed)) => self.computed_type(table, computed)?,
             (None, None) => return Err(errors::internal("a column without type")),
         };
@@ -78,6 +78,7 @@ impl Work<'_> {
             hidden: column.hidden,
             masked: column.masked.clone(),
             encryption: column.encrypted.as_ref().map(|e| e.deterministic),
+            encryption_key: column.encrypted.as_ref().and_then(|e| self.column_key(&e.key)),
         };
         // CREATE TABLE with a mask needs no right of its own: "Dynamic Data Masking", Permissions.
         if new.masked.is_some() && self.database()?.tables.contains_key(&table.id) {
@@ -165,7 +166,9 @@ impl Work<'_> {
             || database.references_to(table.id).iter().any(|(_, k)| k.columns.iter().any(|(_, other)| *other == id));
         let bound_by_check = table.checks.iter().any(|c| mentions(&c.condition, name));
         let bound_by_computed = table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, name)));
-        if bound_by_index || bound_by_key || bound_by_default || bound_by_computed || bound_by_check {
+        let bound_by_module = database.bound_by(table.id, Some(id)).is_some();
+        if bound_by_index || bound_by_module || bound_by_key || bound_by_default || bound_by_computed || bound_by_check
+        {
             let text =
                 format!("ALTER TABLE ALTER COLUMN {name} failed because one or more objects access this column.");
             return Err(Message::new(4922, 16, 9, text));

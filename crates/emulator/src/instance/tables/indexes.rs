@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::errors;
 use super::super::query::Binder;
-use super::super::rows::{Variables, duplicate_key};
+use super::super::rows::{Variables, duplicate_key, shown_key};
 use super::super::state::{Database, Index, IndexKind, IndexedColumn, Table, TableColumn, same_name};
 use super::super::store::from_lite;
 use super::super::work::Work;
@@ -21,16 +21,10 @@ impl Work<'_> {
             let text = format!("Table '{}' already has a primary key defined on it.", table.name);
             return Err(Message::new(1779, 16, 0, text));
         }
-        let has_clustered =
-            table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
-        let clustered = key.clustered.unwrap_or(key.primary && !has_clustered);
-        if clustered && has_clustered {
-            return Err(Message::new(
-                1902,
-                16,
-                3,
-                format!("Cannot create more than one clustered index on table '{}'.", table.name),
-            ));
+        let there = clustered_index(table);
+        let clustered = key.clustered.unwrap_or(key.primary && there.is_none());
+        if let Some(there) = there.filter(|_| clustered) {
+            return Err(second_clustered(&table.name, &there.name));
         }
         let columns = indexed(table, &key.columns)?;
         if key.primary {
@@ -92,19 +86,19 @@ impl Work<'_> {
         let (database, mut table) = self.altered(&index.table, "alter")?;
         let shown = index.table.written();
         let new = self.add_index(&mut table, index, &shown)?;
-        self.store_index(database.id, &table, &new).and_then(|()| self.check_filtered(&database, &table)).map_err(
-            |error| {
-                let doubled = matches!(error.number, 2601) || error.number == 50901 && error.text.contains("UNIQUE");
-                if !doubled {
-                    return error;
-                }
-                let text = format!(
-                    "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{shown}' and the index name '{}'.",
-                    index.name
-                );
-                Message::new(1505, 16, 1, text)
-            },
-        )?;
+        let stored = self.store_index(database.id, &table, &new).and_then(|()| self.check_filtered(&database, &table));
+        if let Err(error) = stored {
+            let doubled = error.number == 2601 || error.number == 50901 && error.text.contains("UNIQUE");
+            let Some(key) = (if doubled { self.doubled_key(&database, &table, &new)? } else { None }) else {
+                return Err(error);
+            };
+            let text = format!(
+                "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name '{shown}' and the index name '{}'. The duplicate key value is ({}).",
+                index.name,
+                shown_key(&key)
+            );
+            return Err(Message::new(1505, 16, 1, text));
+        }
         self.put_table(table)
     }
 
@@ -118,13 +112,8 @@ impl Work<'_> {
             );
             return Err(Message::new(1913, 16, 1, text));
         }
-        let has_clustered =
-            table.indexes.iter().any(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore));
-        if index.clustered && has_clustered {
-            let text = format!(
-                "Cannot create more than one clustered index on table '{shown}'. Drop the existing clustered index before creating another."
-            );
-            return Err(Message::new(1902, 16, 3, text));
+        if let Some(there) = clustered_index(table).filter(|_| index.clustered) {
+            return Err(second_clustered(shown, &there.name));
         }
         let kind = match (index.clustered, index.columnstore) {
             (true, true) => IndexKind::ClusteredColumnstore,
@@ -182,7 +171,7 @@ impl Work<'_> {
                 "Filtered index '{}' cannot be created on table '{shown}' because the column '{}' in the filter expression is a computed column. Rewrite the filter expression so that it does not include this column.",
                 index.name, column.name
             );
-            return Err(Message::new(10609, 16, 1, text));
+            return Err(Message::new(10610, 16, 1, text));
         }
         let (variables, database) = (Variables::default(), self.database()?);
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
@@ -192,24 +181,37 @@ impl Work<'_> {
 
     /// 2601 when two rows that a unique index's filter lets in have one key.
     pub fn check_filtered(&mut self, database: &Database, table: &Table) -> Result<(), Message> {
-        for index in table.indexes.iter().filter(|i| i.unique) {
-            let Some((filter, _)) = &index.filter else { continue };
-            let variables = Variables::default();
-            let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
-            let (from, alias) = binder.open_table(database, &Arc::new(table.clone()), None)?;
-            let filter = binder.predicate(filter)?;
-            let binds = std::mem::take(&mut binder.binds);
-            let key: Vec<&TableColumn> =
-                index.columns.iter().filter(|c| !c.included).filter_map(|c| table.column_by_id(c.column)).collect();
-            let items: Vec<String> = key.iter().map(|c| format!("{alias}.c{}", c.id)).collect();
-            let items = items.join(", ");
-            let sql = format!("SELECT {items} FROM {from} WHERE {filter} GROUP BY {items} HAVING COUNT(*) > 1 LIMIT 1");
-            let Some(row) = self.store.query(&sql, &binds, self.cancelled)?.pop() else { continue };
-            let values = row.into_iter().zip(&key).map(|(value, c)| from_lite(value, c.column_type.sql_type));
-            let values = values.collect::<Result<Vec<Value>, Message>>()?;
-            return Err(duplicate_key(database, table, index, &values));
+        for index in table.indexes.iter().filter(|i| i.unique && i.filter.is_some()) {
+            if let Some(key) = self.doubled_key(database, table, index)? {
+                return Err(duplicate_key(database, table, index, &key));
+            }
         }
         Ok(())
+    }
+
+    /// A key that two of the rows have which the index lets in.
+    fn doubled_key(
+        &mut self,
+        database: &Database,
+        table: &Table,
+        index: &Index,
+    ) -> Result<Option<Vec<Value>>, Message> {
+        let variables = Variables::default();
+        let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
+        let (from, alias) = binder.open_table(database, &Arc::new(table.clone()), None)?;
+        let filter = match &index.filter {
+            Some((filter, _)) => binder.predicate(filter)?,
+            None => "1".to_owned(),
+        };
+        let binds = std::mem::take(&mut binder.binds);
+        let key: Vec<&TableColumn> =
+            index.columns.iter().filter(|c| !c.included).filter_map(|c| table.column_by_id(c.column)).collect();
+        let items: Vec<String> = key.iter().map(|c| format!("{alias}.c{}", c.id)).collect();
+        let items = items.join(", ");
+        let sql = format!("SELECT {items} FROM {from} WHERE {filter} GROUP BY {items} HAVING COUNT(*) > 1 LIMIT 1");
+        let Some(row) = self.store.query(&sql, &binds, self.cancelled)?.pop() else { return Ok(None) };
+        let values = row.into_iter().zip(&key).map(|(value, c)| from_lite(value, c.column_type.sql_type));
+        values.collect::<Result<_, _>>().map(Some)
     }
 
     pub fn drop_index(&mut self, name: &str, on: &ObjectName, if_exists: bool) -> Result<(), Message> {
@@ -279,4 +281,15 @@ pub(super) fn next_index(table: &mut Table, clustered: bool) -> i32 {
     }
     table.next_index += 1;
     table.next_index - 1
+}
+
+fn clustered_index(table: &Table) -> Option<&Index> {
+    table.indexes.iter().find(|i| matches!(i.kind, IndexKind::Clustered | IndexKind::ClusteredColumnstore))
+}
+
+fn second_clustered(table: &str, there: &str) -> Message {
+    let text = format!(
+        "Cannot create more than one clustered index on table '{table}'. Drop the existing clustered index '{there}' before creating another."
+    );
+    Message::new(1902, 16, 3, text)
 }

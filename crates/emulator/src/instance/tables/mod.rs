@@ -1,4 +1,4 @@
-//! Tables, indexes, views: their declarations, and the SQLite tables behind them.
+//! Tables and indexes: their declarations, and the SQLite tables behind them.
 
 use std::sync::Arc;
 
@@ -21,7 +21,6 @@ mod columns;
 mod foreign_keys;
 mod indexes;
 mod traits;
-mod views;
 
 impl Work<'_> {
     /// The schema a new object goes to; CREATE TABLE in the database and ALTER on the schema are both needed.
@@ -52,7 +51,7 @@ impl Work<'_> {
         if !self.state.may(&token, Target::in_database(Class::Schema, database.id, schema), "ALTER") {
             return Err(missing());
         }
-        if database.table(schema, &name.name).is_some() || database.view(schema, &name.name).is_some() {
+        if database.object_named(schema, &name.name).is_some() || database.constraint(schema, &name.name).is_some() {
             return Err(Message::new(
                 2714,
                 16,
@@ -80,7 +79,7 @@ impl Work<'_> {
         let mut table = Table::new(id, name.name.clone(), schema, now);
         self.add_elements(&mut table, elements, true)?;
         if table.columns.is_empty() && options.graph.is_none() {
-            return Err(Message::new(1750, 16, 1, "A table needs at least one column."));
+            return Err(errors::outside("a table without columns"));
         }
         self.apply_table_options(&mut table, options)?;
         let mut columns: Vec<String> = table.columns.iter().map(declaration).collect();
@@ -146,11 +145,17 @@ impl Work<'_> {
         Ok(())
     }
 
+    fn is_view(&self, name: &ObjectName) -> bool {
+        let Ok(database) = self.database() else { return false };
+        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
+        schema.is_some_and(|schema| database.view(schema, &name.name).is_some())
+    }
+
     fn altered(&mut self, name: &ObjectName, verb: &str) -> Result<(Arc<Database>, Table), Message> {
         let variables = Variables::default();
         let target = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).target(name);
         let (database, table) = match target {
-            Err(error) if verb == "drop" && self.view_named(name).is_some() => {
+            Err(error) if verb == "drop" && self.is_view(name) => {
                 let _ = error;
                 let written = name.written();
                 let text =
@@ -269,7 +274,8 @@ impl Work<'_> {
                     let id = table.column(column).ok_or_else(|| {
                         Message::new(4924, 16, 1, format!("ALTER TABLE DROP COLUMN failed because column '{column}' does not exist in table '{}'.", table.name))
                     })?.id;
-                    let constrained = table.column_by_id(id).is_some_and(|c| c.default_constraint.is_some())
+                    let constrained = database.bound_by(table.id, Some(id)).is_some()
+                        || table.column_by_id(id).is_some_and(|c| c.default_constraint.is_some())
                         || table.checks.iter().any(|c| mentions(&c.condition, column))
                         || table.foreign_keys.iter().any(|k| k.columns.iter().any(|(mine, _)| *mine == id))
                         || table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| mentions(e, column)));
@@ -289,7 +295,7 @@ impl Work<'_> {
                             16,
                             1,
                             format!(
-                                "ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'.",
+                                "ALTER TABLE DROP COLUMN failed because '{column}' is the only data column in table '{}'. A table must have at least one data column.",
                                 table.name
                             ),
                         ));
@@ -333,7 +339,13 @@ impl Work<'_> {
             }
             TableChange::Mask { column, function } => self.change_mask(&mut table, column, function.as_deref())?,
             TableChange::AlterColumn { name, sql_type, nullable } => {
-                self.alter_column(&database, &mut table, name, types::declared(sql_type)?, nullable.unwrap_or(true))?;
+                self.alter_column(
+                    &database,
+                    &mut table,
+                    name,
+                    types::declared(sql_type, 1)?,
+                    nullable.unwrap_or(true),
+                )?;
             }
         }
         self.put_table(table)
@@ -345,6 +357,10 @@ impl Work<'_> {
             other => other?,
         };
         self.check_alterable(&table, true)?;
+        super::modules::check_unbound(&database, table.id, "DROP TABLE", name)?;
+        if database.policies.values().any(|policy| policy.predicates.iter().any(|p| p.target == table.id)) {
+            return Err(errors::outside("dropping a table that a policy without schema binding is about"));
+        }
         if database.references_to(table.id).iter().any(|(other, _)| other.id != table.id) {
             let text = format!(
                 "Could not drop object '{}' because it is referenced by a FOREIGN KEY constraint.",

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use super::super::errors;
 use super::super::moments;
 use super::super::state::{
-    Database, Index, IndexKind, IndexedColumn, LedgerKind, Table, TableColumn, Temporal, same_name,
+    ColumnKey, ColumnMasterKey, Database, Index, IndexKind, IndexedColumn, LedgerKind, Table, TableColumn, Temporal,
+    same_name,
 };
 use super::super::types;
 use super::super::work::Work;
 use super::declaration;
 use crate::engine::Message;
-use crate::tsql::ast::{Generated, ObjectName, SystemVersioning, TableOptions};
+use crate::tsql::ast::{self, Generated, ObjectName, SystemVersioning, TableOptions};
 use crate::value::{SqlType, Value};
 
 impl Work<'_> {
@@ -185,27 +186,40 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub fn create_column_master_key(&mut self, name: &str) -> Result<(), Message> {
+    pub fn create_column_master_key(&mut self, key: &ast::ColumnMasterKey) -> Result<(), Message> {
         self.may_make_key("ALTER ANY COLUMN MASTER KEY")?;
+        let created = self.ambient.now;
         let database = self.change_database()?;
-        if database.column_master_keys.iter().any(|known| same_name(known, name)) {
-            return Err(key_exists("master", name));
+        if database.column_master_keys.iter().any(|known| same_name(&known.name, &key.name)) {
+            return Err(key_exists("master", &key.name));
         }
-        database.column_master_keys.push(name.to_owned());
+        database.column_master_keys.push(ColumnMasterKey {
+            name: key.name.clone(),
+            provider: key.provider.clone(),
+            path: key.path.clone(),
+            signature: key.signature.clone(),
+            created,
+        });
         Ok(())
     }
 
     pub fn create_column_encryption_key(&mut self, name: &str, master: &str) -> Result<(), Message> {
         self.may_make_key("ALTER ANY COLUMN ENCRYPTION KEY")?;
+        let created = self.ambient.now;
         let database = self.change_database()?;
-        if !database.column_master_keys.iter().any(|known| same_name(known, master)) {
+        if !database.column_master_keys.iter().any(|known| same_name(&known.name, master)) {
             return Err(errors::cannot("find", "column master key", master));
         }
-        if database.column_keys.iter().any(|known| same_name(known, name)) {
+        if database.column_keys.iter().any(|known| same_name(&known.name, name)) {
             return Err(key_exists("encryption", name));
         }
-        database.column_keys.push(name.to_owned());
+        database.column_keys.push(ColumnKey { name: name.to_owned(), created });
         Ok(())
+    }
+
+    pub(super) fn column_key(&self, name: &str) -> Option<i32> {
+        let keys = self.database().ok()?;
+        (1i32..).zip(&keys.column_keys).find(|(_, key)| same_name(&key.name, name)).map(|(id, _)| id)
     }
 
     fn may_make_key(&self, permission: &str) -> Result<(), Message> {
@@ -223,7 +237,7 @@ impl Work<'_> {
     /// Columns that Always Encrypted or masking makes special.
     pub(super) fn check_protection(&self, column: &TableColumn, key: Option<&str>) -> Result<(), Message> {
         if let Some(key) = key
-            && !self.database()?.column_keys.iter().any(|known| same_name(known, key))
+            && !self.database()?.column_keys.iter().any(|known| same_name(&known.name, key))
         {
             return Err(errors::cannot("find", "column encryption key", key));
         }

@@ -55,8 +55,8 @@ fn a_contained_user_enters_the_database_it_names_and_no_other() {
         ),
         ("SELECT name FROM sys.databases ORDER BY database_id", "master;tempdb;Sales"),
         (
-            "SELECT login_name, original_login_name, CAST(security_id AS uniqueidentifier) FROM sys.dm_exec_sessions",
-            "bob@contoso.com|bob@contoso.com|00000000-0000-0000-0000-000000000001",
+            "SELECT login_name, original_login_name, authenticating_database_id - DB_ID(), CAST(security_id AS uniqueidentifier) FROM sys.dm_exec_sessions",
+            "bob@contoso.com|bob@contoso.com|0|00000000-0000-0000-0000-000000000001",
         ),
     ];
     for (text, rows) in cases {

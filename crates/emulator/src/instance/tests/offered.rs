@@ -26,6 +26,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("DATEDIFF(hour, GETDATE(), SYSDATETIME())", "0"),
     ("DATEDIFF(hour, GETUTCDATE(), SYSUTCDATETIME())", "0"),
     ("DATEDIFF(hour, CURRENT_TIMESTAMP, GETDATE())", "0"),
+    ("SESSION_CONTEXT(N'nothing')", "NULL"),
     ("HOST_NAME()", "host"),
     ("APP_NAME()", "test"),
     ("XACT_STATE()", "0"),

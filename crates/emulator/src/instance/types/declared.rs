@@ -10,8 +10,9 @@ use crate::value::SqlType;
 /// The type a declaration names.
 ///
 /// # Errors
-/// 2715 for a type that does not exist, 2716/131/1001/2717 for sizes that do not.
-pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
+/// 2715 for a type that does not exist, 2716/131/1001/2750 for sizes that do not; `number` is the place among the columns
+/// or variables that are declared with it.
+pub fn declared(name: &TypeName, number: usize) -> Result<ColumnType, Message> {
     let wanted = name.name.name.to_ascii_lowercase();
     let canonical = match wanted.as_str() {
         "integer" => "int",
@@ -25,7 +26,7 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         name.name.schema.as_deref().is_none_or(|s| s.eq_ignore_ascii_case("sys") || s.eq_ignore_ascii_case("dbo"));
     let known = TYPES.iter().find(|t| t.0 == canonical).filter(|_| schema_ok);
     let Some(&(type_name, _, _, max_length, precision, scale, _)) = known else {
-        let text = format!("Column, parameter, or variable: Cannot find data type {}.", name.name.written());
+        let text = format!("Column, parameter, or variable #{number}: Cannot find data type {}.", name.name.written());
         return Err(Message::new(2715, 16, 6, text));
     };
     let sized =
@@ -38,7 +39,8 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         _ => 0,
     };
     if name.arguments.len() > most && type_name != "xml" {
-        let text = format!("Column, parameter, or variable #1: Cannot specify a column width on data type {wanted}.");
+        let text =
+            format!("Column, parameter, or variable #{number}: Cannot specify a column width on data type {wanted}.");
         return Err(Message::new(2716, 16, 1, text));
     }
     if name.arguments.contains(&None) && !matches!(type_name, "varchar" | "nvarchar" | "varbinary") {
@@ -58,7 +60,7 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
     let length = |most: u16| match argument {
         None => Ok(Some(1)),
         Some(None) => Ok(None),
-        Some(Some(0)) => Err(Message::new(1001, 15, 1, "Line 1: Length or precision specification 0 is invalid.")),
+        Some(Some(0)) => Err(zero_length()),
         Some(Some(n)) => {
             u16::try_from(n).ok().filter(|n| *n <= most).map(Some).ok_or_else(|| too_big(u32::from(most), n))
         }
@@ -66,7 +68,10 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
     let fraction = || match argument {
         None => Ok(7u8),
         Some(Some(n @ 0..=7)) => Ok(u8::try_from(n).unwrap_or(7)),
-        Some(_) => Err(Message::new(1002, 15, 1, "Specified scale is invalid.")),
+        Some(given) => {
+            let given = given.unwrap_or_default();
+            Err(Message::new(1002, 15, 1, format!("Line 1: Specified scale {given} is invalid.")))
+        }
     };
     let bytes = |n: Option<u16>, unit: i32| n.map_or(-1, |n| i16::try_from(i32::from(n) * unit).unwrap_or(-1));
     Ok(match type_name {
@@ -77,12 +82,8 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "bigint" => fixed(SqlType::BigInt),
         "real" => fixed(SqlType::Real),
         "float" => match argument {
-            Some(Some(n @ (0 | 54..))) => {
-                let text = format!(
-                    "Column or parameter #1: Specified column precision {n} is greater than the maximum precision of 53."
-                );
-                return Err(Message::new(2750, 16, 1, text));
-            }
+            Some(Some(0)) => return Err(zero_length()),
+            Some(Some(n @ 54..)) => return Err(too_precise(number, n, 53)),
             Some(Some(n)) if n <= 24 => {
                 ColumnType { name: "real", sql_type: SqlType::Real, max_length: 4, precision: 24, scale: 0 }
             }
@@ -91,13 +92,17 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
         "decimal" | "numeric" => {
             let precision = argument.flatten().unwrap_or(18);
             let scale = name.arguments.get(1).copied().flatten().unwrap_or(0);
-            if precision == 0 || precision > 38 || scale > precision {
-                return Err(Message::new(
-                    2750,
-                    16,
-                    1,
-                    "Column or parameter: specified column precision or scale is not valid.",
-                ));
+            if precision == 0 {
+                return Err(zero_length());
+            }
+            if precision > 38 {
+                return Err(too_precise(number, precision, 38));
+            }
+            if scale > precision {
+                let text = format!(
+                    "Column or parameter #{number}: Specified column scale {scale} is greater than the specified precision of {precision}."
+                );
+                return Err(Message::new(2751, 16, 1, text));
             }
             let (precision, scale) = (u8::try_from(precision).unwrap_or(38), u8::try_from(scale).unwrap_or(0));
             column_type(SqlType::Decimal { precision, scale }).named(type_name)
@@ -127,9 +132,29 @@ pub fn declared(name: &TypeName) -> Result<ColumnType, Message> {
     })
 }
 
+fn zero_length() -> Message {
+    Message::new(1001, 15, 1, "Line 1: Length or precision specification 0 is invalid.")
+}
+
+fn too_precise(number: usize, given: u32, most: u32) -> Message {
+    let text = format!(
+        "Column or parameter #{number}: Specified column precision {given} is greater than the maximum precision of {most}."
+    );
+    Message::new(2750, 16, 1, text)
+}
+
 /// In CAST and CONVERT, a character or binary type without a length has 30.
 pub fn cast_target(name: &TypeName) -> Result<SqlType, Message> {
-    let declared = declared(name)?;
+    let declared = declared(name, 1).map_err(|error| {
+        let shown = name.name.written();
+        match error.number {
+            2715 => Message::new(243, 16, 1, format!("Type {shown} is not a defined system type.")),
+            2716 => {
+                Message::new(291, 16, 1, format!("CAST or CONVERT: invalid attributes specified for type '{shown}'"))
+            }
+            _ => error,
+        }
+    })?;
     if !name.arguments.is_empty() {
         return Ok(declared.sql_type);
     }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::large_enum_variant, reason = "one tree per batch, soon dropped: boxes would only cost readers")]
 
+mod modules;
 mod principals;
 mod queries;
 mod tables;
 
+pub use modules::*;
 pub use principals::*;
 pub use queries::*;
 pub use tables::*;
@@ -190,7 +192,7 @@ pub enum StatementKind {
         name: ObjectName,
         columns: Vec<String>,
         query: Query,
-        change: ViewChange,
+        change: ModuleChange,
         /// The whole batch, as the catalog keeps it.
         text: String,
     },
@@ -198,9 +200,34 @@ pub enum StatementKind {
         if_exists: bool,
         names: Vec<ObjectName>,
     },
-    CreateColumnMasterKey {
-        name: String,
+    CreateFunction {
+        name: ObjectName,
+        parameters: Vec<FunctionParameter>,
+        schema_bound: bool,
+        query: Query,
+        change: ModuleChange,
+        /// The whole batch, as the catalog keeps it.
+        text: String,
     },
+    DropFunction {
+        if_exists: bool,
+        names: Vec<ObjectName>,
+    },
+    CreateSecurityPolicy {
+        name: ObjectName,
+        predicates: Vec<PredicateDefinition>,
+        options: PolicyOptions,
+    },
+    AlterSecurityPolicy {
+        name: ObjectName,
+        changes: Vec<PredicateChange>,
+        options: PolicyOptions,
+    },
+    DropSecurityPolicy {
+        if_exists: bool,
+        name: ObjectName,
+    },
+    CreateColumnMasterKey(ColumnMasterKey),
     CreateColumnEncryptionKey {
         name: String,
         master: String,

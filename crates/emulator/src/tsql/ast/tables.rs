@@ -5,13 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Expr, ObjectName, Predicate, TypeName};
 use crate::words::{self, Word};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ViewChange {
-    Create,
-    CreateOrAlter,
-    Alter,
-}
-
 #[derive(Debug, Clone)]
 pub enum TableElement {
     Column(ColumnDefinition),
@@ -238,4 +231,13 @@ pub struct CreateIndex {
     /// WHERE, and as written.
     pub filter: Option<(Predicate, String)>,
     pub storage: Storage,
+}
+
+/// A key of Always Encrypted that protects others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnMasterKey {
+    pub name: String,
+    pub provider: String,
+    pub path: String,
+    pub signature: Option<Vec<u8>>,
 }

@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP: which grammar follows.
 
-use super::super::ast::StatementKind;
+use super::super::ast::{ColumnMasterKey, StatementKind};
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -27,6 +27,12 @@ impl Parser<'_> {
         }
         if self.sees("VIEW") || self.sees("OR ALTER VIEW") {
             return self.create_view(start, false);
+        }
+        if self.sees("FUNCTION") || self.sees("OR ALTER FUNCTION") {
+            return self.create_function(start, false);
+        }
+        if self.eat("SECURITY POLICY") {
+            return self.create_security_policy();
         }
         if self.sees("DATABASE") && self.name_at(1) && self.token(2).is_none_or(|t| t.text(self.source) == ";") {
             self.advance();
@@ -64,6 +70,12 @@ impl Parser<'_> {
         }
         if self.sees("VIEW") {
             return self.create_view(start, true);
+        }
+        if self.sees("FUNCTION") {
+            return self.create_function(start, true);
+        }
+        if self.eat("SECURITY POLICY") {
+            return self.alter_security_policy();
         }
         if let Some(options) = self.database_options() {
             return Ok(options);
@@ -104,6 +116,14 @@ impl Parser<'_> {
             let if_exists = self.if_exists()?;
             return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
         }
+        if self.eat("FUNCTION") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropFunction { if_exists, names: self.list(Self::object_name)? });
+        }
+        if self.eat("SECURITY POLICY") {
+            let if_exists = self.if_exists()?;
+            return Ok(StatementKind::DropSecurityPolicy { if_exists, name: self.policy_name()? });
+        }
         if self.eat("SENSITIVITY CLASSIFICATION") {
             return self.drop_classification();
         }
@@ -132,10 +152,22 @@ impl Parser<'_> {
         }
         let start = self.at;
         self.unique_options()?;
-        if master {
-            return Ok(StatementKind::CreateColumnMasterKey { name });
-        }
         let end = std::mem::replace(&mut self.at, start + 1);
+        if master {
+            let mut key = ColumnMasterKey { name, provider: String::new(), path: String::new(), signature: None };
+            while self.at < end {
+                if self.eat("KEY_STORE_PROVIDER_NAME =") {
+                    key.provider = self.string()?;
+                } else if self.eat("KEY_PATH =") {
+                    key.path = self.string()?;
+                } else if self.eat("SIGNATURE =") {
+                    key.signature = Some(self.binary()?);
+                } else {
+                    self.advance();
+                }
+            }
+            return Ok(StatementKind::CreateColumnMasterKey(key));
+        }
         let mut of = None;
         while self.at < end {
             if self.eat("COLUMN_MASTER_KEY =") {

@@ -514,6 +514,9 @@ impl Parser<'_> {
             self.at += 2;
             outside = Some("graph queries");
         }
+        if self.sees("( NOLOCK ) AS") {
+            self.table_hints()?;
+        }
         let alias = self.optional_alias()?;
         if self.sees("TABLESAMPLE") {
             self.advance();

@@ -1,0 +1,114 @@
+//! What all objects with a name in a schema and permissions of their own share: tables, views, functions, policies.
+
+use jiff::Timestamp;
+
+use super::{DBO, Database, SecurityPolicy, Table, TableColumn, TableFunction, View, same_name};
+
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    pub kind: ObjectKind,
+    pub id: i32,
+    pub name: &'a str,
+    pub schema: i32,
+    /// Where it is not the schema's.
+    pub owner: Option<i32>,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    Table,
+    View,
+    Function,
+    SecurityPolicy,
+}
+
+impl ObjectKind {
+    /// `sys.objects.type`
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::Table => "U ",
+            Self::View => "V ",
+            Self::Function => "IF",
+            Self::SecurityPolicy => "SP",
+        }
+    }
+    /// `sys.objects.type_desc`
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Table => "USER_TABLE",
+            Self::View => "VIEW",
+            Self::Function => "SQL_INLINE_TABLE_VALUED_FUNCTION",
+            Self::SecurityPolicy => "SECURITY_POLICY",
+        }
+    }
+}
+
+macro_rules! object {
+    ($type:ty, $kind:ident) => {
+        impl $type {
+            pub fn object(&self) -> Object<'_> {
+                Object {
+                    kind: ObjectKind::$kind,
+                    id: self.id,
+                    name: &self.name,
+                    schema: self.schema,
+                    owner: self.owner,
+                    created: self.created,
+                    modified: self.modified,
+                }
+            }
+        }
+    };
+}
+
+object!(Table, Table);
+object!(View, View);
+object!(TableFunction, Function);
+object!(SecurityPolicy, SecurityPolicy);
+
+impl Database {
+    pub fn objects(&self) -> impl Iterator<Item = Object<'_>> {
+        let tables = self.tables.values().map(|t| t.object());
+        let modules = self.views.values().map(|v| v.object()).chain(self.functions.values().map(|f| f.object()));
+        tables.chain(modules).chain(self.policies.values().map(|p| p.object()))
+    }
+    pub fn object(&self, id: i32) -> Option<Object<'_>> {
+        let table = self.tables.get(&id).map(|t| t.object());
+        let view = || self.views.get(&id).map(|v| v.object());
+        let function = || self.functions.get(&id).map(|f| f.object());
+        table.or_else(view).or_else(function).or_else(|| self.policies.get(&id).map(|p| p.object()))
+    }
+    pub fn object_named(&self, schema: i32, name: &str) -> Option<Object<'_>> {
+        self.objects().find(|object| object.schema == schema && same_name(object.name, name))
+    }
+    /// Of a table, view or function.
+    pub fn columns_of(&self, id: i32) -> Option<&[TableColumn]> {
+        let view = || self.views.get(&id).map(|v| v.columns.as_slice());
+        let function = || self.functions.get(&id).map(|f| f.columns.as_slice());
+        self.tables.get(&id).map(|t| t.columns.as_slice()).or_else(view).or_else(function)
+    }
+    pub fn object_schema(&self, id: i32) -> Option<i32> {
+        self.object(id).map(|object| object.schema)
+    }
+    pub fn object_name(&self, id: i32) -> Option<&str> {
+        self.object(id).map(|object| object.name)
+    }
+    /// The owner of its schema, unless ALTER AUTHORIZATION said otherwise.
+    pub fn object_owner(&self, id: i32) -> i32 {
+        self.object(id).map_or(DBO, |object| object.owner.unwrap_or_else(|| self.schema_owner(object.schema)))
+    }
+    pub fn give_object(&mut self, id: i32, owner: Option<i32>) {
+        use std::sync::Arc;
+        if let Some(table) = self.tables.get_mut(&id) {
+            Arc::make_mut(table).owner = owner;
+        } else if let Some(view) = self.views.get_mut(&id) {
+            Arc::make_mut(view).owner = owner;
+        } else if let Some(function) = self.functions.get_mut(&id) {
+            Arc::make_mut(function).owner = owner;
+        } else if let Some(policy) = self.policies.get_mut(&id) {
+            Arc::make_mut(policy).owner = owner;
+        }
+    }
+}
