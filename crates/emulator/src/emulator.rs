@@ -30,7 +30,7 @@ use crate::scenario::{self, Scenario};
 use crate::source::{self, DirectoryPrincipal, TokenSubject};
 use crate::tds::{self, TlsIdentity};
 use crate::tls::Tls;
-use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy, World};
+use crate::world::{CapacityState, PrimaryIdentity, Reachability, Standing, TenantSetting, UpdatePolicy, World};
 
 /// How often mirrors are brought up to the present when nobody asks: SQL shows their change feeds.
 const TICK: Duration = Duration::from_millis(250);
@@ -41,7 +41,7 @@ const KEEP: Duration = Duration::from_secs(1);
 pub struct Parts {
     pub scenario: Arc<Scenario>,
     /// The world at the beginning, with what `--break` left out.
-    pub beginning: Facts,
+    pub beginning: Standing,
     pub clock: Arc<Clock>,
     pub world: World,
     pub journal: Arc<Journal>,
@@ -58,9 +58,9 @@ pub struct Parts {
 pub enum Step {
     /// The capacity is paused.
     Capacity,
-    /// A user-assigned identity is the instance's primary one.
+    /// A user-assigned identity is the primary one of every instance.
     PrimaryIdentity,
-    /// The instance has the update policy SQL Server 2022.
+    /// Every instance has the update policy SQL Server 2022.
     UpdatePolicy,
     /// OneLake is closed to apps external to Fabric.
     TenantSetting,
@@ -90,14 +90,14 @@ pub enum StartError {
 }
 
 impl Step {
-    fn leave_out(self, facts: &mut Facts) {
+    fn leave_out(self, world: &mut Standing) {
         match self {
-            Self::Capacity => facts.capacity_state = CapacityState::Inactive,
-            Self::PrimaryIdentity => facts.primary_identity = PrimaryIdentity::UserAssigned,
-            Self::UpdatePolicy => facts.update_policy = UpdatePolicy::SQLServer2022,
-            Self::TenantSetting => facts.tenant_setting = TenantSetting::Off,
-            Self::Gateway => facts.gateway = Reachability::Unreachable,
-            Self::Network => facts.network = Reachability::Unreachable,
+            Self::Capacity => world.facts.capacity_state = CapacityState::Inactive,
+            Self::PrimaryIdentity => world.set_primary_identity(PrimaryIdentity::UserAssigned),
+            Self::UpdatePolicy => world.set_update_policy(UpdatePolicy::SQLServer2022),
+            Self::TenantSetting => world.facts.tenant_setting = TenantSetting::Off,
+            Self::Gateway => world.facts.gateway = Reachability::Unreachable,
+            Self::Network => world.facts.network = Reachability::Unreachable,
         }
     }
 }
@@ -106,7 +106,7 @@ impl Parts {
     /// # Errors
     /// [`StartError::Certificates`].
     pub fn prepare(scenario: Scenario, time_scale: f64, left_out: &[Step]) -> Result<Self, StartError> {
-        let mut beginning = scenario.world.clone();
+        let mut beginning = scenario.standing();
         for step in left_out {
             step.leave_out(&mut beginning);
         }
@@ -167,7 +167,7 @@ async fn serve_instance(
 ) -> Result<Served, StartError> {
     let people = Arc::new(People { scenario: parts.scenario.clone(), verifier: parts.tokens.verifier() });
     let instance =
-        Instance::new(parts.scenario.instance_config(config), parts.world.clone(), parts.clock.clone(), people)
+        Instance::new(parts.scenario.instance_config(config), parts.world.of(place), parts.clock.clone(), people)
             .map_err(|error| StartError::Sql(config.explain(place, &error)))?;
     if let Some((file, Some(kept))) = &parts.data {
         source::Source::read_back(&*instance, &kept.instances[place]).map_err(|reason| file.not_understood(reason))?;
@@ -214,12 +214,21 @@ impl source::Directory for People {
 
     fn verify(&self, token: &str) -> Option<TokenSubject> {
         let caller = self.verifier.verify(token, entra::SQL).ok()?;
-        let principal = self.scenario.directory.find(caller.object_id)?;
-        Some(TokenSubject {
+        Some(self.subject(self.scenario.directory.find(caller.object_id)?))
+    }
+
+    fn application(&self, client_id: Uuid) -> Option<TokenSubject> {
+        self.scenario.directory.application(client_id).map(|application| self.subject(application))
+    }
+}
+
+impl People {
+    fn subject(&self, principal: &entra::Principal) -> TokenSubject {
+        TokenSubject {
             name: principal.user_principal_name.clone().unwrap_or_else(|| principal.display_name.clone()),
             sid: principal.app_id.unwrap_or(principal.id),
             groups: self.scenario.directory.memberships(principal.id),
-        })
+        }
     }
 }
 

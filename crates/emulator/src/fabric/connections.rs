@@ -230,7 +230,7 @@ impl Fabric {
             database: connection.database.clone().unwrap_or_else(|| "master".to_owned()),
             login: connection.credential.login.clone(),
         };
-        link.check(&*self.instances[instance].source, &self.world.facts())
+        link.check(&*self.instances[instance].source, &self.world.of(instance).facts())
     }
 }
 

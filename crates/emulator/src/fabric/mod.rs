@@ -57,7 +57,7 @@ use crate::mirroring::conditions::{Link, Setup};
 use crate::scenario::rest::PausedCapacity;
 use crate::scenario::{Instance, Rest, Scenario};
 use crate::source::{Restore, Source, Writing};
-use crate::world::{CapacityState, Facts, World};
+use crate::world::{CapacityState, Standing, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
 use roles::{ConnectionRole, WorkspaceRole, effective};
@@ -103,7 +103,7 @@ pub struct Snapshot {
     sql: Vec<Restore>,
     store: Store,
     rest: Rest,
-    facts: Facts,
+    world: Standing,
     taken: Duration,
 }
 
@@ -114,7 +114,7 @@ pub struct Kept {
     store: Store,
     rest: Rest,
     lag: Duration,
-    facts: Facts,
+    world: Standing,
 }
 
 /// What a handler gets.
@@ -156,11 +156,11 @@ impl Fabric {
     }
 
     /// Back to the beginning, with the instances and the world: nobody sees, and no file keeps, half of it.
-    pub fn reset(&self, beginning: &Facts) {
+    pub fn reset(&self, beginning: &Standing) {
         let mut store = lock(&self.store);
         *store = Store::new(&self.scenario);
         *lock(&self.rest) = self.scenario.rest.clone();
-        self.world.change(|facts| *facts = beginning.clone());
+        self.world.set(beginning.clone());
         self.sources().for_each(|source| source.reset());
     }
 
@@ -176,7 +176,7 @@ impl Fabric {
     pub fn snapshot(&self) -> Result<Snapshot, String> {
         let store = self.store();
         let sql = self.sources().map(|source| source.snapshot()).collect::<Result<_, _>>()?;
-        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), facts: self.world.facts(), taken: self.now() })
+        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), world: self.world.standing(), taken: self.now() })
     }
 
     /// Back to a snapshot. The clock does not go back: what was to take a minute then takes a minute from now on.
@@ -185,7 +185,7 @@ impl Fabric {
     /// An instance failed to make its rows anew.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
         let mut store = lock(&self.store);
-        self.world.change(|facts| *facts = snapshot.facts.clone());
+        self.world.set(snapshot.world.clone());
         snapshot.sql.iter().try_for_each(|restore| restore())?;
         *store = snapshot.store.clone();
         *lock(&self.rest) = snapshot.rest.clone();
@@ -200,7 +200,7 @@ impl Fabric {
     pub fn write_down(&self) -> Result<(Kept, Vec<Writing>, Position), String> {
         let store = self.store();
         let sql = self.sources().map(|source| source.write_down()).collect::<Result<_, _>>()?;
-        let kept = Kept { store: store.clone(), rest: self.rest(), lag: self.lag(), facts: self.world.facts() };
+        let kept = Kept { store: store.clone(), rest: self.rest(), lag: self.lag(), world: self.world.standing() };
         Ok((kept, sql, self.clock.position()))
     }
 
@@ -209,7 +209,7 @@ impl Fabric {
         *lock(&self.store) = kept.store;
         *lock(&self.rest) = kept.rest;
         *lock(&self.lag) = kept.lag;
-        self.world.change(|facts| *facts = kept.facts);
+        self.world.set(kept.world);
     }
 
     /// How it behaves where real tenants differ.
@@ -275,7 +275,7 @@ impl Fabric {
         let workspace = store.workspace(mirrored.workspace_id);
         Setup {
             source: &*served.source,
-            facts: self.world.facts(),
+            facts: self.world.of(mirrored.instance).facts(),
             rest: self.rest(),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))

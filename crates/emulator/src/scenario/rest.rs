@@ -24,6 +24,7 @@ pub struct Rest {
     /// (sql-mi facts §4.3). Otherwise it needs a stop and a start.
     pub failed_tables_recover: bool,
     pub unsupported_tables: UnsupportedTables,
+    pub contained_user: ContainedUser,
 }
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
@@ -70,6 +71,16 @@ pub enum UnsupportedTables {
     Failed,
 }
 
+/// A mirror whose reader is a contained user: the tutorial makes a login, and nobody says whether it can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ContainedUser {
+    /// As a source whose login fails.
+    #[default]
+    Refused,
+    /// Its permissions decide.
+    Accepted,
+}
+
 impl Default for Rest {
     fn default() -> Self {
         Self {
@@ -83,6 +94,7 @@ impl Default for Rest {
             source_not_ready: SourceNotReady::default(),
             failed_tables_recover: true,
             unsupported_tables: UnsupportedTables::default(),
+            contained_user: ContainedUser::default(),
         }
     }
 }

@@ -104,6 +104,15 @@ async fn what_is_not_understood_is_refused_with_a_reason() {
         ("/faults", json!({ "match": { "sql": "x" }, "effect": { "route": { "host": "h", "port": 1 } } }), "no sql"),
         ("/world", json!({ "capacity_state": "Paused" }), "Inactive"),
         ("/world", json!({ "weather": "rain" }), "weather"),
+        ("/world", json!({ "instance": 1, "update_policy": "SQLServer2025" }), "must be the name"),
+        ("/world", json!({ "instance": "nobody", "update_policy": "SQLServer2025" }), "there are: contoso-mi"),
+        ("/world", json!({ "instance": "contoso-mi", "update_policy": "2025" }), "SQLServer2025"),
+        (
+            "/world",
+            json!({ "instance": "contoso-mi", "capacity_state": "Active" }),
+            "`capacity_state`, expected `primary_identity`",
+        ),
+        ("/world", json!({ "instance": "contoso-mi" }), "nothing that changes"),
         ("/clock", json!({ "advance_s": -1 }), "from 0"),
         ("/clock", json!({ "advance": 1 }), "advance_s"),
     ];

@@ -4,6 +4,7 @@
 mod choices;
 mod conformance;
 mod connections;
+mod contained;
 mod control;
 mod data;
 mod entra;

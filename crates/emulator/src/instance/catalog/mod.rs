@@ -94,7 +94,7 @@ impl<'a> Context<'a> {
     pub fn new(state: &'a Arc<State>, ambient: &'a Ambient, database: &'a Arc<Database>) -> Result<Self, Message> {
         let token = state.token(ambient.identity, database.id);
         if token.user.is_none() {
-            return Err(super::databases::no_access(ambient.login_name(), &database.name));
+            return Err(super::databases::no_access(ambient.login_name().unwrap_or_default(), &database.name));
         }
         Ok(Self { state, ambient, database, token })
     }
