@@ -27,6 +27,7 @@ pub mod shipped;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Uuid, uuid};
 
+use crate::answers::Answers;
 use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
 use crate::entra::{Directory, Principal, PrincipalKind};
 use crate::fabric::roles::WorkspaceRole;
@@ -56,6 +57,7 @@ pub struct Scenario {
     pub description: String,
     pub world: Facts,
     pub rest: Rest,
+    pub answers: Answers,
     pub instance: Instance,
     /// More instances, each with a port of its own.
     pub other_instances: Vec<Instance>,
@@ -228,7 +230,7 @@ impl Scenario {
             primary_identity: instance.primary_identity.unwrap_or(facts.primary_identity),
             update_policy: instance.update_policy.unwrap_or(facts.update_policy),
         });
-        Standing { instances: own.collect(), facts: self.world.clone() }
+        Standing { instances: own.collect(), facts: self.world.clone(), answers: self.answers.clone() }
     }
 
     /// The application of the ready-file.
@@ -276,6 +278,7 @@ impl Default for Scenario {
             description: String::new(),
             world: Facts::default(),
             rest: Rest::default(),
+            answers: Answers::default(),
             instance: Instance::default(),
             other_instances: Vec::new(),
             directory: Directory { tenant_id: TENANT, principals: default_principals() },

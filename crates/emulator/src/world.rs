@@ -4,6 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
+use crate::engine::Message;
+
 /// Shared by all parts; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -16,6 +19,7 @@ pub struct World {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Standing {
     pub facts: Facts,
+    pub answers: Answers,
     /// Of each instance what holds for it, whatever `facts` says.
     pub instances: Vec<OfInstance>,
 }
@@ -46,6 +50,11 @@ impl World {
             (facts.primary_identity, facts.update_policy) = (own.primary_identity, own.update_policy);
         }
         facts
+    }
+
+    /// An error as it is answered.
+    pub fn answered(&self, message: Message) -> Message {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).answers.in_place_of(message)
     }
 
     pub fn standing(&self) -> Standing {

@@ -4,6 +4,7 @@
 //! faults and the journal, so its indices start at 0 again; the clock never goes back.
 
 mod page;
+mod settings;
 mod snapshots;
 
 use std::sync::Arc;
@@ -20,13 +21,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::emulator::Parts;
 use crate::fabric::Fabric;
 use crate::fabric::roles::WorkspaceRole;
 use crate::faults::{Effect, Fault};
 use crate::journal::Channel;
-use crate::scenario::{Instance, Rest, Scenario};
-use crate::world::{self, Facts, OfInstance, Standing};
+use crate::parts::Parts;
+use crate::world;
 
 /// Ten years: more would leave the calendar.
 const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
@@ -44,9 +44,10 @@ pub fn router(control: Control) -> Router {
         .route("/state", get(state))
         .route("/requests", get(requests))
         .route("/faults", post(plant).delete(clear))
-        .route("/world", get(world).post(change_world))
+        .route("/world", get(settings::world).post(settings::change_world))
         .route("/clock", get(clock).post(advance))
-        .route("/rest", get(rest).post(change_rest))
+        .route("/rest", get(settings::rest).post(settings::change_rest))
+        .route("/answers", get(settings::answers).post(settings::change_answers))
         .route("/reset", post(reset))
         .route("/snapshot", post(snapshots::take))
         .route("/restore", post(snapshots::restore))
@@ -265,114 +266,6 @@ async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode
 async fn clear(State(control): State<Control>) -> StatusCode {
     control.parts.faults.clear();
     StatusCode::NO_CONTENT
-}
-
-/// The facts of all, and what holds for each instance.
-#[derive(Serialize)]
-struct WorldAnswer {
-    #[serde(flatten)]
-    facts: Facts,
-    instances: Vec<InstanceAnswer>,
-}
-
-#[derive(Serialize)]
-struct InstanceAnswer {
-    name: String,
-    server: String,
-    #[serde(flatten)]
-    own: OfInstance,
-}
-
-async fn world(State(control): State<Control>) -> Json<WorldAnswer> {
-    let Standing { facts, instances } = control.parts.world.standing();
-    let named = control.parts.scenario.instances().zip(instances);
-    let instances =
-        named.map(|(known, own)| InstanceAnswer { name: known.name.clone(), server: known.private_host(), own });
-    Json(WorldAnswer { facts, instances: instances.collect() })
-}
-
-type Members = serde_json::Map<String, serde_json::Value>;
-
-/// `known` with the given members changed and the others left.
-fn merged<T: Serialize + DeserializeOwned>(known: &T, changes: Members) -> Result<T, Misunderstood> {
-    let merge = || {
-        let mut merged = serde_json::to_value(known)?;
-        if let Some(members) = merged.as_object_mut() {
-            members.extend(changes);
-        }
-        serde_json::from_value(merged)
-    };
-    merge().map_err(|error: serde_json::Error| Misunderstood(error.to_string()))
-}
-
-/// Changes the given facts and leaves the others: of one instance, where it is named, or of all.
-async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<WorldAnswer>, Misunderstood> {
-    let mut changes: Members = read(&body)?;
-    let instance = changes.remove("instance").map(|name| place_of(&control.parts.scenario, &name)).transpose()?;
-    // Mirrors see the world as it was until now, then as it is from now on.
-    control.fabric.tick();
-    control.parts.world.change(|world| match instance {
-        Some(place) => change_instance(&mut world.instances[place], changes),
-        None => change_all(world, changes),
-    })?;
-    control.fabric.tick();
-    Ok(world(State(control)).await)
-}
-
-fn change_instance(own: &mut OfInstance, changes: Members) -> Result<(), Misunderstood> {
-    if changes.is_empty() {
-        let text = "an instance is named, and nothing that changes: give primary_identity or update_policy";
-        return Err(Misunderstood(text.to_owned()));
-    }
-    *own = merged(own, changes).map_err(|Misunderstood(text)| Misunderstood(format!("of an instance: {text}")))?;
-    Ok(())
-}
-
-fn change_all(world: &mut Standing, changes: Members) -> Result<(), Misunderstood> {
-    let given = |key| changes.contains_key(key);
-    let (identity, policy) = (given("primary_identity"), given("update_policy"));
-    world.facts = merged(&world.facts, changes)?;
-    if identity {
-        world.set_primary_identity(world.facts.primary_identity);
-    }
-    if policy {
-        world.set_update_policy(world.facts.update_policy);
-    }
-    Ok(())
-}
-
-/// The instance of that name, or host name where several have the name.
-fn place_of(scenario: &Scenario, name: &serde_json::Value) -> Result<usize, Misunderstood> {
-    let Some(wanted) = name.as_str() else {
-        return Err(Misunderstood(format!("instance must be the name of an instance, and is {name}")));
-    };
-    let is_named =
-        |known: &Instance| known.name.eq_ignore_ascii_case(wanted) || known.private_host().eq_ignore_ascii_case(wanted);
-    let mut places = (0..).zip(scenario.instances()).filter(|(_, known)| is_named(known)).map(|(place, _)| place);
-    match (places.next(), places.next()) {
-        (Some(place), None) => Ok(place),
-        (Some(_), Some(_)) => Err(Misunderstood(format!(
-            "several instances have the name {wanted}: give the host name, as NAME.ZONE.database.windows.net"
-        ))),
-        (None, _) => {
-            let names: Vec<&str> = scenario.instances().map(|known| known.name.as_str()).collect();
-            Err(Misunderstood(format!("there is no instance {wanted}; there are: {}", names.join(", "))))
-        }
-    }
-}
-
-async fn rest(State(control): State<Control>) -> Json<Rest> {
-    Json(control.fabric.rest())
-}
-
-/// Changes the given settings of the REST API and leaves the others.
-async fn change_rest(State(control): State<Control>, body: Bytes) -> Result<Json<Rest>, Misunderstood> {
-    let changed = merged(&control.fabric.rest(), read(&body)?)?;
-    if let Some((key, text)) = changed.problem() {
-        return Err(Misunderstood(format!("{key} {text}")));
-    }
-    control.fabric.set_rest(changed);
-    Ok(rest(State(control)).await)
 }
 
 #[derive(Debug, Serialize)]

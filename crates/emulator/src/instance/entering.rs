@@ -28,6 +28,17 @@ pub struct Entry {
 
 impl Engine for Instance {
     fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
+        let answered = |messages: Vec<Message>| messages.into_iter().map(|m| self.world.answered(m)).collect();
+        self.enter(request).map_err(answered)
+    }
+
+    fn server_name(&self) -> String {
+        self.config.server_name.clone()
+    }
+}
+
+impl Instance {
+    fn enter(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
         let state = self.lock().committed.clone();
         let database = request.database.as_deref().filter(|name| !name.is_empty());
         let entry = match &request.credentials {
@@ -41,12 +52,6 @@ impl Engine for Instance {
         session.map(|session| Box::new(session) as Box<dyn Session>).map_err(|message| vec![message])
     }
 
-    fn server_name(&self) -> String {
-        self.config.server_name.clone()
-    }
-}
-
-impl Instance {
     /// Who an application is in the database, if it is let in.
     pub(super) fn by_application(&self, state: &State, client_id: Uuid, database: &str) -> Result<Entry, Vec<Message>> {
         let subject = self.directory().application(client_id).ok_or_else(|| vec![errors::login_failed(TOKEN)])?;

@@ -4,8 +4,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
+use fabricmirror_emulator::emulator::{Emulator, Ready, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
+use fabricmirror_emulator::parts::{Parts, Step};
 use fabricmirror_emulator::scenario::{Scenario, shipped};
 use reqwest::Method;
 use serde_json::{Value, json};

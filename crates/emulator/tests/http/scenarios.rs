@@ -1,6 +1,7 @@
 //! Every shipped scenario starts, and shows what makes it special. The instances are real here, and spoken to by tiberius.
 
-use fabricmirror_emulator::emulator::{Parts, Ready, Step};
+use fabricmirror_emulator::emulator::Ready;
+use fabricmirror_emulator::parts::{Parts, Step};
 use fabricmirror_emulator::scenario::{Scenario, shipped};
 use fabricmirror_emulator::world::{PrimaryIdentity, UpdatePolicy};
 use reqwest::Method;

@@ -145,7 +145,8 @@ impl Run<'_> {
         });
     }
 
-    fn fail(&mut self, mut message: Message, statement: Kind) {
+    fn fail(&mut self, message: Message, statement: Kind) {
+        let mut message = self.session.instance.world.answered(message);
         self.session.error_number = message.number;
         if message.line == 0 {
             message.line = 1;
@@ -391,7 +392,7 @@ impl Run<'_> {
         self.tries -= 1;
         match result {
             Err(message) if message.number != 0 && message.class < 20 => {
-                let outer = self.session.caught.replace(message);
+                let outer = self.session.caught.replace(self.session.instance.world.answered(message));
                 let flow = self.block(catch);
                 self.session.caught = outer;
                 flow
