@@ -28,6 +28,8 @@ async fn the_whole_job_where_answers_differ(run: &mut Run) -> Result<()> {
             "start_status": 202,
             "repeated_orders": "Conflict",
             "unsupported_tables": "Failed",
+            "connection_checked": "AtStart",
+            "definition_while_initializing": true,
         }))
         .await?;
     run.use_tutorial()?;

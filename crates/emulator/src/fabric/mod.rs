@@ -277,6 +277,8 @@ impl Fabric {
             source: &*served.source,
             facts: self.world.of(mirrored.instance).facts(),
             rest: self.rest(),
+            unfit: definition
+                .and_then(|definition| mirrored_databases::unfit(definition, store.connection(definition.connection)?)),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
                 .and_then(|connection| self.link(store, connection)),

@@ -3,7 +3,7 @@
 //!
 //! | what is missing | shows as | known from |
 //! |---|---|---|
-//! | connection is not of the Managed Instance kind | 400 when the definition is given | tutorial (portal); for the API UNCONFIRMED |
+//! | connection is not of the Managed Instance kind | 400 when the definition is given; `connection_checked` chooses | tutorial (portal); for the API UNCONFIRMED |
 //! | endpoint or gateway cannot be reached, login refused, user not mapped, permission missing, update policy, primary identity, database mirrored already | Stopped with `error` after the start | "not ready shows as Stopped with an error text" (fabric-api facts §11); for each single cause UNCONFIRMED |
 //! | a system database, change data capture on, delayed durability not disabled | the same, after the start and while running (sql-mi facts §5.1: such a database cannot be mirrored) | how it shows: UNCONFIRMED |
 //! | any of these while running | Running with `error`, tables Failed, from the next poll on | UNCONFIRMED |
@@ -32,6 +32,8 @@ pub struct Setup<'a> {
     pub source: &'a dyn Source,
     pub facts: Facts,
     pub rest: Rest,
+    /// Why the connection is none for the definition, if so.
+    pub unfit: Option<String>,
     /// `None` when the connection was deleted.
     pub connection: Option<Link>,
     /// Tables listed in the definition; `None` mirrors all.
@@ -88,6 +90,9 @@ impl Setup<'_> {
 
     /// Why the source cannot be mirrored, if so. `feeds` is the database that this mirror already feeds from.
     pub fn source_problem(&self, feeds: Option<&str>) -> Option<ErrorBody> {
+        if let Some(text) = &self.unfit {
+            return Some(ErrorBody::new("InvalidConnectionInformation", text.clone()));
+        }
         let Some(link) = &self.connection else {
             return Some(ErrorBody::new(
                 "ConnectionNotFound",

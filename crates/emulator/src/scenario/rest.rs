@@ -18,6 +18,9 @@ pub struct Rest {
     /// Status of startMirroring: 200 in every recording, 202 says one author (§11).
     pub start_status: u16,
     pub repeated_orders: RepeatedOrders,
+    pub connection_checked: ConnectionChecked,
+    /// updateDefinition works while the mirror initializes; `MirroredDatabaseNotReady` was seen sometimes (§11).
+    pub definition_while_initializing: bool,
     pub paused_capacity: PausedCapacity,
     pub source_not_ready: SourceNotReady,
     /// A failed table gets on by itself once the cause is gone. UNCONFIRMED: the engine has a snapshot retry count
@@ -38,6 +41,17 @@ pub enum RepeatedOrders {
     Conflict,
     /// Success, and nothing happens.
     Accepted,
+}
+
+/// When it is found that a connection is of another type than the source, or leads to another database than the
+/// definition names. UNCONFIRMED: the tutorial says so of the portal (§4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ConnectionChecked {
+    /// 400 `InvalidConnectionInformation` for the definition.
+    #[default]
+    WhenGiven,
+    /// As a source that is not ready.
+    AtStart,
 }
 
 /// What calls of items are answered while the capacity is paused (§11).
@@ -90,6 +104,8 @@ impl Default for Rest {
             name_reserved_status: 409,
             start_status: 200,
             repeated_orders: RepeatedOrders::default(),
+            connection_checked: ConnectionChecked::default(),
+            definition_while_initializing: false,
             paused_capacity: PausedCapacity::default(),
             source_not_ready: SourceNotReady::default(),
             failed_tables_recover: true,
