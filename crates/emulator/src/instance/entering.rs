@@ -89,7 +89,10 @@ fn by_subject(state: &State, subject: &TokenSubject, database: Option<&str>) -> 
     let own = of_kind(subject.sid, PrincipalType::External);
     let group = || subject.groups.iter().find_map(|group| of_kind(*group, PrincipalType::ExternalGroup));
     match own.or_else(group) {
-        Some(login) if !login.disabled && connects(state, login.id) => by_login(state, login.id, database),
+        Some(login) if !login.disabled && connects(state, login.id) => {
+            // Who came through a group is still who they are: sql-docs PR 9060.
+            by_login(state, login.id, database).map(|entry| Entry { name: subject.name.clone(), ..entry })
+        }
         Some(_) => Err(vec![errors::login_failed(TOKEN)]),
         None => by_user(state, subject, database),
     }

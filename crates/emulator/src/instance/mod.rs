@@ -51,7 +51,7 @@ use crate::source::{Directory, InstanceConfig};
 use crate::world::World;
 use access::Identity;
 use entering::Entry;
-use state::{MASTER, State};
+use state::{MASTER, PrincipalType, State};
 use store::Store;
 
 /// An instance; sessions are opened by [`crate::engine::Engine`], mirroring looks at it through [`crate::source::Source`].
@@ -135,7 +135,10 @@ impl SessionInfo {
     /// SID and name of who opened the session; nothing when that one is gone.
     fn opener<'s>(&'s self, state: &'s State) -> Option<(&'s [u8], &'s str)> {
         match self.entered {
-            Identity::Login(id) => state.server_principals.get(&id).map(|l| (l.sid.as_slice(), l.name.as_str())),
+            Identity::Login(id) => state.server_principals.get(&id).map(|login| {
+                let through_group = login.kind == PrincipalType::ExternalGroup;
+                (login.sid.as_slice(), if through_group { &*self.name } else { &login.name })
+            }),
             Identity::User { database, user } | Identity::Contained { database, user } => {
                 let user = state.database(database)?.principals.get(&user)?;
                 Some((user.sid.as_deref()?, &self.name))

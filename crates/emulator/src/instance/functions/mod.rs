@@ -13,7 +13,7 @@ use super::errors;
 use super::moments;
 use super::object_functions;
 use super::security_functions;
-use super::state::State;
+use super::state::{PrincipalType, State};
 use super::types;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -77,7 +77,11 @@ impl Ambient {
     fn name_of(&self, identity: Identity) -> Option<&str> {
         match identity {
             Identity::Contained { .. } => Some(&self.entered_name),
-            Identity::Login(id) => self.state.server_principals.get(&id).map(|login| login.name.as_str()),
+            Identity::Login(id) => {
+                let login = self.state.server_principals.get(&id)?;
+                let through_group = login.kind == PrincipalType::ExternalGroup && identity == self.entered;
+                Some(if through_group { &self.entered_name } else { &login.name })
+            }
             Identity::User { .. } => self.login().map(|login| login.name.as_str()),
         }
     }
