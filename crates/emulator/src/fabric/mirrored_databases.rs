@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
+use super::data_access_roles::DataAccessRole;
 use super::definition::{Definition, Envelope, Given, Part, check_format};
 use super::error::{ApiError, ErrorBody};
 use super::folders::Below;
@@ -176,8 +177,9 @@ impl Fabric {
         }
         self.check_free(store, workspace, &display_name, None)?;
         let now = self.now();
+        let id = Uuid::new_v4();
         let item = MirroredDatabase {
-            id: Uuid::new_v4(),
+            id,
             workspace_id: workspace,
             display_name,
             description,
@@ -187,6 +189,7 @@ impl Fabric {
             instance: 0,
             definition,
             mirror: Mirror::new(now),
+            data_access_roles: vec![DataAccessRole::default_reader(workspace, id)],
         };
         let answer = item.item_answer();
         store.mirrors.push(item);

@@ -22,6 +22,7 @@ pub mod assignments;
 pub mod connection_kinds;
 pub mod connection_requests;
 pub mod connections;
+pub mod data_access_roles;
 pub mod definition;
 pub mod error;
 pub mod folders;
@@ -281,20 +282,23 @@ impl Fabric {
                 .and_then(|definition| mirrored_databases::unfit(definition, store.connection(definition.connection)?)),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
-                .and_then(|connection| self.link(store, connection)),
+                .and_then(|connection| Some(self.link(store, connection, connection.database.clone()?))),
             listed: definition.and_then(|definition| definition.tables.clone()),
             identity_role: workspace
                 .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
         }
     }
 
-    fn link(&self, store: &Store, connection: &Connection) -> Option<Link> {
-        Some(Link {
+    /// How a mirror or a test of the connection gets to a database.
+    fn link(&self, store: &Store, connection: &Connection, database: String) -> Link {
+        let gateway = connection.connectivity.gateway();
+        Link {
             endpoint: self.reach(store, connection).map_or(Endpoint::Elsewhere, |found| found.1),
             through_gateway: connection.connectivity.through_gateway(),
-            database: connection.database.clone()?,
+            gateway_is_off: store.gateways.iter().any(|known| known.id == gateway && known.is_off),
+            database,
             login: connection.credential.login.clone(),
-        })
+        }
     }
 
     /// The instance a connection leads to, and how; nowhere when its gateway is gone.
@@ -381,6 +385,7 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(data_access_roles::routes())
         .merge(folders::routes())
         .merge(operations::routes())
         .fallback(unknown_endpoint)

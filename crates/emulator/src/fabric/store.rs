@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
+use super::data_access_roles::DataAccessRole;
 use super::definition::Definition;
 use super::error::ApiError;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
@@ -96,6 +97,7 @@ pub struct MirroredDatabase {
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,
+    pub data_access_roles: Vec<DataAccessRole>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -169,6 +171,8 @@ pub struct Gateway {
     pub display_name: String,
     pub details: GatewayDetails,
     pub roles: Vec<Assignment<GatewayRole>>,
+    /// Shut down, and not restarted yet.
+    pub is_off: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -240,7 +244,7 @@ impl Gateway {
             Some(Assignment { principal: *id, kind, role: GatewayRole::Admin })
         };
         let roles = gateway.administrators.iter().filter_map(admin).collect();
-        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles }
+        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles, is_off: false }
     }
 }
 

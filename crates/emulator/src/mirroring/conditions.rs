@@ -47,6 +47,8 @@ pub struct Setup<'a> {
 pub struct Link {
     pub endpoint: Endpoint,
     pub through_gateway: bool,
+    /// Somebody shut it down.
+    pub gateway_is_off: bool,
     pub database: String,
     pub login: Login,
 }
@@ -250,7 +252,7 @@ impl Link {
                     .to_owned(),
             ));
         }
-        if self.through_gateway && facts.gateway == Reachability::Unreachable {
+        if self.through_gateway && (self.gateway_is_off || facts.gateway == Reachability::Unreachable) {
             return Err(LoginProblem::Unreachable("The gateway is offline or cannot be reached.".to_owned()));
         }
         let answer = match &self.login {

@@ -7,6 +7,7 @@ mod connections;
 mod contained;
 mod control;
 mod data;
+mod data_access_roles;
 mod entra;
 mod fake;
 mod folders;
