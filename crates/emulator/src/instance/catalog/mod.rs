@@ -48,6 +48,7 @@ mod extended_properties;
 mod functions;
 mod information_schema;
 mod objects;
+mod parameters;
 mod partitions;
 pub mod principals;
 mod security_policies;
@@ -122,6 +123,7 @@ fn views() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
+        parameters::VIEWS,
         partitions::VIEWS,
         security_policies::VIEWS,
         column_keys::VIEWS,
