@@ -217,6 +217,12 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         ),
         "OperationNotAllowedInCurrentStatus" => ("The mirror's status does not allow this now", &[], "Run again."),
         _ => match error {
+            fabric_api::Error::Auth(cause) if cause.contains("certificate") => (
+                "Entra's certificate is not trusted",
+                &["ca_certificate_file"],
+                "Where a proxy or a test stands between, its CA belongs into `ca_certificate_file` or \
+                 FABRICMIRROR_CA_CERTIFICATE_FILE.",
+            ),
             fabric_api::Error::Auth(_) => (
                 "Entra gives no token",
                 &["client_id"],

@@ -130,11 +130,17 @@ async fn what_leads_nowhere_is_named_without_its_secret(run: &mut Run) -> Result
     let wrong_ca = wrong_ca.display().to_string();
     let host = run.emulator.ready.sql.host.clone();
     // What is wrong, what it is set to, what the errors say, and where they stand.
-    let cases: [(&str, &str, &[&str], &str); 4] = [
+    let cases: [(&str, &str, &[&str], &str); 5] = [
         ("FABRIC_CLIENT_SECRET", "Not-The-Secret-5", &["Entra gives no token", "FABRIC_CLIENT_SECRET"], CONNECTION),
         ("FABRICMIRROR_SQL_PASSWORD", "Not-The-Password-5", &["refuses the operator's login", "18456"], LOGIN),
         ("FABRIC_ENDPOINT", "http://localhost:9", &["no https URL"], CONNECTION),
         ("FABRICMIRROR_CA_CERTIFICATE_FILE", &wrong_ca, &["FABRICMIRROR_CA_CERTIFICATE_FILE", &host], LOGIN),
+        (
+            "FABRICMIRROR_CA_CERTIFICATE_FILE",
+            &wrong_ca,
+            &["Entra's certificate is not trusted", "invalid peer certificate", "`ca_certificate_file`"],
+            "fabricmirror_workspace_role_assignment.instance",
+        ),
     ];
     for (variable, value, says, address) in cases {
         let right = run.variable(variable).to_owned();

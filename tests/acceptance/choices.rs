@@ -6,11 +6,13 @@ use fabricmirror_tests::{Result, fail};
 use serde_json::json;
 
 use crate::hcl::{EVERYTHING, MIRROR, tutorial_with};
+use crate::tutorial::values;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
         case!(the_whole_job_where_answers_differ),
+        case!(codes_with_other_statuses_and_numbers),
         case!(a_paused_capacity_without_a_word),
         case!(a_paused_capacity_that_is_unavailable),
         case!(tables_that_do_not_recover_by_themselves),
@@ -26,6 +28,8 @@ async fn the_whole_job_where_answers_differ(run: &mut Run) -> Result<()> {
             "start_status": 202,
             "repeated_orders": "Conflict",
             "unsupported_tables": "Failed",
+            "connection_checked": "AtStart",
+            "definition_while_initializing": true,
         }))
         .await?;
     run.use_tutorial()?;
@@ -36,6 +40,57 @@ async fn the_whole_job_where_answers_differ(run: &mut Run) -> Result<()> {
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
     run.destroy().await?.success().map(drop)
+}
+
+/// What was deleted by others is gone whatever the status that says so, and SQL errors are known by their numbers alone.
+async fn codes_with_other_statuses_and_numbers(run: &mut Run) -> Result<()> {
+    run.emulator
+        .answers(json!({
+            "rest": {
+                "ItemNotFound": { "status": 400 },
+                "EntityNotFound": { "status": 400 },
+                "OperationNotAllowedInCurrentStatus": { "status": 409 },
+                "MirroredDatabaseNotReady": { "status": 409 },
+                "CapacityNotActive": { "status": 400 },
+            },
+            "sql": { "15151": { "severity": 14, "state": 3 }, "15023": { "state": 2 }, "18456": { "state": 8 } },
+        }))
+        .await?;
+    run.use_tutorial()?;
+    run.apply().await?.success()?;
+    let mirror = path_of_the_mirror(run).await?;
+    let role = values(&run.state().await?, "fabricmirror_workspace_role_assignment.instance")["id"].clone();
+    let workspace = run.emulator.ready.scenario.workspace_id.clone();
+    let role = format!("/workspaces/{workspace}/roleAssignments/{}", role.as_str().unwrap_or_default());
+    for path in [&format!("{mirror}/stopMirroring"), &mirror, &role] {
+        let method = if path.ends_with("Mirroring") { "POST" } else { "DELETE" };
+        let (status, answer) = run.emulator.rest(method, path, None).await?;
+        if status != 200 {
+            fail!("{method} {path}: {status} {answer}");
+        }
+        run.emulator.advance(120).await?;
+    }
+    run.plan()
+        .await?
+        .does("fabricmirror_mirrored_database.source", &["create"])?
+        .does("fabricmirror_workspace_role_assignment.instance", &["create"])?;
+    run.emulator.advance(600).await?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()?;
+    run.emulator.world(json!({ "capacity_state": "Inactive" })).await?;
+    if !run.plan().await?.said.diagnostics().iter().any(|it| it.summary.contains("capacity")) {
+        fail!("nobody says that the capacity is paused");
+    }
+    run.emulator.world(json!({ "capacity_state": "Active" })).await?;
+    let stop = format!("{}/stopMirroring", path_of_the_mirror(run).await?);
+    run.emulator.rest("POST", &stop, None).await?;
+    run.destroy().await?.success().map(drop)
+}
+
+async fn path_of_the_mirror(run: &mut Run) -> Result<String> {
+    let item = values(&run.state().await?, "fabricmirror_mirrored_database.source")["id"].clone();
+    let workspace = &run.emulator.ready.scenario.workspace_id;
+    Ok(format!("/workspaces/{workspace}/mirroredDatabases/{}", item.as_str().unwrap_or_default()))
 }
 
 async fn paused(run: &mut Run, face: &str) -> Result<()> {

@@ -215,6 +215,11 @@ impl Emulator {
         self.control(reqwest::Method::POST, "/rest", Some(choices)).await.map(drop)
     }
 
+    /// Other codes and numbers in the place of those that no source confirms.
+    pub async fn answers(&self, answers: Value) -> Result<()> {
+        self.control(reqwest::Method::POST, "/answers", Some(answers)).await.map(drop)
+    }
+
     pub async fn advance(&self, seconds: u64) -> Result<()> {
         self.control(reqwest::Method::POST, "/clock", Some(json!({ "advance_s": seconds }))).await.map(drop)
     }

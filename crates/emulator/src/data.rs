@@ -19,11 +19,11 @@ use uuid::Uuid;
 use crate::clock::Position;
 use crate::fabric::{self, Fabric};
 use crate::scenario::Scenario;
-use crate::world::Facts;
+use crate::world::Standing;
 
 const FORMAT: &str = "state of fabricmirror-emulator";
 /// Of what the lines hold: counts up when a process can no longer read those of before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// To end the sessions at the end.
 const ATTEMPTS: usize = 40;
 
@@ -101,7 +101,7 @@ impl DataFile {
     ///
     /// # Errors
     /// Somebody else has it, or what it holds cannot be gone on from. It is left as it is.
-    pub fn open(path: &Path, scenario: &Scenario, beginning: &Facts) -> Result<(Self, Option<Kept>), DataError> {
+    pub fn open(path: &Path, scenario: &Scenario, beginning: &Standing) -> Result<(Self, Option<Kept>), DataError> {
         let read = |error| DataError::Read(path.to_owned(), error);
         // Through a link, so that it stays one when the file is replaced.
         let path = match path.canonicalize() {
@@ -218,7 +218,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Of all that makes the world at the beginning: a state of another one would not fit.
-fn fingerprint(scenario: &Scenario, beginning: &Facts) -> String {
+fn fingerprint(scenario: &Scenario, beginning: &Standing) -> String {
     // Both are plain values: there is no way to fail.
     hex(&serde_json::to_vec(&(scenario, beginning)).unwrap_or_default())
 }

@@ -13,138 +13,26 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::clock::Clock;
 use crate::control::{self, Control};
-use crate::data::{DataError, DataFile, Keeper, Kept, Ports};
+use crate::data::{DataError, Keeper, Ports};
 use crate::entra::endpoint::{self, Entra};
 use crate::entra::managed_identity::{self, Host};
-use crate::entra::{self, Tokens, Verifier};
-use crate::fabric::gateway_keys::{GatewayKeys, KeyGeneration};
+use crate::entra::{self, Verifier};
+use crate::fabric::gateway_keys::GatewayKeys;
 use crate::fabric::{self, Fabric, Served};
-use crate::faults::Faults;
 use crate::http::listen::Loopback;
 use crate::http::recorder::{Recorder, record};
 use crate::instance::Instance;
-use crate::journal::{Channel, Journal};
+use crate::journal::Channel;
+use crate::parts::{Parts, StartError};
 use crate::scenario::{self, Scenario};
 use crate::source::{self, DirectoryPrincipal, TokenSubject};
 use crate::tds::{self, TlsIdentity};
-use crate::tls::Tls;
-use crate::world::{CapacityState, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy, World};
 
 /// How often mirrors are brought up to the present when nobody asks: SQL shows their change feeds.
 const TICK: Duration = Duration::from_millis(250);
 /// How often a change is looked for that is not in the data file yet.
 const KEEP: Duration = Duration::from_secs(1);
-
-/// What all parts share.
-pub struct Parts {
-    pub scenario: Arc<Scenario>,
-    /// The world at the beginning, with what `--break` left out.
-    pub beginning: Facts,
-    pub clock: Arc<Clock>,
-    pub world: World,
-    pub journal: Arc<Journal>,
-    pub faults: Arc<Faults>,
-    pub tls: Tls,
-    pub tokens: Arc<Tokens>,
-    /// Where the state is kept, and what was kept there by the process before.
-    pub data: Option<(DataFile, Option<Kept>)>,
-}
-
-/// A step outside SQL and Fabric that the world can leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum Step {
-    /// The capacity is paused.
-    Capacity,
-    /// A user-assigned identity is the instance's primary one.
-    PrimaryIdentity,
-    /// The instance has the update policy SQL Server 2022.
-    UpdatePolicy,
-    /// OneLake is closed to apps external to Fabric.
-    TenantSetting,
-    /// The gateway is down.
-    Gateway,
-    /// Fabric does not reach the instance.
-    Network,
-}
-
-/// Why the emulator does not come up.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("no certificate or key could be made: {0}")]
-    Certificates(#[from] rcgen::Error),
-    #[error(transparent)]
-    GatewayKey(#[from] KeyGeneration),
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    #[error("loopback cannot be listened on: {0}")]
-    Listen(#[source] io::Error),
-    #[error("{path} cannot be written: {source}")]
-    Write { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error("the scenario does not add up: {0}")]
-    Sql(String),
-}
-
-impl Step {
-    fn leave_out(self, facts: &mut Facts) {
-        match self {
-            Self::Capacity => facts.capacity_state = CapacityState::Inactive,
-            Self::PrimaryIdentity => facts.primary_identity = PrimaryIdentity::UserAssigned,
-            Self::UpdatePolicy => facts.update_policy = UpdatePolicy::SQLServer2022,
-            Self::TenantSetting => facts.tenant_setting = TenantSetting::Off,
-            Self::Gateway => facts.gateway = Reachability::Unreachable,
-            Self::Network => facts.network = Reachability::Unreachable,
-        }
-    }
-}
-
-impl Parts {
-    /// # Errors
-    /// [`StartError::Certificates`].
-    pub fn prepare(scenario: Scenario, time_scale: f64, left_out: &[Step]) -> Result<Self, StartError> {
-        let mut beginning = scenario.world.clone();
-        for step in left_out {
-            step.leave_out(&mut beginning);
-        }
-        let clock = Arc::new(Clock::new(time_scale));
-        Ok(Self {
-            tokens: Arc::new(Tokens::generate(scenario.directory.tenant_id, clock.clone())?),
-            scenario: Arc::new(scenario),
-            world: World::new(beginning.clone()),
-            beginning,
-            clock,
-            journal: Arc::default(),
-            faults: Arc::default(),
-            tls: Tls::generate()?,
-            data: None,
-        })
-    }
-
-    /// Keeps the state in a file, and goes on from what it holds.
-    ///
-    /// # Errors
-    /// See [`DataFile::open`].
-    pub fn keep_in(&mut self, path: &Path) -> Result<(), StartError> {
-        let (file, kept) = DataFile::open(path, &self.scenario, &self.beginning)?;
-        if let Some(Kept { process, .. }) = &kept {
-            self.clock = Arc::new(Clock::resume(self.clock.scale(), process.clock));
-            let tenant = self.scenario.directory.tenant_id;
-            self.tokens = Arc::new(Tokens::resume(&process.token_key, tenant, self.clock.clone())?);
-        }
-        self.data = Some((file, kept));
-        Ok(())
-    }
-
-    /// Those of the process before, where one kept its state.
-    pub fn former_ports(&self) -> Option<&Ports> {
-        let (_, kept) = self.data.as_ref()?;
-        kept.as_ref().map(|kept| &kept.process.ports)
-    }
-}
 
 /// Makes the instances and serves TDS. `authority` is where clients that fetch their own token are sent.
 ///
@@ -167,7 +55,7 @@ async fn serve_instance(
 ) -> Result<Served, StartError> {
     let people = Arc::new(People { scenario: parts.scenario.clone(), verifier: parts.tokens.verifier() });
     let instance =
-        Instance::new(parts.scenario.instance_config(config), parts.world.clone(), parts.clock.clone(), people)
+        Instance::new(parts.scenario.instance_config(config), parts.world.of(place), parts.clock.clone(), people)
             .map_err(|error| StartError::Sql(config.explain(place, &error)))?;
     if let Some((file, Some(kept))) = &parts.data {
         source::Source::read_back(&*instance, &kept.instances[place]).map_err(|reason| file.not_understood(reason))?;
@@ -214,12 +102,21 @@ impl source::Directory for People {
 
     fn verify(&self, token: &str) -> Option<TokenSubject> {
         let caller = self.verifier.verify(token, entra::SQL).ok()?;
-        let principal = self.scenario.directory.find(caller.object_id)?;
-        Some(TokenSubject {
+        Some(self.subject(self.scenario.directory.find(caller.object_id)?))
+    }
+
+    fn application(&self, client_id: Uuid) -> Option<TokenSubject> {
+        self.scenario.directory.application(client_id).map(|application| self.subject(application))
+    }
+}
+
+impl People {
+    fn subject(&self, principal: &entra::Principal) -> TokenSubject {
+        TokenSubject {
             name: principal.user_principal_name.clone().unwrap_or_else(|| principal.display_name.clone()),
             sid: principal.app_id.unwrap_or(principal.id),
             groups: self.scenario.directory.memberships(principal.id),
-        })
+        }
     }
 }
 
@@ -266,6 +163,7 @@ impl Emulator {
                 journal: parts.journal.clone(),
                 faults: parts.faults.clone(),
                 clock: parts.clock.clone(),
+                world: parts.world.clone(),
             };
             router.layer(middleware::from_fn_with_state(recorder, record))
         };

@@ -1,6 +1,8 @@
 //! What the wire asks of the engine: the only thing [`crate::tds`] and [`crate::instance`] know of each other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
 
 use crate::value::{Column, SqlType, Value};
 
@@ -33,14 +35,24 @@ pub trait Session: Send {
 
 /// Set by an attention or a lost connection.
 #[derive(Debug, Default)]
-pub struct Cancel(AtomicBool);
+pub struct Cancel {
+    is_set: AtomicBool,
+    sleeper: Mutex<Option<Thread>>,
+}
 
 impl Cancel {
     pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+        self.is_set.store(true, Ordering::Release);
+        if let Some(thread) = &*self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.unpark();
+        }
     }
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.is_set.load(Ordering::Acquire)
+    }
+    /// From now on [`Self::set`] unparks the thread; whether it was set before is to be looked at after this.
+    pub fn wake(&self, thread: &Thread) {
+        *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread.clone());
     }
 }
 

@@ -9,8 +9,9 @@
 //! - [`entra`] and [`fabric`] are the HTTP services; [`mirroring`] joins them to the instance.
 //! - [`emulator`] puts the parts together; [`http`] and [`tls`] are what the HTTP services stand on.
 //! - [`data`] keeps the state in a file, for the next process.
-//! - [`clock`], [`journal`], [`faults`], [`world`] are what all parts share; [`control`] lets a test steer them.
+//! - [`clock`], [`journal`], [`faults`], [`world`], [`answers`] are what all parts share; [`control`] lets a test steer them.
 
+pub mod answers;
 pub mod clock;
 mod codepage;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod http;
 pub mod instance;
 pub mod journal;
 pub mod mirroring;
+pub mod parts;
 pub mod scenario;
 pub mod source;
 pub mod tds;

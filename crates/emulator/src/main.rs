@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
+use fabricmirror_emulator::emulator::{Emulator, Ready, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::journal::Journal;
+use fabricmirror_emulator::parts::{Parts, Step};
 use fabricmirror_emulator::scenario::{Scenario, ScenarioError, shipped};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -27,11 +27,12 @@ pub mod shipped;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::{Uuid, uuid};
 
+use crate::answers::Answers;
 use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
 use crate::entra::{Directory, Principal, PrincipalKind};
 use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
-use crate::world::Facts;
+use crate::world::{Facts, OfInstance, PrimaryIdentity, Standing, UpdatePolicy};
 pub use check::Problem;
 pub use rest::Rest;
 
@@ -56,6 +57,7 @@ pub struct Scenario {
     pub description: String,
     pub world: Facts,
     pub rest: Rest,
+    pub answers: Answers,
     pub instance: Instance,
     /// More instances, each with a port of its own.
     pub other_instances: Vec<Instance>,
@@ -79,6 +81,9 @@ pub struct Instance {
     /// Object and client id of the instance's system-assigned identity, which the directory must hold too.
     pub identity_object_id: Uuid,
     pub identity_client_id: Uuid,
+    /// Where they are not those of `world`.
+    pub primary_identity: Option<PrimaryIdentity>,
+    pub update_policy: Option<UpdatePolicy>,
     pub databases: Vec<Database>,
 }
 
@@ -218,6 +223,16 @@ impl Scenario {
         std::iter::once(&self.instance).chain(&self.other_instances)
     }
 
+    /// The world at the beginning.
+    pub fn standing(&self) -> Standing {
+        let facts = &self.world;
+        let own = self.instances().map(|instance| OfInstance {
+            primary_identity: instance.primary_identity.unwrap_or(facts.primary_identity),
+            update_policy: instance.update_policy.unwrap_or(facts.update_policy),
+        });
+        Standing { instances: own.collect(), facts: self.world.clone(), answers: self.answers.clone() }
+    }
+
     /// The application of the ready-file.
     pub fn application(&self) -> Option<&Principal> {
         self.directory.principals.iter().find(|principal| principal.app_id.is_some() && !principal.secrets.is_empty())
@@ -263,6 +278,7 @@ impl Default for Scenario {
             description: String::new(),
             world: Facts::default(),
             rest: Rest::default(),
+            answers: Answers::default(),
             instance: Instance::default(),
             other_instances: Vec::new(),
             directory: Directory { tenant_id: TENANT, principals: default_principals() },
@@ -333,6 +349,8 @@ impl Default for Instance {
             administrator_password: "Sql-Admin-0nly-for-tests".to_owned(),
             identity_object_id: IDENTITY_OBJECT,
             identity_client_id: IDENTITY_CLIENT,
+            primary_identity: None,
+            update_policy: None,
             databases: vec![
                 Database { name: "Sales".to_owned(), script: include_str!("scenario/sales.sql").to_owned() },
                 Database { name: "Inventory".to_owned(), script: include_str!("scenario/inventory.sql").to_owned() },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::engine::Message;
 
@@ -12,13 +13,13 @@ pub struct InstanceConfig {
     /// `@@SERVERNAME`, e.g. `mi.abc123.database.windows.net`.
     pub server_name: String,
     /// Object id and client id of the system-assigned identity, and the tenant: `sys.dm_server_managed_identities`.
-    pub identity_client_id: uuid::Uuid,
-    pub identity_object_id: uuid::Uuid,
-    pub tenant_id: uuid::Uuid,
+    pub identity_client_id: Uuid,
+    pub identity_object_id: Uuid,
+    pub tenant_id: Uuid,
     pub administrator: String,
     pub administrator_password: String,
     /// Entra principals that are logins and members of sysadmin from the start: name, and client id (the login's SID).
-    pub entra_administrators: Vec<(String, uuid::Uuid)>,
+    pub entra_administrators: Vec<(String, Uuid)>,
     pub databases: Vec<DatabaseConfig>,
 }
 
@@ -37,8 +38,14 @@ pub trait Source: Send + Sync + 'static {
     /// The messages of the refusal, 4060 before 18456.
     fn check_login(&self, user: &str, password: &str, database: &str) -> Result<(), Vec<Message>>;
 
-    /// What the login is and may do in the database. All empty when it does not exist or is not mapped.
-    fn rights(&self, login: &str, database: &str) -> Rights;
+    /// As [`Self::check_login`], of an application that comes with a token of its own.
+    ///
+    /// # Errors
+    /// As there.
+    fn check_application(&self, client_id: Uuid, database: &str) -> Result<(), Vec<Message>>;
+
+    /// What the reader is and may do in the database. All empty when there is no such reader.
+    fn rights(&self, reader: Reader<'_>, database: &str) -> Rights;
 
     /// The user tables of the database, ordered by schema and name; empty when there is no such database.
     fn tables(&self, database: &str) -> Vec<SourceTable>;
@@ -84,6 +91,15 @@ pub trait Source: Send + Sync + 'static {
 
     /// Back to the configuration; SIDs, object ids and contents as at the start. Sessions are killed.
     fn reset(&self);
+}
+
+/// Who reads the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader<'a> {
+    /// By the login's name.
+    Login(&'a str),
+    /// By client id.
+    Application(Uuid),
 }
 
 /// Rules that a whole database must keep (sql-mi facts §5.1).
@@ -133,9 +149,10 @@ pub enum FeedTask {
 /// Names in upper case as `sys.fn_builtin_permissions` spells them; server roles as they are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
+    /// False also for a contained user, which has none.
     pub login_exists: bool,
     pub server_roles: Vec<String>,
-    /// The user the login is mapped to.
+    /// The user the login is mapped to, or the contained user.
     pub user: Option<String>,
     /// Database permissions with a GRANT row of their own (state G or W) for that user, and no DENY.
     pub granted: Vec<String>,
@@ -186,15 +203,18 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The subject of an access token for `https://database.windows.net/`; `None` when it is not valid now.
     fn verify(&self, token: &str) -> Option<TokenSubject>;
+
+    /// The subject of the tokens that an application gets.
+    fn application(&self, client_id: Uuid) -> Option<TokenSubject>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryPrincipal {
     /// User principal name of a user, display name of anything else.
     pub name: String,
-    pub object_id: uuid::Uuid,
+    pub object_id: Uuid,
     /// What the server keeps as SID: the client id of an application, the object id of anything else.
-    pub sid: uuid::Uuid,
+    pub sid: Uuid,
     pub kind: PrincipalKind,
 }
 
@@ -209,7 +229,7 @@ pub enum PrincipalKind {
 pub struct TokenSubject {
     pub name: String,
     /// As [`DirectoryPrincipal::sid`].
-    pub sid: uuid::Uuid,
+    pub sid: Uuid,
     /// Object ids of the groups it is in.
-    pub groups: Vec<uuid::Uuid>,
+    pub groups: Vec<Uuid>,
 }

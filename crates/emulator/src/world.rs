@@ -1,22 +1,95 @@
 //! What lies outside SQL and REST and still decides whether mirroring works: `POST /world` changes it while running.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
+use crate::engine::Message;
+
 /// Shared by all parts; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct World(Arc<RwLock<Facts>>);
+pub struct World {
+    standing: Arc<RwLock<Standing>>,
+    /// Whose view this is, in the scenario's order.
+    instance: Option<usize>,
+}
+
+/// How the world stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Standing {
+    pub facts: Facts,
+    pub answers: Answers,
+    /// Of each instance what holds for it, whatever `facts` says.
+    pub instances: Vec<OfInstance>,
+}
+
+/// What instances may differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfInstance {
+    pub primary_identity: PrimaryIdentity,
+    pub update_policy: UpdatePolicy,
+}
 
 impl World {
-    pub fn new(facts: Facts) -> Self {
-        Self(Arc::new(RwLock::new(facts)))
+    pub fn new(standing: Standing) -> Self {
+        Self { standing: Arc::new(RwLock::new(standing)), instance: None }
     }
+
+    /// The same world, as one of the instances stands in it.
+    #[must_use]
+    pub fn of(&self, instance: usize) -> Self {
+        Self { standing: self.standing.clone(), instance: Some(instance) }
+    }
+
     pub fn facts(&self) -> Facts {
-        self.0.read().expect("no panic while held").clone()
+        let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = standing.facts.clone();
+        if let Some(own) = self.instance.and_then(|instance| standing.instances.get(instance)) {
+            (facts.primary_identity, facts.update_policy) = (own.primary_identity, own.update_policy);
+        }
+        facts
     }
-    pub fn change(&self, change: impl FnOnce(&mut Facts)) {
-        change(&mut self.0.write().expect("no panic while held"));
+
+    /// An error as it is answered.
+    pub fn answered(&self, message: Message) -> Message {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).answers.in_place_of(message)
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.standing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes it whole, or not at all where that fails.
+    ///
+    /// # Errors
+    /// That of `change`.
+    pub fn change<E>(&self, change: impl FnOnce(&mut Standing) -> Result<(), E>) -> Result<(), E> {
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = standing.clone();
+        change(&mut changed)?;
+        *standing = changed;
+        Ok(())
+    }
+
+    /// From now on it stands like this.
+    pub fn set(&self, standing: Standing) {
+        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+}
+
+impl Standing {
+    /// For every instance.
+    pub fn set_primary_identity(&mut self, value: PrimaryIdentity) {
+        self.facts.primary_identity = value;
+        self.instances.iter_mut().for_each(|own| own.primary_identity = value);
+    }
+
+    /// For every instance.
+    pub fn set_update_policy(&mut self, value: UpdatePolicy) {
+        self.facts.update_policy = value;
+        self.instances.iter_mut().for_each(|own| own.update_policy = value);
     }
 }
 

@@ -13,7 +13,7 @@ use azure_identity::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 
 /// The scope of tokens for Fabric.
 pub const FABRIC_SCOPE: &str = "https://api.fabric.microsoft.com/.default";
@@ -103,13 +103,9 @@ impl Tokens {
     /// # Errors
     /// [`Error::Auth`], with Entra's own words.
     pub async fn token(&self, scope: &str) -> Result<SecretString> {
-        let token =
-            self.0.get_token(&[scope], None).await.map_err(|error| Error::Auth(first_paragraph(&error.to_string())))?;
+        // The library's own words are often that it has tried often enough; why it had to is in the causes.
+        let refused = |error: azure_core::Error| Error::Auth(chain(&error));
+        let token = self.0.get_token(&[scope], None).await.map_err(refused)?;
         Ok(SecretString::from(token.token.secret().to_owned()))
     }
-}
-
-/// The cause, without the advice to read a page about the library that follows it.
-fn first_paragraph(text: &str) -> String {
-    text.split("\n\n").next().unwrap_or(text).split("\nTo troubleshoot").next().unwrap_or(text).trim().to_owned()
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::auth::{Credential, FABRIC_SCOPE, Tokens};
-use crate::error::{Error, ErrorBody, Result, says_capacity_is_inactive};
+use crate::error::{Error, ErrorBody, Result, chain, says_capacity_is_inactive};
 
 /// The public cloud's endpoint.
 pub const DEFAULT_ENDPOINT: &str = "https://api.fabric.microsoft.com";
@@ -391,18 +391,4 @@ fn error_body(headers: &HeaderMap, bytes: &[u8]) -> ErrorBody {
 
 fn decode<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| Error::Decode { operation, cause: error.to_string() })
-}
-
-/// An error with its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let part = inner.to_string();
-        if !text.contains(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = inner.source();
-    }
-    text
 }

@@ -91,6 +91,25 @@ impl fmt::Display for ErrorBody {
     }
 }
 
+/// An error with its causes, each once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = String::new();
+    for cause in std::iter::successors(Some(error), |cause| cause.source()) {
+        let part = without_advice(&cause.to_string());
+        if text.is_empty() {
+            text = part;
+        } else if !text.contains(&part) {
+            text = format!("{text}: {part}");
+        }
+    }
+    text
+}
+
+/// Without the advice to read a page about the library that follows a cause.
+fn without_advice(text: &str) -> String {
+    text.split("\n\n").next().unwrap_or(text).split("\nTo troubleshoot").next().unwrap_or(text).trim().to_owned()
+}
+
 /// Whatever the status: 404, 400 and 503 were seen with these codes (fabric-api facts §11).
 pub(crate) fn says_capacity_is_inactive(code: &str) -> bool {
     matches!(code, "CapacityNotActive" | "CapacityNotInActiveState")

@@ -4,6 +4,7 @@
 //! faults and the journal, so its indices start at 0 again; the clock never goes back.
 
 mod page;
+mod settings;
 mod snapshots;
 
 use std::sync::Arc;
@@ -20,13 +21,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::emulator::Parts;
 use crate::fabric::Fabric;
 use crate::fabric::roles::WorkspaceRole;
 use crate::faults::{Effect, Fault};
 use crate::journal::Channel;
-use crate::scenario::Rest;
-use crate::world::{self, Facts};
+use crate::parts::Parts;
+use crate::world;
 
 /// Ten years: more would leave the calendar.
 const FURTHEST_ADVANCE: f64 = 10.0 * 365.0 * 86_400.0;
@@ -44,9 +44,10 @@ pub fn router(control: Control) -> Router {
         .route("/state", get(state))
         .route("/requests", get(requests))
         .route("/faults", post(plant).delete(clear))
-        .route("/world", get(world).post(change_world))
+        .route("/world", get(settings::world).post(settings::change_world))
         .route("/clock", get(clock).post(advance))
-        .route("/rest", get(rest).post(change_rest))
+        .route("/rest", get(settings::rest).post(settings::change_rest))
+        .route("/answers", get(settings::answers).post(settings::change_answers))
         .route("/reset", post(reset))
         .route("/snapshot", post(snapshots::take))
         .route("/restore", post(snapshots::restore))
@@ -265,47 +266,6 @@ async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode
 async fn clear(State(control): State<Control>) -> StatusCode {
     control.parts.faults.clear();
     StatusCode::NO_CONTENT
-}
-
-async fn world(State(control): State<Control>) -> Json<Facts> {
-    Json(control.parts.world.facts())
-}
-
-/// `known` with the given members changed and the others left.
-fn merged<T: Serialize + DeserializeOwned>(known: &T, changes: &[u8]) -> Result<T, Misunderstood> {
-    let changes: serde_json::Map<String, serde_json::Value> = read(changes)?;
-    let merge = || {
-        let mut merged = serde_json::to_value(known)?;
-        if let Some(members) = merged.as_object_mut() {
-            members.extend(changes);
-        }
-        serde_json::from_value(merged)
-    };
-    merge().map_err(|error: serde_json::Error| Misunderstood(error.to_string()))
-}
-
-/// Changes the given facts and leaves the others.
-async fn change_world(State(control): State<Control>, body: Bytes) -> Result<Json<Facts>, Misunderstood> {
-    let changed = merged(&control.parts.world.facts(), &body)?;
-    // Mirrors see the world as it was until now, then as it is from now on.
-    control.fabric.tick();
-    control.parts.world.change(|facts| *facts = changed);
-    control.fabric.tick();
-    Ok(Json(control.parts.world.facts()))
-}
-
-async fn rest(State(control): State<Control>) -> Json<Rest> {
-    Json(control.fabric.rest())
-}
-
-/// Changes the given settings of the REST API and leaves the others.
-async fn change_rest(State(control): State<Control>, body: Bytes) -> Result<Json<Rest>, Misunderstood> {
-    let changed = merged(&control.fabric.rest(), &body)?;
-    if let Some((key, text)) = changed.problem() {
-        return Err(Misunderstood(format!("{key} {text}")));
-    }
-    control.fabric.set_rest(changed);
-    Ok(rest(State(control)).await)
 }
 
 #[derive(Debug, Serialize)]

@@ -86,10 +86,18 @@ function why(parent, text) {
 
 const moment = (text) => (text ?? "").replace("T", " ").replace(/(\.\d+)?Z$/, "");
 
+/** What holds for all instances, or for each where they differ. */
+function ofInstances(world, key) {
+  const values = new Set(world.instances.map((instance) => instance[key]));
+  if (values.size === 1) return [...values][0];
+  return world.instances.map((instance) => `${instance.name}: ${instance[key]}`).join(", ");
+}
+
 function showWorld(world, clock) {
   const facts = [
     ["Virtual time", `${moment(clock.now)} UTC` + (clock.time_scale === 1 ? "" : ` (× ${clock.time_scale})`)],
-    ["Capacity", world.capacity_state], ["Identity", world.primary_identity], ["Update policy", world.update_policy],
+    ["Capacity", world.capacity_state], ["Identity", ofInstances(world, "primary_identity")],
+    ["Update policy", ofInstances(world, "update_policy")],
     ["Network", world.network], ["Gateway", world.gateway], ["OneLake for external apps", world.tenant_setting],
     ["Permissions as documented in", world.documentation],
   ];
@@ -97,7 +105,7 @@ function showWorld(world, clock) {
     ([name]) => make("div", "", make("dt", "", name), make("dd")),
     (element, [, value]) => {
       put(element.lastChild, value);
-      element.lastChild.className = TONE[value] === "bad" ? "bad" : "";
+      element.lastChild.className = value.split(/[:,] /).some((word) => TONE[word] === "bad") ? "bad" : "";
     });
 }
 

@@ -239,8 +239,8 @@ impl Credentials {
                     self.service_principal_secret.ok_or_else(|| ApiError::required("ServicePrincipalSecret"))?;
                 let application = (tenant == directory.tenant_id).then(|| directory.application(client)).flatten();
                 let valid = application.is_some_and(|application| application.secrets.contains(&secret));
-                let name = application.map_or_else(|| client.to_string(), |found| found.display_name.clone());
-                Ok(Credential { kind: "ServicePrincipal", login: Login::Application { name, valid } })
+                let login = Login::Application { client_id: client, valid };
+                Ok(Credential { kind: "ServicePrincipal", login })
             }
             // OAuth2 is in the list and has no body to create it with; a workspace here has no identity.
             _ => Err(unsupported()),

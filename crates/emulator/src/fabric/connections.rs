@@ -10,17 +10,16 @@ use axum::{Json, Router};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::assignments::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::connection_kinds::{ConnectionKind, Metadata};
 use super::connection_requests::{CreateConnection, UpdateConnection, privacy_level};
 use super::error::ApiError;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, ConnectionRole, GatewayRole};
-use super::server::Endpoint;
 use super::store::{Connection, Connectivity, Store};
-use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
-use crate::mirroring::conditions::{Link, LoginProblem};
+use crate::mirroring::conditions::LoginProblem;
 
 pub fn routes() -> Router<Arc<Fabric>> {
     Router::new()
@@ -223,14 +222,10 @@ fn refuse_duplicate(store: &Store, name: &str, own: Option<Uuid>) -> Result<(), 
 impl Fabric {
     /// Logs in as the connection would. Without a database the login is tried in `master`.
     fn try_login(&self, store: &Store, connection: &Connection) -> Result<(), LoginProblem> {
-        let (instance, endpoint) = self.reach(store, connection).unwrap_or((0, Endpoint::Elsewhere));
-        let link = Link {
-            endpoint,
-            through_gateway: connection.connectivity.through_gateway(),
-            database: connection.database.clone().unwrap_or_else(|| "master".to_owned()),
-            login: connection.credential.login.clone(),
-        };
-        link.check(&*self.instances[instance].source, &self.world.facts())
+        let instance = self.reach(store, connection).map_or(0, |found| found.0);
+        let database = connection.database.clone().unwrap_or_else(|| "master".to_owned());
+        let link = self.link(store, connection, database);
+        link.check(&*self.instances[instance].source, &self.world.of(instance).facts())
     }
 }
 

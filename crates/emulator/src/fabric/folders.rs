@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::mirrored_databases::ItemAnswer;
 use super::reply::{Body, Empty, Ids, Page, Query};
 use super::roles::WorkspaceRole;
 use super::store::{Folder, Store};
@@ -32,7 +31,6 @@ pub fn routes() -> Router<Arc<Fabric>> {
         .route("/v1/workspaces/{workspaceId}/folders", get(list).post(create))
         .route("/v1/workspaces/{workspaceId}/folders/{folderId}", get(read).patch(update).delete(remove))
         .route("/v1/workspaces/{workspaceId}/folders/{folderId}/move", post(relocate))
-        .route("/v1/workspaces/{workspaceId}/items/{itemId}/move", post(relocate_item))
 }
 
 impl Store {
@@ -263,22 +261,4 @@ async fn relocate(
     store.check_free_name(workspace, request.target_folder_id, &folder.display_name, Some(id))?;
     folder.parent = request.target_folder_id;
     Ok(Json(replace(&mut store, folder)))
-}
-
-#[derive(Debug, Serialize)]
-struct Moved {
-    value: Vec<ItemAnswer>,
-}
-
-async fn relocate_item(
-    State(fabric): Service,
-    caller: Caller,
-    Ids(ids): Ids<2>,
-    Body(request): Body<Move>,
-) -> Result<Json<Moved>, ApiError> {
-    let mut store = fabric.store();
-    let index = fabric.changeable(&store, ids, &caller)?;
-    store.check_folder(ids[0], request.target_folder_id)?;
-    store.mirrors[index].folder_id = request.target_folder_id;
-    Ok(Json(Moved { value: vec![store.mirrors[index].item_answer()] }))
 }

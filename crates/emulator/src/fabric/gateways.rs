@@ -13,12 +13,12 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::assignments::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::error::ApiError;
 use super::gateway_keys::PublicKey;
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, GatewayRole, effective};
-use super::store::{Gateway, GatewayDetails, MemberCount, Store, VirtualNetwork};
-use super::workspaces::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
+use super::store::{Gateway, GatewayDetails, LoadBalancing, MemberCount, OnPremisesSettings, Store, VirtualNetwork};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::world::{CapacityState, Reachability};
@@ -26,6 +26,8 @@ use crate::world::{CapacityState, Reachability};
 /// What `version` and `gatewayVersion` say; nothing depends on it.
 const VERSION: &str = "3000.286.5";
 const LONGEST_NAME: usize = 200;
+/// Seconds: the description's example of a shutdown.
+const SWITCH_RETRY_AFTER: f64 = 30.0;
 const INACTIVITY: [u32; 10] = [30, 60, 90, 120, 150, 240, 360, 480, 720, 1440];
 const MOST_MEMBERS: u32 = 9;
 
@@ -34,6 +36,8 @@ pub fn routes() -> Router<Arc<Fabric>> {
         .route("/v1/gateways", get(list).post(create))
         .route("/v1/gateways/{gatewayId}", get(read).patch(update).delete(remove))
         .route("/v1/gateways/{gatewayId}/checkstatus", post(check_status))
+        .route("/v1/gateways/{gatewayId}/restart", post(restart))
+        .route("/v1/gateways/{gatewayId}/shutdown", post(shut_down))
         .route("/v1/gateways/{gatewayId}/members", get(members))
         .route("/v1/gateways/{gatewayId}/members/{gatewayMemberId}", patch(update_member).delete(remove_member))
         .route("/v1/gateways/{gatewayId}/members/{gatewayMemberId}/checkstatus", post(check_member))
@@ -134,28 +138,6 @@ struct GatewayAnswer {
     version: Option<&'static str>,
     #[serde(flatten)]
     settings: Option<OnPremisesSettings>,
-}
-
-/// What an on-premises gateway's administrator may change.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OnPremisesSettings {
-    load_balancing_setting: LoadBalancing,
-    allow_cloud_connection_refresh: bool,
-    allow_custom_connectors: bool,
-}
-
-impl Default for OnPremisesSettings {
-    fn default() -> Self {
-        let load_balancing_setting = LoadBalancing::Failover;
-        Self { load_balancing_setting, allow_cloud_connection_refresh: true, allow_custom_connectors: false }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-enum LoadBalancing {
-    Failover,
-    DistributeEvenly,
 }
 
 async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<GatewayAnswer>>, ApiError> {
@@ -303,7 +285,7 @@ async fn create(
     let kind =
         fabric.scenario.directory.find(caller.object_id).map_or(PrincipalKind::ServicePrincipal, |found| found.kind);
     let roles = vec![Assignment { principal: caller.object_id, kind, role: GatewayRole::Admin }];
-    let gateway = Gateway { id: Uuid::new_v4(), display_name, details, roles };
+    let gateway = Gateway { id: Uuid::new_v4(), display_name, details, roles, is_off: false };
     let answer = (StatusCode::CREATED, Json(fabric.gateway_answer(&gateway))).into_response();
     store.gateways.push(gateway);
     Ok(answer)
@@ -376,10 +358,8 @@ struct GatewayStatus {
 
 impl Fabric {
     fn gateway_status(&self, gateway: &Gateway) -> GatewayStatus {
-        let status = match self.world.facts().gateway {
-            Reachability::Reachable => "Online",
-            Reachability::Unreachable => "Offline",
-        };
+        let is_on = !gateway.is_off && self.world.facts().gateway == Reachability::Reachable;
+        let status = if is_on { "Online" } else { "Offline" };
         let is_on_premises = gateway.details.members().is_some();
         GatewayStatus {
             status,
@@ -398,6 +378,29 @@ async fn check_status(
     let store = fabric.store();
     let gateway = fabric.gateway(&store, id, &caller, GatewayRole::ConnectionCreator)?;
     Ok(Json(fabric.gateway_status(gateway)))
+}
+
+/// UNCONFIRMED: it is off at once, and stays so until it is restarted, whoever wants to use it.
+async fn shut_down(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
+    fabric.switch(id, &caller, true)
+}
+
+async fn restart(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
+    fabric.switch(id, &caller, false)
+}
+
+impl Fabric {
+    /// Of virtual network gateways alone: 400 `UnsupportedGatewayType`.
+    fn switch(&self, id: Uuid, caller: &Caller, is_off: bool) -> Result<Response, ApiError> {
+        let mut store = self.store();
+        let place = self.gateway_place(&store, id, caller, GatewayRole::Admin)?;
+        if store.gateways[place].details.members().is_some() {
+            let text = "This operation is not supported for on-premise data gateways";
+            return Err(ApiError::bad_request("UnsupportedGatewayType", text));
+        }
+        store.gateways[place].is_off = is_off;
+        Ok(self.accept(&mut store, caller, None, SWITCH_RETRY_AFTER))
+    }
 }
 
 async fn check_member(

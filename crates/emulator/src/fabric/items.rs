@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connections::ConnectionAnswer;
@@ -32,6 +32,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
         .route(&format!("{ITEM}/getdefinition"), post(get_definition))
         .route(&format!("{ITEM}/updatedefinition"), post(update_definition))
         .route(&format!("{ITEM}/connections"), get(connections))
+        .route(&format!("{ITEM}/move"), post(relocate))
 }
 
 impl Fabric {
@@ -191,4 +192,29 @@ async fn connections(
     let used = store.mirrors[index].definition.as_ref().and_then(|definition| store.connection(definition.connection));
     let all = used.map(|connection| connection.item_answer()).into_iter().collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Move {
+    /// Left out: the workspace's root.
+    target_folder_id: Option<Uuid>,
+}
+
+#[derive(Debug, Serialize)]
+struct Moved {
+    value: Vec<ItemAnswer>,
+}
+
+async fn relocate(
+    State(fabric): Service,
+    caller: Caller,
+    Ids(ids): Ids<2>,
+    Body(request): Body<Move>,
+) -> Result<Json<Moved>, ApiError> {
+    let mut store = fabric.store();
+    let index = fabric.changeable(&store, ids, &caller)?;
+    store.check_folder(ids[0], request.target_folder_id)?;
+    store.mirrors[index].folder_id = request.target_folder_id;
+    Ok(Json(Moved { value: vec![store.mirrors[index].item_answer()] }))
 }

@@ -11,16 +11,18 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::connection_kinds::ConnectionKind;
+use super::data_access_roles::DataAccessRole;
 use super::definition::{Definition, Envelope, Given, Part, check_format};
 use super::error::{ApiError, ErrorBody};
 use super::folders::Below;
 use super::reply::{Body, Empty, Ids, Page, Query};
 use super::roles::WorkspaceRole;
-use super::store::{MirroredDatabase, ReservedName, Store};
+use super::store::{Connection, MirroredDatabase, ReservedName, Store};
 use super::{Fabric, Service};
 use crate::entra::Caller;
 use crate::mirroring::{Mirror, Status};
-use crate::scenario::rest::RepeatedOrders;
+use crate::scenario::rest::{ConnectionChecked, RepeatedOrders};
 
 /// Enforced by clients for every item; the service's own limit is UNCONFIRMED (§8.5).
 const LONGEST_NAME: usize = 123;
@@ -175,8 +177,9 @@ impl Fabric {
         }
         self.check_free(store, workspace, &display_name, None)?;
         let now = self.now();
+        let id = Uuid::new_v4();
         let item = MirroredDatabase {
-            id: Uuid::new_v4(),
+            id,
             workspace_id: workspace,
             display_name,
             description,
@@ -186,6 +189,7 @@ impl Fabric {
             instance: 0,
             definition,
             mirror: Mirror::new(now),
+            data_access_roles: vec![DataAccessRole::default_reader(workspace, id)],
         };
         let answer = item.item_answer();
         store.mirrors.push(item);
@@ -206,21 +210,10 @@ impl Fabric {
                     definition.connection
                 ))
             })?;
-        if connection.kind != super::connection_kinds::ConnectionKind::AzureSqlMI {
-            return Err(invalid(format!(
-                "The connection '{}' is of the type {}; the source AzureSqlMI needs a connection of the type AzureSqlMI",
-                connection.display_name,
-                connection.kind.name()
-            )));
+        match unfit(definition, connection) {
+            Some(text) if self.rest().connection_checked == ConnectionChecked::WhenGiven => Err(invalid(text)),
+            _ => Ok(()),
         }
-        if let (Some(named), Some(connected)) = (&definition.database, &connection.database)
-            && named.to_lowercase() != connected.to_lowercase()
-        {
-            return Err(invalid(format!(
-                "The definition names the database '{named}' and the connection leads to '{connected}'"
-            )));
-        }
-        Ok(())
     }
 
     /// A name is taken per workspace and item type, and for a while after a delete (§8.6, §11).
@@ -434,7 +427,7 @@ impl Fabric {
     ) -> Result<Response, ApiError> {
         let Given { definition, platform } = request.definition.read()?;
         let item = &store.mirrors[index];
-        if item.mirror.status() == Status::Initializing {
+        if item.mirror.status() == Status::Initializing && !self.rest().definition_while_initializing {
             let text = "The mirrored database is not ready";
             return Err(ApiError::bad_request("MirroredDatabaseNotReady", text).retriable(true));
         }
@@ -489,6 +482,20 @@ async fn stop(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>) -> Resul
         not_allowed("stopped", status, repeated.then(|| fabric.rest().repeated_orders))?;
     }
     Ok(Empty(StatusCode::OK))
+}
+
+/// Why a connection is none for the definition, if so.
+pub fn unfit(definition: &Definition, connection: &Connection) -> Option<String> {
+    if connection.kind != ConnectionKind::AzureSqlMI {
+        return Some(format!(
+            "The connection '{}' is of the type {}; the source AzureSqlMI needs a connection of the type AzureSqlMI",
+            connection.display_name,
+            connection.kind.name()
+        ));
+    }
+    let (named, connected) = definition.database.as_ref().zip(connection.database.as_ref())?;
+    (named.to_lowercase() != connected.to_lowercase())
+        .then(|| format!("The definition names the database '{named}' and the connection leads to '{connected}'"))
 }
 
 /// The message names the status (§11).

@@ -18,9 +18,11 @@
 //! | updateDefinition while Initializing is always 400 `MirroredDatabaseNotReady` (seen: sometimes) | [`mirrored_databases`] |
 //! | names taken: 409 | [`mirrored_databases`] |
 
+pub mod assignments;
 pub mod connection_kinds;
 pub mod connection_requests;
 pub mod connections;
+pub mod data_access_roles;
 pub mod definition;
 pub mod error;
 pub mod folders;
@@ -35,6 +37,7 @@ pub mod server;
 pub mod store;
 pub mod tenant;
 pub mod workspace_changes;
+pub mod workspace_roles;
 pub mod workspaces;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,7 +58,7 @@ use crate::mirroring::conditions::{Link, Setup};
 use crate::scenario::rest::PausedCapacity;
 use crate::scenario::{Instance, Rest, Scenario};
 use crate::source::{Restore, Source, Writing};
-use crate::world::{CapacityState, Facts, World};
+use crate::world::{CapacityState, Standing, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
 use roles::{ConnectionRole, WorkspaceRole, effective};
@@ -101,7 +104,7 @@ pub struct Snapshot {
     sql: Vec<Restore>,
     store: Store,
     rest: Rest,
-    facts: Facts,
+    world: Standing,
     taken: Duration,
 }
 
@@ -112,7 +115,7 @@ pub struct Kept {
     store: Store,
     rest: Rest,
     lag: Duration,
-    facts: Facts,
+    world: Standing,
 }
 
 /// What a handler gets.
@@ -154,11 +157,11 @@ impl Fabric {
     }
 
     /// Back to the beginning, with the instances and the world: nobody sees, and no file keeps, half of it.
-    pub fn reset(&self, beginning: &Facts) {
+    pub fn reset(&self, beginning: &Standing) {
         let mut store = lock(&self.store);
         *store = Store::new(&self.scenario);
         *lock(&self.rest) = self.scenario.rest.clone();
-        self.world.change(|facts| *facts = beginning.clone());
+        self.world.set(beginning.clone());
         self.sources().for_each(|source| source.reset());
     }
 
@@ -174,7 +177,7 @@ impl Fabric {
     pub fn snapshot(&self) -> Result<Snapshot, String> {
         let store = self.store();
         let sql = self.sources().map(|source| source.snapshot()).collect::<Result<_, _>>()?;
-        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), facts: self.world.facts(), taken: self.now() })
+        Ok(Snapshot { sql, store: store.clone(), rest: self.rest(), world: self.world.standing(), taken: self.now() })
     }
 
     /// Back to a snapshot. The clock does not go back: what was to take a minute then takes a minute from now on.
@@ -183,7 +186,7 @@ impl Fabric {
     /// An instance failed to make its rows anew.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), String> {
         let mut store = lock(&self.store);
-        self.world.change(|facts| *facts = snapshot.facts.clone());
+        self.world.set(snapshot.world.clone());
         snapshot.sql.iter().try_for_each(|restore| restore())?;
         *store = snapshot.store.clone();
         *lock(&self.rest) = snapshot.rest.clone();
@@ -198,7 +201,7 @@ impl Fabric {
     pub fn write_down(&self) -> Result<(Kept, Vec<Writing>, Position), String> {
         let store = self.store();
         let sql = self.sources().map(|source| source.write_down()).collect::<Result<_, _>>()?;
-        let kept = Kept { store: store.clone(), rest: self.rest(), lag: self.lag(), facts: self.world.facts() };
+        let kept = Kept { store: store.clone(), rest: self.rest(), lag: self.lag(), world: self.world.standing() };
         Ok((kept, sql, self.clock.position()))
     }
 
@@ -207,7 +210,7 @@ impl Fabric {
         *lock(&self.store) = kept.store;
         *lock(&self.rest) = kept.rest;
         *lock(&self.lag) = kept.lag;
-        self.world.change(|facts| *facts = kept.facts);
+        self.world.set(kept.world);
     }
 
     /// How it behaves where real tenants differ.
@@ -273,24 +276,29 @@ impl Fabric {
         let workspace = store.workspace(mirrored.workspace_id);
         Setup {
             source: &*served.source,
-            facts: self.world.facts(),
+            facts: self.world.of(mirrored.instance).facts(),
             rest: self.rest(),
+            unfit: definition
+                .and_then(|definition| mirrored_databases::unfit(definition, store.connection(definition.connection)?)),
             connection: definition
                 .and_then(|definition| store.connection(definition.connection))
-                .and_then(|connection| self.link(store, connection)),
+                .and_then(|connection| Some(self.link(store, connection, connection.database.clone()?))),
             listed: definition.and_then(|definition| definition.tables.clone()),
             identity_role: workspace
                 .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
         }
     }
 
-    fn link(&self, store: &Store, connection: &Connection) -> Option<Link> {
-        Some(Link {
+    /// How a mirror or a test of the connection gets to a database.
+    fn link(&self, store: &Store, connection: &Connection, database: String) -> Link {
+        let gateway = connection.connectivity.gateway();
+        Link {
             endpoint: self.reach(store, connection).map_or(Endpoint::Elsewhere, |found| found.1),
             through_gateway: connection.connectivity.through_gateway(),
-            database: connection.database.clone()?,
+            gateway_is_off: store.gateways.iter().any(|known| known.id == gateway && known.is_off),
+            database,
             login: connection.credential.login.clone(),
-        })
+        }
     }
 
     /// The instance a connection leads to, and how; nowhere when its gateway is gone.
@@ -371,11 +379,13 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
     Router::new()
         .merge(workspaces::routes())
         .merge(workspace_changes::routes())
+        .merge(workspace_roles::routes())
         .merge(tenant::routes())
         .merge(gateways::routes())
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(data_access_roles::routes())
         .merge(folders::routes())
         .merge(operations::routes())
         .fallback(unknown_endpoint)

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::connection_kinds::ConnectionKind;
+use super::data_access_roles::DataAccessRole;
 use super::definition::Definition;
-use super::gateways::OnPremisesSettings;
+use super::error::ApiError;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
-use super::workspace_changes::Identity;
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
 use crate::scenario::{self, GatewayKind, Scenario};
@@ -97,6 +97,7 @@ pub struct MirroredDatabase {
     /// Absent after a bare create (facts §11).
     pub definition: Option<Definition>,
     pub mirror: Mirror,
+    pub data_access_roles: Vec<DataAccessRole>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -129,6 +130,11 @@ pub struct Operation {
 }
 
 impl Store {
+    pub fn workspace_mut(&mut self, id: Uuid) -> Result<&mut Workspace, ApiError> {
+        let found = self.workspaces.iter_mut().find(|workspace| workspace.id == id);
+        found.ok_or_else(|| ApiError::not_found("WorkspaceNotFound", "The requested workspace was not found"))
+    }
+
     pub fn new(scenario: &Scenario) -> Self {
         let kind = |id| scenario.directory.find(id).map(|principal| principal.kind);
         let workspaces = scenario.workspaces.iter().map(|workspace| Workspace {
@@ -165,6 +171,8 @@ pub struct Gateway {
     pub display_name: String,
     pub details: GatewayDetails,
     pub roles: Vec<Assignment<GatewayRole>>,
+    /// Shut down, and not restarted yet.
+    pub is_off: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -236,7 +244,7 @@ impl Gateway {
             Some(Assignment { principal: *id, kind, role: GatewayRole::Admin })
         };
         let roles = gateway.administrators.iter().filter_map(admin).collect();
-        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles }
+        Self { id: gateway.id, display_name: gateway.display_name.clone(), details, roles, is_off: false }
     }
 }
 
@@ -284,4 +292,35 @@ impl Connectivity {
     pub fn through_gateway(self) -> bool {
         !matches!(self, Self::Cloud { .. })
     }
+}
+
+/// A workspace's identity: there once `ready`, and until `gone`.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Identity {
+    pub application_id: Uuid,
+    pub service_principal_id: Uuid,
+    pub ready: Duration,
+    pub gone: Option<Duration>,
+}
+
+/// What an on-premises gateway's administrator may change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnPremisesSettings {
+    pub load_balancing_setting: LoadBalancing,
+    pub allow_cloud_connection_refresh: bool,
+    pub allow_custom_connectors: bool,
+}
+
+impl Default for OnPremisesSettings {
+    fn default() -> Self {
+        let load_balancing_setting = LoadBalancing::Failover;
+        Self { load_balancing_setting, allow_cloud_connection_refresh: true, allow_custom_connectors: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum LoadBalancing {
+    Failover,
+    DistributeEvenly,
 }

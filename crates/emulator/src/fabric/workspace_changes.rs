@@ -5,60 +5,37 @@
 //! an assignment is in progress, and the code for taking the capacity from a workspace with items.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{patch, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
 use super::reply::{Body, Empty, Ids, created};
 use super::roles::{Assignment, WorkspaceRole};
-use super::store::{Store, Workspace};
-use super::workspaces::{WorkspaceAnswer, workspace_mut};
+use super::store::{Identity, Store, Workspace};
+use super::workspaces::{IdentityAnswer, WorkspaceAnswer};
 use super::{Fabric, Service};
 use crate::entra::{Caller, PrincipalKind};
 use crate::world::CapacityState;
 
 const LONGEST_NAME: usize = 256;
 const LONGEST_DESCRIPTION: usize = 4000;
-/// An assignment to a capacity shows as in progress for so long.
-pub const ASSIGNING: Duration = Duration::from_secs(5);
 /// Recorded for operations on identities: fabric-api facts §11.
 const IDENTITY_RETRY_AFTER: f64 = 5.0;
 
 pub fn routes() -> Router<Arc<Fabric>> {
     Router::new()
+        .route("/v1/workspaces", post(create))
+        .route("/v1/workspaces/{workspaceId}", patch(update).delete(remove))
         .route("/v1/workspaces/{workspaceId}/assigntocapacity", post(assign))
         .route("/v1/workspaces/{workspaceId}/unassignfromcapacity", post(unassign))
         .route("/v1/workspaces/{workspaceId}/provisionidentity", post(provision))
         .route("/v1/workspaces/{workspaceId}/deprovisionidentity", post(deprovision))
-}
-
-/// A workspace's identity: there once `ready`, and until `gone`.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Identity {
-    pub application_id: Uuid,
-    pub service_principal_id: Uuid,
-    pub ready: Duration,
-    pub gone: Option<Duration>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IdentityAnswer {
-    application_id: Uuid,
-    service_principal_id: Uuid,
-}
-
-impl Identity {
-    pub fn answer(&self) -> IdentityAnswer {
-        IdentityAnswer { application_id: self.application_id, service_principal_id: self.service_principal_id }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,7 +132,7 @@ pub async fn update(
     fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     let name = request.display_name.map(|name| fabric.workspace_name(&store, Some(name), Some(id))).transpose()?;
     let description = description(request.description)?;
-    let workspace = workspace_mut(&mut store, id)?;
+    let workspace = store.workspace_mut(id)?;
     if let Some(name) = name {
         workspace.display_name = name;
     }
@@ -203,7 +180,7 @@ async fn assign(
         return Err(ApiError::bad_request("UnsupportedItemForTargetCapacityRegion", text));
     }
     let now = fabric.now();
-    let workspace = workspace_mut(&mut store, id)?;
+    let workspace = store.workspace_mut(id)?;
     workspace.capacity_id = Some(capacity);
     workspace.assigned = Some(now);
     Ok(Empty(StatusCode::ACCEPTED))
@@ -221,7 +198,7 @@ async fn unassign(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> 
         return Err(ApiError::bad_request("BadRequest", text));
     }
     let now = fabric.now();
-    let workspace = workspace_mut(&mut store, id)?;
+    let workspace = store.workspace_mut(id)?;
     workspace.capacity_id = None;
     workspace.assigned = Some(now);
     Ok(Empty(StatusCode::ACCEPTED))
@@ -248,8 +225,8 @@ async fn provision(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) ->
     }
     let ready = fabric.now() + super::operations::TAKES;
     let identity = Identity { application_id: Uuid::new_v4(), service_principal_id: Uuid::new_v4(), ready, gone: None };
-    workspace_mut(&mut store, id)?.identity = Some(identity);
-    let result = serde_json::json!(identity.answer());
+    store.workspace_mut(id)?.identity = Some(identity);
+    let result = serde_json::json!(IdentityAnswer::from(identity));
     Ok(fabric.accept(&mut store, &caller, Some(result), IDENTITY_RETRY_AFTER))
 }
 
@@ -258,7 +235,7 @@ async fn deprovision(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) 
     let mut store = fabric.store();
     fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     let now = fabric.now();
-    match &mut workspace_mut(&mut store, id)?.identity {
+    match &mut store.workspace_mut(id)?.identity {
         None => {
             let text = "The workspace has no identity";
             return Err(ApiError::not_found("EntityNotFound", text));

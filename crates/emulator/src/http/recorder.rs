@@ -17,9 +17,12 @@ use super::mask;
 use crate::clock::Clock;
 use crate::faults::{Effect, Faults, When};
 use crate::journal::{Channel, Entry, Journal, Place};
+use crate::world::World;
 
 /// For the bytes of half an answer to leave the process.
 const LEAVING: Duration = Duration::from_millis(50);
+/// The header that repeats an error's code.
+const ERROR_CODE: &str = "x-ms-public-api-error-code";
 /// Larger bodies than any client of these services sends.
 const BODY_LIMIT: usize = 16 << 20;
 
@@ -29,6 +32,7 @@ pub struct Recorder {
     pub journal: Arc<Journal>,
     pub faults: Arc<Faults>,
     pub clock: Arc<Clock>,
+    pub world: World,
 }
 
 /// The middleware; to be used with `axum::middleware::from_fn_with_state`.
@@ -75,6 +79,7 @@ pub async fn record(State(recorder): State<Recorder>, request: Request, next: Ne
         Some(Effect::SqlError { .. } | Effect::Route { .. }) | None => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = recorder.answered(response).await;
     let error = if cut_after {
         Some("connection cut before the answer".to_owned())
     } else {
@@ -129,7 +134,7 @@ impl Recorder {
                 None => insert("requestid", &uuid::Uuid::new_v4().to_string()),
             }
             if let Some(code) = body["errorCode"].as_str() {
-                insert("x-ms-public-api-error-code", code);
+                insert(ERROR_CODE, code);
             }
         }
         for (name, value) in headers {
@@ -150,6 +155,27 @@ impl Recorder {
             "isRetriable": true,
         });
         self.planted(StatusCode::TOO_MANY_REQUESTS.as_u16(), &headers, &body)
+    }
+
+    /// An error of the Fabric API as `answers` has it.
+    async fn answered(&self, response: Response) -> Response {
+        let code = response.headers().get(ERROR_CODE).and_then(|code| code.to_str().ok());
+        let answers = self.world.standing().answers;
+        let Some(answer) = code.and_then(|code| answers.rest.get(code)) else { return response };
+        let (mut parts, body) = response.into_parts();
+        parts.status = answer.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(parts.status);
+        let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        if let Some(code) = &answer.code {
+            if let Ok(value) = HeaderValue::from_str(code) {
+                parts.headers.insert(ERROR_CODE, value);
+            }
+            if let Ok(mut error) = serde_json::from_slice::<Value>(&body) {
+                error["errorCode"] = code.as_str().into();
+                body = error.to_string().into();
+                parts.headers.remove(header::CONTENT_LENGTH);
+            }
+        }
+        Response::from_parts(parts, Body::from(body))
     }
 
     async fn finish(&self, place: Place, response: Response, error: Option<String>) -> Response {

@@ -17,6 +17,11 @@ pub enum Identity {
         database: i32,
         user: i32,
     },
+    /// A user that its database authenticated, without a login: nobody on the server.
+    Contained {
+        database: i32,
+        user: i32,
+    },
 }
 
 /// What a permission is about.
@@ -91,7 +96,31 @@ impl State {
                     principals: self.principals_of(database, user),
                 }
             }
+            Identity::Contained { database: home, user } => {
+                let user = if home == database {
+                    self.database(home).is_some_and(|d| may_connect(d, &d.token(user))).then_some(user)
+                } else {
+                    self.guest_of(database)
+                };
+                Token {
+                    login: None,
+                    // UNCONFIRMED: not even public, so that other databases are not seen (sql-mi facts §2).
+                    server: BTreeSet::new(),
+                    sysadmin: false,
+                    database,
+                    user,
+                    principals: self.principals_of(database, user),
+                }
+            }
         }
+    }
+
+    /// Other databases let a contained user in as guest, where that may connect ("Security best practices with contained
+    /// databases"). UNCONFIRMED: not as a user of the same SID, which SQL Server would let it be; of a Managed Instance
+    /// cross-database access is documented for logins alone.
+    fn guest_of(&self, database: i32) -> Option<i32> {
+        let database = self.database(database)?;
+        may_connect(database, &BTreeSet::from([GUEST, PUBLIC])).then_some(GUEST)
     }
 
     fn principals_of(&self, database: i32, user: Option<i32>) -> BTreeSet<i32> {
@@ -379,18 +408,23 @@ impl State {
 /// Principal ids up to here are the server's own.
 pub const SYS_LAST: i32 = super::state::SYS;
 
-fn may_connect(database: &Database, token: &BTreeSet<i32>) -> bool {
-    let rows = |state: fn(PermissionState) -> bool| {
-        database.permissions.iter().any(|row| {
-            row.permission.class == Class::Database
-                && row.permission.code == "CO"
-                && state(row.state)
-                && token.contains(&row.grantee)
-        })
-    };
-    let denied = rows(|state| state == PermissionState::Deny);
-    let granted = rows(|state| state != PermissionState::Deny) || token.contains(&DB_OWNER) || token.contains(&16385);
-    granted && !denied && !token.iter().all(|id| *id == PUBLIC)
+/// Whether a user with this token may enter the database.
+pub fn may_connect(database: &Database, token: &BTreeSet<i32>) -> bool {
+    let granted = connect_rows(database, token).any(|state| state != PermissionState::Deny)
+        || token.contains(&DB_OWNER)
+        || token.contains(&16385);
+    granted && !connect_is_denied(database, token) && !token.iter().all(|id| *id == PUBLIC)
+}
+
+pub fn connect_is_denied(database: &Database, token: &BTreeSet<i32>) -> bool {
+    connect_rows(database, token).any(|state| state == PermissionState::Deny)
+}
+
+fn connect_rows<'a>(database: &'a Database, token: &'a BTreeSet<i32>) -> impl Iterator<Item = PermissionState> + 'a {
+    let rows = database.permissions.iter().filter(|row| {
+        row.permission.class == Class::Database && row.permission.code == "CO" && token.contains(&row.grantee)
+    });
+    rows.map(|row| row.state)
 }
 
 fn given_by(roles: &[(i32, &str, &[&str])], token: &BTreeSet<i32>, permission: &str) -> bool {

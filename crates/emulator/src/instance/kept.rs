@@ -11,6 +11,7 @@ use super::feed::FeedLog;
 use super::source::kill_sessions;
 use super::state::State;
 use super::store::Store;
+use super::waiting::Waiting;
 use super::{Instance, Shared};
 use crate::source::Writing;
 
@@ -88,10 +89,9 @@ impl Instance {
             store,
             sessions: BTreeMap::new(),
             next_transaction: kept.next_transaction,
+            waiting: Waiting::default(),
             feeds: kept.feeds,
         };
-        drop(shared);
-        self.freed.notify_all();
         Ok(())
     }
 
@@ -106,7 +106,5 @@ impl Instance {
             }
             shared.store.forget_catalog();
         }
-        drop(shared);
-        self.freed.notify_all();
     }
 }

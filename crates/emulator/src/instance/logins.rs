@@ -388,7 +388,7 @@ impl Work<'_> {
         if !self.state.may(&token, Target::on_server(Class::Login, login.id), "ALTER") {
             return Err(cannot("drop", "login", name));
         }
-        if self.ambient.sessions.iter().any(|session| session.login == login.id) {
+        if self.ambient.sessions.iter().any(|session| session.entered == Identity::Login(login.id)) {
             let text = format!("Could not drop login '{name}' as the user is currently logged in.");
             return Err(Message::new(15434, 16, 1, text));
         }

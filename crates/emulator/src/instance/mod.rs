@@ -9,6 +9,7 @@ mod catalog;
 mod classifications;
 mod database_options;
 mod databases;
+mod entering;
 mod errors;
 mod execute;
 mod feed;
@@ -34,11 +35,12 @@ mod tables;
 mod tests;
 mod types;
 mod users;
+mod waiting;
 mod work;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -47,7 +49,9 @@ use crate::clock::Clock;
 use crate::engine::{Cancel, Message, Outcome, Request, Session};
 use crate::source::{Directory, InstanceConfig};
 use crate::world::World;
-use state::State;
+use access::Identity;
+use entering::Entry;
+use state::{MASTER, PrincipalType, State};
 use store::Store;
 
 /// An instance; sessions are opened by [`crate::engine::Engine`], mirroring looks at it through [`crate::source::Source`].
@@ -58,8 +62,6 @@ pub struct Instance {
     clock: Arc<Clock>,
     directory: Arc<dyn Directory>,
     shared: Mutex<Shared>,
-    /// Signalled whenever a transaction ends.
-    freed: Condvar,
     /// What was last written down of it.
     written: Mutex<Option<kept::Written>>,
     /// For the sessions the instance hands out.
@@ -97,6 +99,7 @@ struct Shared {
     store: Store,
     sessions: BTreeMap<u16, OpenSession>,
     next_transaction: u64,
+    waiting: waiting::Waiting,
     /// By database id.
     feeds: Arc<BTreeMap<i32, feed::FeedLog>>,
 }
@@ -110,7 +113,10 @@ struct OpenSession {
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     pub id: u16,
-    pub login: i32,
+    /// Whom the session was opened by: a login, or a contained user.
+    pub entered: Identity,
+    /// That one's name as it was then.
+    pub name: Arc<str>,
     pub since: Timestamp,
     pub host: String,
     pub program: String,
@@ -122,6 +128,22 @@ pub struct SessionInfo {
     pub settings: session::Settings,
     pub row_count: i64,
     pub error_number: i32,
+}
+
+impl SessionInfo {
+    /// SID and name of who opened the session; nothing when that one is gone.
+    fn opener<'s>(&'s self, state: &'s State) -> Option<(&'s [u8], &'s str)> {
+        match self.entered {
+            Identity::Login(id) => state.server_principals.get(&id).map(|login| {
+                let through_group = login.kind == PrincipalType::ExternalGroup;
+                (login.sid.as_slice(), if through_group { &*self.name } else { &login.name })
+            }),
+            Identity::User { database, user } | Identity::Contained { database, user } => {
+                let user = state.database(database)?.principals.get(&user)?;
+                Some((user.sid.as_deref()?, &self.name))
+            }
+        }
+    }
 }
 
 impl Instance {
@@ -148,7 +170,6 @@ impl Instance {
             clock,
             directory,
             shared,
-            freed: Condvar::new(),
             written: Mutex::default(),
             this: this.clone(),
         });
@@ -170,14 +191,20 @@ impl Instance {
             store: Store::new()?,
             sessions: BTreeMap::new(),
             next_transaction: 1,
+            waiting: waiting::Waiting::default(),
             feeds: Arc::default(),
         })
     }
 
     fn run_scripts(&self) -> Result<(), ScriptError> {
         for database in &self.config.databases {
-            let login = self.lock().committed.login(&self.config.administrator).map_or(0, |l| l.id);
-            let session = self.open(login, &database.name, "", "setup", "");
+            let state = self.lock().committed.clone();
+            let entry = Entry {
+                identity: Identity::Login(state.login(&self.config.administrator).map_or(0, |l| l.id)),
+                name: self.config.administrator.clone(),
+                database: state.database_named(&database.name).map_or(MASTER, |d| d.id),
+            };
+            let session = self.open(entry, "", "setup", "");
             let mut session = session.map_err(ScriptError::of_the_instance)?;
             for (first_line, batch) in batches(&database.script) {
                 let mut failed = None;

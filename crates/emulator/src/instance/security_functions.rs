@@ -219,7 +219,7 @@ pub fn suser_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
         Some(wanted) => {
             some_text(id(Some(wanted)).and_then(|id| ambient.state.server_principals.get(&id)).map(|p| p.name.clone()))
         }
-        None => some_text(ambient.login().map(|l| l.name.clone())),
+        None => some_text(ambient.login_name()),
     }
 }
 
@@ -229,12 +229,12 @@ pub fn suser_sname(ambient: &mut Ambient, values: &[Value]) -> Answer {
             some_text(ambient.state.server_principals.values().find(|p| p.sid == *sid).map(|p| p.name.clone()))
         }
         Some(_) => Ok(Value::Null),
-        None => some_text(ambient.login().map(|l| l.name.clone())),
+        None => some_text(ambient.login_name()),
     }
 }
 
 pub fn original_login(ambient: &mut Ambient, _: &[Value]) -> Answer {
-    some_text(ambient.state.server_principals.get(&ambient.original_login).map(|l| l.name.clone()))
+    some_text(ambient.original_login())
 }
 
 pub fn user_name(ambient: &mut Ambient, values: &[Value]) -> Answer {

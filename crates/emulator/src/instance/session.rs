@@ -3,14 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::access::Identity;
+use super::entering::Entry;
 use super::errors;
 use super::execute::Run;
 use super::functions::Ambient;
 use super::rows::Variables;
 use super::state::State;
+use super::waiting::Wish;
 use super::work::Work;
 use super::{Instance, OpenSession, SessionInfo, Shared};
 use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement};
@@ -19,8 +21,9 @@ use crate::tsql::parser::STACK;
 pub struct InstanceSession {
     pub instance: Arc<Instance>,
     pub id: u16,
-    pub login: i32,
-    login_name: String,
+    /// Whom it was opened by, and what that one is called.
+    entered: Identity,
+    name: Arc<str>,
     /// Where the login entered, for reset.
     home: i32,
     pub database: i32,
@@ -119,23 +122,23 @@ pub fn cancelled() -> Message {
 impl Instance {
     pub(super) fn open(
         &self,
-        login: i32,
-        database: &str,
+        entry: Entry,
         host: &str,
         program: &str,
         library: &str,
     ) -> Result<InstanceSession, Message> {
+        let Entry { identity: entered, name, database } = entry;
+        let name: Arc<str> = name.into();
         let instance = self.this.upgrade().ok_or_else(|| errors::internal("the instance is going away"))?;
         let mut shared = self.lock();
         let id = (51..u16::MAX)
             .find(|id| !shared.sessions.contains_key(id))
             .ok_or_else(|| errors::internal("no session id is free"))?;
-        let database = shared.committed.database_named(database).map_or(super::state::MASTER, |d| d.id);
-        let login_name = shared.committed.server_principals.get(&login).map_or_else(String::new, |l| l.name.clone());
         let killed = Arc::new(AtomicBool::new(false));
         let info = SessionInfo {
             id,
-            login,
+            entered,
+            name: Arc::clone(&name),
             since: self.clock.now(),
             active: self.clock.now(),
             settings: Settings::default(),
@@ -152,12 +155,12 @@ impl Instance {
         Ok(InstanceSession {
             instance,
             id,
-            login,
-            login_name,
+            entered,
+            name,
             home: database,
             database,
             context: Arc::default(),
-            identities: vec![Identity::Login(login)],
+            identities: vec![entered],
             no_revert: false,
             settings: Settings::default(),
             transaction: None,
@@ -174,8 +177,13 @@ impl Instance {
 }
 
 impl InstanceSession {
+    /// Of whom it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn identity(&self) -> Identity {
-        self.identities.last().copied().unwrap_or(Identity::Login(self.login))
+        self.identities.last().copied().unwrap_or(self.entered)
     }
 
     /// The state as this session sees it.
@@ -195,7 +203,8 @@ impl InstanceSession {
         Ambient {
             state: self.visible(shared),
             identity: self.identity(),
-            original_login: self.login,
+            entered: self.entered,
+            entered_name: Arc::clone(&self.name),
             session: self.id,
             context: Arc::clone(&self.context),
             database: self.database,
@@ -246,7 +255,8 @@ impl InstanceSession {
             if !work.must_wait {
                 return found;
             }
-            shared = self.wait(shared, cancel, started, &instance)?;
+            shared = self.wait(shared, Wish::Read, cancel, started, &instance)?;
+            shared.leave();
         }
     }
 
@@ -259,11 +269,24 @@ impl InstanceSession {
         self.refuse_doomed()?;
         let instance = Arc::clone(&self.instance);
         let started = Instant::now();
-        let stop = || cancel.is_set();
         let mut shared = instance.lock();
         while shared.owner.as_ref().is_some_and(|(owner, _)| *owner != self.id) {
-            shared = self.wait(shared, cancel, started, &instance)?;
+            shared = self.wait(shared, Wish::Write, cancel, started, &instance)?;
         }
+        shared.leave();
+        let result = self.write_now(&mut shared, &instance, cancel, inside);
+        shared.wake_writer();
+        result
+    }
+
+    fn write_now<T>(
+        &mut self,
+        shared: &mut Shared,
+        instance: &Instance,
+        cancel: &Cancel,
+        inside: impl FnOnce(&mut Work<'_>) -> Result<T, Message>,
+    ) -> Result<T, Message> {
+        let stop = || cancel.is_set();
         let explicit = self.transaction.is_some();
         if let Some(transaction) = self.transaction.as_mut().filter(|t| !t.owner) {
             shared.store.run("BEGIN")?;
@@ -272,14 +295,14 @@ impl InstanceSession {
             transaction.owner = true;
         }
         shared.store.run(if explicit { "SAVEPOINT statement" } else { "BEGIN" })?;
-        let ambient = self.ambient(&shared);
+        let ambient = self.ambient(shared);
         shared.store.set_ambient(ambient.clone());
-        let mut state = self.visible(&shared);
+        let mut state = self.visible(shared);
         let mut work = Work {
             state: &mut state,
             store: &mut shared.store,
             ambient: &ambient,
-            instance: &instance,
+            instance,
             busy: false,
             must_wait: false,
             cancelled: &stop,
@@ -300,28 +323,6 @@ impl InstanceSession {
             }
         }
         result
-    }
-
-    fn wait<'g>(
-        &self,
-        shared: std::sync::MutexGuard<'g, Shared>,
-        cancel: &Cancel,
-        started: Instant,
-        instance: &'g Instance,
-    ) -> Result<std::sync::MutexGuard<'g, Shared>, Message> {
-        if cancel.is_set() || self.is_killed() {
-            return Err(cancelled());
-        }
-        let limit = u64::try_from(self.settings.lock_timeout).ok().map(Duration::from_millis);
-        if limit.is_some_and(|limit| started.elapsed() >= limit) {
-            return Err(Message::new(1222, 16, 51, "Lock request time out period exceeded."));
-        }
-        // Short, because an attention does not signal.
-        let (shared, _) = instance
-            .freed
-            .wait_timeout(shared, Duration::from_millis(10))
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(shared)
     }
 
     pub fn is_killed(&self) -> bool {
@@ -394,8 +395,7 @@ impl InstanceSession {
                     shared.store.forget_catalog();
                 }
             }
-            drop(shared);
-            self.instance.freed.notify_all();
+            shared.wake();
         }
         Ok(Some(transaction.id))
     }
@@ -476,6 +476,7 @@ impl InstanceSession {
         let found = shared.sessions.get(&id);
         if let Some(session) = found {
             session.killed.store(true, Ordering::Release);
+            shared.wake_all();
         }
         found.is_some()
     }
@@ -489,7 +490,7 @@ impl Session for InstanceSession {
         self.state().database(self.database).map_or_else(String::new, |d| d.name.clone())
     }
     fn login_name(&self) -> String {
-        self.login_name.clone()
+        self.name.to_string()
     }
 
     /// With stack enough for the deepest text the grammar takes: the thread's own, if it has that much left.
@@ -522,7 +523,7 @@ impl Session for InstanceSession {
             _ = self.rollback();
         }
         self.settings = Settings::default();
-        (self.identities, self.no_revert) = (vec![Identity::Login(self.login)], false);
+        (self.identities, self.no_revert) = (vec![self.entered], false);
         self.database = self.home;
         self.context = Arc::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);

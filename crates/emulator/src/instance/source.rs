@@ -1,4 +1,4 @@
-//! [`Engine`] and [`Source`]: logging in, and what mirroring and the control interface see.
+//! [`Source`]: what mirroring and the control interface see.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -6,100 +6,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::access::{Identity, Target};
 use super::catalog::principals::state_letter;
-use super::errors;
+use super::entering::by_password;
 use super::permissions::{self, Class};
-use super::security_functions::password_matches;
 use super::state::{Database, IndexKind, LedgerKind, PermissionState, PrincipalType, SYS, State, Table, Temporal};
 use super::types::TYPES;
+use super::waiting::Waiting;
 use super::{Instance, Shared};
-use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
-use crate::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
-
-impl Engine for Instance {
-    fn login(&self, request: &LoginRequest) -> Result<Box<dyn Session>, Vec<Message>> {
-        let state = self.lock().committed.clone();
-        let login = match &request.credentials {
-            Credentials::Password { user, password } => password_login(&state, user, password)?,
-            Credentials::Token(token) => self.token_login(&state, token)?,
-        };
-        let database = enter(&state, login, request.database.as_deref())?;
-        let session = self.open(login, &database, &request.host_name, &request.application, &request.library);
-        session.map(|session| Box::new(session) as Box<dyn Session>).map_err(|message| vec![message])
-    }
-
-    fn server_name(&self) -> String {
-        self.config.server_name.clone()
-    }
-}
-
-/// The client learns nothing but 18456 state 1, whatever was wrong.
-fn password_login(state: &State, user: &str, password: &str) -> Result<i32, Vec<Message>> {
-    let failed = || vec![errors::login_failed(user)];
-    let login = state.login(user).filter(|l| l.kind == PrincipalType::Sql && !l.disabled).ok_or_else(failed)?;
-    let hash = login.password.as_ref().ok_or_else(failed)?;
-    if hash.must_change {
-        let text = format!("Login failed for user '{user}'.  Reason: The password of the account must be changed.");
-        return Err(vec![Message::new(18488, 14, 1, text)]);
-    }
-    if !password_matches(password, &hash.hash) || !may_connect(state, login.id) {
-        return Err(failed());
-    }
-    Ok(login.id)
-}
-
-fn may_connect(state: &State, login: i32) -> bool {
-    let token = state.token(Identity::Login(login), super::state::MASTER);
-    state.may(&token, Target::SERVER, "CONNECT SQL")
-}
-
-/// The database's name; 4060 when it is not there or not the login's to enter.
-fn enter(state: &State, login: i32, wanted: Option<&str>) -> Result<String, Vec<Message>> {
-    let Some(principal) = state.server_principals.get(&login) else { return Err(vec![errors::login_failed("")]) };
-    let name = wanted.filter(|name| !name.is_empty()).unwrap_or(&principal.default_database);
-    let database = state.database_named(name);
-    let open = database.filter(|d| state.token(Identity::Login(login), d.id).user.is_some());
-    open.map(|d| d.name.clone())
-        .ok_or_else(|| vec![errors::cannot_open_database(name), errors::login_failed(&principal.name)])
-}
-
-impl Instance {
-    /// The login of the token's subject, or of a group it is in.
-    fn token_login(&self, state: &State, token: &str) -> Result<i32, Vec<Message>> {
-        let Some(subject) = self.directory().verify(token) else {
-            return Err(vec![errors::login_failed("<token-identified principal>")]);
-        };
-        let own = state.login_by_sid(&subject.sid.to_bytes_le()).filter(|l| l.kind == PrincipalType::External);
-        let group = subject.groups.iter().find_map(|group| {
-            state.login_by_sid(&group.to_bytes_le()).filter(|l| l.kind == PrincipalType::ExternalGroup)
-        });
-        let login = own.or(group).filter(|l| !l.disabled && may_connect(state, l.id));
-        login.map(|l| l.id).ok_or_else(|| vec![errors::login_failed("<token-identified principal>")])
-    }
-}
+use crate::engine::Message;
+use crate::source::{FeedScan, Obstacle, Reader, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
 
 impl Source for Instance {
     fn check_login(&self, user: &str, password: &str, database: &str) -> Result<(), Vec<Message>> {
         let state = self.lock().committed.clone();
-        let login = password_login(&state, user, password)?;
-        enter(&state, login, Some(database)).map(|_| ())
+        by_password(&state, user, password, Some(database)).map(|_| ())
     }
 
-    fn rights(&self, login: &str, database: &str) -> Rights {
+    fn check_application(&self, client_id: Uuid, database: &str) -> Result<(), Vec<Message>> {
         let state = self.lock().committed.clone();
-        let Some(login) = state.login(login) else { return Rights::default() };
-        let roles = state.server_token(login.id);
-        let server_roles = roles
+        self.by_application(&state, client_id, database).map(|_| ())
+    }
+
+    fn rights(&self, reader: Reader<'_>, database: &str) -> Rights {
+        let state = self.lock().committed.clone();
+        let Some(identity) = self.reader(&state, reader, database) else { return Rights::default() };
+        let id = state.database_named(database).map_or(super::state::MASTER, |d| d.id);
+        let token = state.token(identity, id);
+        let server_roles = token
+            .server
             .iter()
             .filter_map(|id| state.server_principals.get(id))
             .filter(|p| p.kind == PrincipalType::Role && p.id != super::state::SERVER_PUBLIC)
             .map(|p| p.name.clone())
             .collect();
-        let mut rights = Rights { login_exists: true, server_roles, ..Rights::default() };
+        let login_exists = matches!(identity, Identity::Login(_));
+        let mut rights = Rights { login_exists, server_roles, ..Rights::default() };
         let Some(database) = state.database_named(database) else { return rights };
-        let token = state.token(Identity::Login(login.id), database.id);
         let Some(user) = token.user else { return rights };
         rights.user = database.principals.get(&user).map(|u| u.name.clone());
         let own = |state: fn(PermissionState) -> bool| {
@@ -221,10 +166,9 @@ impl Source for Instance {
                 store: rows,
                 sessions: BTreeMap::new(),
                 next_transaction,
+                waiting: Waiting::default(),
                 feeds: feeds.clone(),
             };
-            drop(shared);
-            instance.freed.notify_all();
             Ok(())
         }))
     }
@@ -250,7 +194,6 @@ impl Source for Instance {
                 Err(message) => tracing::error!(number = message.number, "reset: {}", message.text),
             }
         }
-        self.freed.notify_all();
         if let Err(error) = self.run_scripts() {
             tracing::error!(%error, "reset");
         }
@@ -261,6 +204,7 @@ pub(super) fn kill_sessions(shared: &Shared) {
     for session in shared.sessions.values() {
         session.killed.store(true, Ordering::Release);
     }
+    shared.wake_all();
 }
 
 fn database_state(state: &State, database: &Database, hex: impl Fn(&[u8]) -> String) -> serde_json::Value {

@@ -8,7 +8,7 @@ use super::Instance;
 use crate::clock::Clock;
 use crate::engine::{Cancel, Credentials, Engine, LoginRequest, Message, Outcome, Request, Session};
 use crate::source::{
-    DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, PrincipalKind, Source, TokenSubject,
+    DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, PrincipalKind, Reader, Source, TokenSubject,
 };
 use crate::value::Value;
 use crate::world::World;
@@ -16,6 +16,7 @@ use crate::world::World;
 mod administration;
 mod columns;
 mod common_tables;
+mod contained;
 mod decimals;
 mod flow;
 mod kept;
@@ -28,6 +29,7 @@ mod requests;
 mod row_security;
 mod shares;
 mod snapshots;
+mod waiting;
 
 const PASSWORD: &str = "Str0ng!Passw0rd";
 
@@ -35,20 +37,35 @@ struct Entra;
 
 impl Directory for Entra {
     fn principals(&self) -> Vec<DirectoryPrincipal> {
-        let user = Uuid::from_u128(1);
-        vec![DirectoryPrincipal {
-            name: "bob@contoso.com".into(),
-            object_id: user,
-            sid: user,
-            kind: PrincipalKind::User,
-        }]
+        let principal = |name: &str, object_id, sid, kind| DirectoryPrincipal {
+            name: name.into(),
+            object_id: Uuid::from_u128(object_id),
+            sid: Uuid::from_u128(sid),
+            kind,
+        };
+        vec![
+            principal("bob@contoso.com", 1, 1, PrincipalKind::User),
+            principal("ann@contoso.com", 2, 2, PrincipalKind::User),
+            principal("Data Team", 3, 3, PrincipalKind::Group),
+            principal("Auditors", 4, 4, PrincipalKind::Group),
+            principal("reader", 5, 6, PrincipalKind::Application),
+        ]
     }
+
+    /// Ann is in both groups, the others are in none.
     fn verify(&self, token: &str) -> Option<TokenSubject> {
-        (token == "bob").then(|| TokenSubject {
-            name: "bob@contoso.com".into(),
-            sid: Uuid::from_u128(1),
-            groups: Vec::new(),
-        })
+        let (name, sid, groups) = match token {
+            "bob" => ("bob@contoso.com", 1, &[1][..]),
+            "ann" => ("ann@contoso.com", 2, &[2, 3, 4][..]),
+            "reader" => ("reader", 6, &[5][..]),
+            _ => return None,
+        };
+        let groups = groups.iter().map(|id| Uuid::from_u128(*id)).collect();
+        Some(TokenSubject { name: name.into(), sid: Uuid::from_u128(sid), groups })
+    }
+
+    fn application(&self, client_id: Uuid) -> Option<TokenSubject> {
+        (client_id == Uuid::from_u128(6)).then(|| self.verify("reader")).flatten()
     }
 }
 
@@ -142,7 +159,7 @@ fn tutorial() -> Arc<Instance> {
 fn the_tutorial_makes_a_principal_that_may_mirror() {
     let instance = tutorial();
     assert!(instance.check_login("fabric_login", "Str0ng!Passw0rd2", "sales").is_ok());
-    let rights = instance.rights("fabric_login", "Sales");
+    let rights = instance.rights(Reader::Login("fabric_login"), "Sales");
     assert_eq!(rights.server_roles, ["##MS_ServerStateReader##"]);
     assert_eq!(rights.user.as_deref(), Some("fabric_user"));
     assert_eq!(rights.granted, ["CONNECT", "SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"]);

@@ -3,7 +3,7 @@
 //!
 //! | what is missing | shows as | known from |
 //! |---|---|---|
-//! | connection is not of the Managed Instance kind | 400 when the definition is given | tutorial (portal); for the API UNCONFIRMED |
+//! | connection is not of the Managed Instance kind | 400 when the definition is given; `connection_checked` chooses | tutorial (portal); for the API UNCONFIRMED |
 //! | endpoint or gateway cannot be reached, login refused, user not mapped, permission missing, update policy, primary identity, database mirrored already | Stopped with `error` after the start | "not ready shows as Stopped with an error text" (fabric-api facts §11); for each single cause UNCONFIRMED |
 //! | a system database, change data capture on, delayed durability not disabled | the same, after the start and while running (sql-mi facts §5.1: such a database cannot be mirrored) | how it shows: UNCONFIRMED |
 //! | any of these while running | Running with `error`, tables Failed, from the next poll on | UNCONFIRMED |
@@ -15,6 +15,7 @@
 //! by itself when its cause is gone; the engine has a snapshot retry count (sql-mi facts §4.3), so it tries again.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::tables::Blocked;
 use crate::engine::Message;
@@ -22,7 +23,8 @@ use crate::fabric::error::ErrorBody;
 use crate::fabric::roles::WorkspaceRole;
 use crate::fabric::server::Endpoint;
 use crate::scenario::Rest;
-use crate::source::{Obstacle, Rights, Source};
+use crate::scenario::rest::ContainedUser;
+use crate::source::{Obstacle, Reader, Rights, Source};
 use crate::world::{CapacityState, Documentation, Facts, PrimaryIdentity, Reachability, TenantSetting, UpdatePolicy};
 
 /// What a mirrored database stands on at this moment.
@@ -30,6 +32,8 @@ pub struct Setup<'a> {
     pub source: &'a dyn Source,
     pub facts: Facts,
     pub rest: Rest,
+    /// Why the connection is none for the definition, if so.
+    pub unfit: Option<String>,
     /// `None` when the connection was deleted.
     pub connection: Option<Link>,
     /// Tables listed in the definition; `None` mirrors all.
@@ -43,6 +47,8 @@ pub struct Setup<'a> {
 pub struct Link {
     pub endpoint: Endpoint,
     pub through_gateway: bool,
+    /// Somebody shut it down.
+    pub gateway_is_off: bool,
     pub database: String,
     pub login: Login,
 }
@@ -56,7 +62,7 @@ pub enum Login {
     },
     /// An application; `valid` says whether Entra gives it a token for the stored secret.
     Application {
-        name: String,
+        client_id: Uuid,
         valid: bool,
     },
 }
@@ -86,6 +92,9 @@ impl Setup<'_> {
 
     /// Why the source cannot be mirrored, if so. `feeds` is the database that this mirror already feeds from.
     pub fn source_problem(&self, feeds: Option<&str>) -> Option<ErrorBody> {
+        if let Some(text) = &self.unfit {
+            return Some(ErrorBody::new("InvalidConnectionInformation", text.clone()));
+        }
         let Some(link) = &self.connection else {
             return Some(ErrorBody::new(
                 "ConnectionNotFound",
@@ -112,7 +121,8 @@ impl Setup<'_> {
             let text = format!("SQL error 4060: Cannot open database \"{}\".", link.database);
             return Some(ErrorBody::new("SourceLoginFailed", text));
         };
-        if let Some(problem) = self.permission_problem(&self.source.rights(link.login.name(), &database)) {
+        let rights = self.source.rights(link.login.reader(), &database);
+        if let Some(problem) = self.containment_problem(&rights).or_else(|| self.permission_problem(&rights)) {
             return Some(problem);
         }
         if let Some(obstacle) = self.source.obstacle(&database) {
@@ -129,6 +139,20 @@ impl Setup<'_> {
             )),
             _ => None,
         }
+    }
+
+    /// UNCONFIRMED: the tutorial of Managed Instance knows "a login and mapped database user" alone.
+    fn containment_problem(&self, rights: &Rights) -> Option<ErrorBody> {
+        let user = rights.user.as_ref().filter(|_| !rights.login_exists)?;
+        (self.rest.contained_user == ContainedUser::Refused).then(|| {
+            ErrorBody::new(
+                "SourceLoginFailed",
+                format!(
+                    "The user '{user}' has no login. Mirroring needs a login and a user mapped to it: CREATE LOGIN … FROM \
+                     EXTERNAL PROVIDER in master."
+                ),
+            )
+        })
     }
 
     fn permission_problem(&self, rights: &Rights) -> Option<ErrorBody> {
@@ -200,9 +224,10 @@ impl LoginProblem {
 }
 
 impl Login {
-    pub fn name(&self) -> &str {
+    pub fn reader(&self) -> Reader<'_> {
         match self {
-            Self::Password { name, .. } | Self::Application { name, .. } => name,
+            Self::Password { name, .. } => Reader::Login(name),
+            Self::Application { client_id, .. } => Reader::Application(*client_id),
         }
     }
 }
@@ -227,26 +252,20 @@ impl Link {
                     .to_owned(),
             ));
         }
-        if self.through_gateway && facts.gateway == Reachability::Unreachable {
+        if self.through_gateway && (self.gateway_is_off || facts.gateway == Reachability::Unreachable) {
             return Err(LoginProblem::Unreachable("The gateway is offline or cannot be reached.".to_owned()));
         }
-        match &self.login {
-            Login::Password { name, password } => source
-                .check_login(name, password, &self.database)
-                .map_err(|messages| LoginProblem::Refused(describe(&messages))),
-            Login::Application { valid: false, .. } => Err(LoginProblem::Refused(
-                "AADSTS7000215: Invalid client secret provided, or the application is unknown in the tenant."
-                    .to_owned(),
-            )),
-            Login::Application { name, valid: true } => {
-                let rights = source.rights(name, &self.database);
-                if rights.login_exists && (rights.user.is_some() || !rights.effective.is_empty()) {
-                    Ok(())
-                } else {
-                    Err(LoginProblem::Refused(format!("SQL error 18456: Login failed for user '{name}'.")))
-                }
+        let answer = match &self.login {
+            Login::Password { name, password } => source.check_login(name, password, &self.database),
+            Login::Application { valid: false, .. } => {
+                return Err(LoginProblem::Refused(
+                    "AADSTS7000215: Invalid client secret provided, or the application is unknown in the tenant."
+                        .to_owned(),
+                ));
             }
-        }
+            Login::Application { client_id, valid: true } => source.check_application(*client_id, &self.database),
+        };
+        answer.map_err(|messages| LoginProblem::Refused(describe(&messages)))
     }
 }
 

@@ -81,6 +81,9 @@ impl Findings<'_> {
         if let Some((key, text)) = self.scenario.rest.problem() {
             self.add(format!("rest.{key}"), text);
         }
+        if let Some((key, text)) = self.scenario.answers.problem() {
+            self.add(format!("answers.{key}"), text);
+        }
     }
 
     fn directory(&mut self) {
@@ -252,6 +255,12 @@ mod tests {
                 r#"{"world":{"documentation":"2024"}}"#,
                 "at world.documentation: unknown variant `2024`, expected one of `2025-05`",
             ),
+            (
+                r#"{"other_instances":[{"update_policy":"2022"}]}"#,
+                "at other_instances[0].update_policy: unknown variant `2022`, expected one of `AlwaysUpToDate`",
+            ),
+            (r#"{"instance":{"primary_identity":1}}"#, "at instance.primary_identity: "),
+            (r#"{"answers":{"sql":{"4613":{"severity":20}}}}"#, "answers.sql.4613.severity: must be from 11 to 19"),
             (r#"{"rest":{"page_size":"two"}}"#, "at rest.page_size: invalid type"),
             (r#"{"workspaces":[{"id":"1","display_name":"W"}]}"#, "at workspaces[0].id: "),
             (r#"{"workspaces":[{"display_name":"W"}]}"#, "at workspaces[0]: missing field `id`"),

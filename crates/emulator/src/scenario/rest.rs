@@ -18,12 +18,16 @@ pub struct Rest {
     /// Status of startMirroring: 200 in every recording, 202 says one author (§11).
     pub start_status: u16,
     pub repeated_orders: RepeatedOrders,
+    pub connection_checked: ConnectionChecked,
+    /// updateDefinition works while the mirror initializes; `MirroredDatabaseNotReady` was seen sometimes (§11).
+    pub definition_while_initializing: bool,
     pub paused_capacity: PausedCapacity,
     pub source_not_ready: SourceNotReady,
     /// A failed table gets on by itself once the cause is gone. UNCONFIRMED: the engine has a snapshot retry count
     /// (sql-mi facts §4.3). Otherwise it needs a stop and a start.
     pub failed_tables_recover: bool,
     pub unsupported_tables: UnsupportedTables,
+    pub contained_user: ContainedUser,
 }
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
@@ -37,6 +41,17 @@ pub enum RepeatedOrders {
     Conflict,
     /// Success, and nothing happens.
     Accepted,
+}
+
+/// When it is found that a connection is of another type than the source, or leads to another database than the
+/// definition names. UNCONFIRMED: the tutorial says so of the portal (§4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ConnectionChecked {
+    /// 400 `InvalidConnectionInformation` for the definition.
+    #[default]
+    WhenGiven,
+    /// As a source that is not ready.
+    AtStart,
 }
 
 /// What calls of items are answered while the capacity is paused (§11).
@@ -70,6 +85,16 @@ pub enum UnsupportedTables {
     Failed,
 }
 
+/// A mirror whose reader is a contained user: the tutorial makes a login, and nobody says whether it can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ContainedUser {
+    /// As a source whose login fails.
+    #[default]
+    Refused,
+    /// Its permissions decide.
+    Accepted,
+}
+
 impl Default for Rest {
     fn default() -> Self {
         Self {
@@ -79,10 +104,13 @@ impl Default for Rest {
             name_reserved_status: 409,
             start_status: 200,
             repeated_orders: RepeatedOrders::default(),
+            connection_checked: ConnectionChecked::default(),
+            definition_while_initializing: false,
             paused_capacity: PausedCapacity::default(),
             source_not_ready: SourceNotReady::default(),
             failed_tables_recover: true,
             unsupported_tables: UnsupportedTables::default(),
+            contained_user: ContainedUser::default(),
         }
     }
 }

@@ -12,6 +12,11 @@ pub mod parser;
 pub use mask::mask_secrets;
 pub use parser::{SyntaxError, parse_batch};
 
+/// Whether an expression or condition may read the column: whether its name stands in it at all.
+pub fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
+    format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
+}
+
 /// Rows of one file of Microsoft's corpus, or `None` with a note where it is not at hand.
 #[cfg(test)]
 pub(crate) fn corpus(file: &str) -> Option<Vec<serde_json::Value>> {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::site::{Site, definition};
+use crate::site::{Site, connection, definition, listed};
 
 async fn choose(site: &Site, choice: Value) {
     let answer = site.control(Method::POST, "/rest", Some(choice)).await;
@@ -105,4 +105,43 @@ async fn a_reserved_name_has_two_statuses() {
         let answer = site.post(&format!("{}/mirroredDatabases", site.workspace()), body.clone()).await;
         answer.is(status, "ItemDisplayNameNotAvailableYet");
     }
+}
+
+#[tokio::test]
+async fn a_connection_may_be_checked_at_the_start() {
+    let site = Site::new().await;
+    site.let_identity_write().await;
+    let mut generic = connection("generic");
+    generic["connectionDetails"]["type"] = json!("SQL");
+    generic["connectionDetails"]["creationMethod"] = json!("SQL");
+    let generic = site.post("/connections", generic).await.id();
+    let list = format!("{}/mirroredDatabases", site.workspace());
+    let body = json!({ "displayName": "Sales", "definition": definition(&generic, &json!({})) });
+    site.post(&list, body.clone()).await.is(400, "InvalidConnectionInformation");
+    choose(&site, json!({ "connection_checked": "AtStart" })).await;
+    let mirror = format!("{list}/{}", site.post(&list, body).await.id());
+    site.pass(60);
+    assert_eq!(site.order(&format!("{mirror}/startMirroring")).await.status, 200);
+    site.pass(60);
+    let (status, error) = site.status(&mirror).await;
+    assert_eq!((status.as_str(), &error["errorCode"]), ("Stopped", &json!("InvalidConnectionInformation")));
+    // Another connection, and it runs.
+    let good = definition(&site.create_connection().await, &json!({}));
+    assert_eq!(site.post(&format!("{mirror}/updateDefinition"), json!({ "definition": good })).await.status, 200);
+    assert_eq!(site.order(&format!("{mirror}/startMirroring")).await.status, 200);
+    site.pass(60);
+    assert_eq!(site.status(&mirror).await.0, "Running");
+}
+
+#[tokio::test]
+async fn a_definition_may_change_while_the_mirror_initializes() {
+    let site = Site::new().await;
+    let connection = site.create_connection().await;
+    let mirror = site.create_mirror(&connection).await;
+    let change = json!({ "definition": definition(&connection, &listed(&[("dbo", "Orders")])) });
+    let update = format!("{mirror}/updateDefinition");
+    site.post(&update, change.clone()).await.is(400, "MirroredDatabaseNotReady");
+    choose(&site, json!({ "definition_while_initializing": true })).await;
+    assert_eq!(site.post(&update, change).await.status, 200);
+    assert_eq!(site.status(&mirror).await.0, "Initializing");
 }

@@ -118,6 +118,31 @@ async fn a_private_endpoint_is_reached_through_a_gateway() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_is_shut_down_leads_nowhere_until_it_is_restarted() {
+    let gateway = Uuid::from_u128(7);
+    let mut scenario = Scenario::default();
+    let administrators = vec![scenario.application().unwrap().id];
+    scenario.gateways.push(gateway_of_network(gateway, administrators));
+    let site = Site::with(scenario).await;
+    let mut body = server("contoso-mi.abc123.database.windows.net");
+    body["connectivityType"] = json!("VirtualNetworkGateway");
+    body["gatewayId"] = json!(gateway);
+    let test = format!("/connections/{}/testConnection", site.post("/connections", body).await.id());
+    for (order, status) in [("shutdown", "Offline"), ("restart", "Online")] {
+        let accepted = site.order(&format!("/gateways/{gateway}/{order}")).await;
+        assert_eq!((accepted.status, accepted.headers["retry-after"].to_str().unwrap()), (202, "30"), "{order}");
+        assert_eq!(site.order(&format!("/gateways/{gateway}/checkStatus")).await.body["status"], status);
+        assert_eq!(site.order(&test).await.body["status"], status);
+        site.pass(30);
+        let operation = accepted.headers["x-ms-operation-id"].to_str().unwrap();
+        assert_eq!(site.get(&format!("/operations/{operation}")).await.body["status"], "Succeeded");
+    }
+    let stranger = site.token_of(site.identity());
+    let path = format!("/gateways/{gateway}/shutdown");
+    site.call_as(&stranger, Method::POST, &path, None).await.is(404, "EntityNotFound");
+}
+
+#[tokio::test]
 async fn what_a_connection_cannot_be() {
     let site = Site::new().await;
     let credentials = |value: Value| with("/credentialDetails/credentials", value);

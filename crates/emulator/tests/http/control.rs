@@ -104,6 +104,15 @@ async fn what_is_not_understood_is_refused_with_a_reason() {
         ("/faults", json!({ "match": { "sql": "x" }, "effect": { "route": { "host": "h", "port": 1 } } }), "no sql"),
         ("/world", json!({ "capacity_state": "Paused" }), "Inactive"),
         ("/world", json!({ "weather": "rain" }), "weather"),
+        ("/world", json!({ "instance": 1, "update_policy": "SQLServer2025" }), "must be the name"),
+        ("/world", json!({ "instance": "nobody", "update_policy": "SQLServer2025" }), "there are: contoso-mi"),
+        ("/world", json!({ "instance": "contoso-mi", "update_policy": "2025" }), "SQLServer2025"),
+        (
+            "/world",
+            json!({ "instance": "contoso-mi", "capacity_state": "Active" }),
+            "`capacity_state`, expected `primary_identity`",
+        ),
+        ("/world", json!({ "instance": "contoso-mi" }), "nothing that changes"),
         ("/clock", json!({ "advance_s": -1 }), "from 0"),
         ("/clock", json!({ "advance": 1 }), "advance_s"),
     ];
@@ -336,4 +345,37 @@ async fn settings_of_the_rest_api_change_while_it_runs() {
     }
     site.control(Method::POST, "/reset", None).await;
     assert_eq!(site.control(Method::GET, "/rest", None).await.body["page_size"], 100);
+}
+
+#[tokio::test]
+async fn an_answer_that_no_source_confirms_can_be_another() {
+    let site = Site::new().await;
+    let unknown = "/workspaces/00000000-0000-0000-0000-000000000009";
+    site.get(unknown).await.is(404, "WorkspaceNotFound");
+    let set = |body: Value| site.control(Method::POST, "/answers", Some(body));
+    let answers = set(json!({ "rest": { "WorkspaceNotFound": { "status": 403, "code": "Hidden" } } })).await;
+    assert_eq!(answers.body["rest"]["WorkspaceNotFound"]["status"], 403);
+    let other = site.get(unknown).await;
+    other.is(403, "Hidden");
+    assert_eq!(other.headers["x-ms-public-api-error-code"], "Hidden");
+    // Others stay, a status may change alone, and null takes an answer back.
+    set(json!({ "rest": { "EntityNotFound": { "status": 400 } }, "sql": { "4613": { "number": 15151 } } })).await;
+    site.get(unknown).await.is(403, "Hidden");
+    let assignment = format!("{}/roleAssignments/00000000-0000-0000-0000-000000000009", site.workspace());
+    site.get(&assignment).await.is(400, "EntityNotFound");
+    let answers = set(json!({ "rest": { "WorkspaceNotFound": null } })).await;
+    assert_eq!(answers.body["sql"], json!({ "4613": { "number": 15151 } }));
+    site.get(unknown).await.is(404, "WorkspaceNotFound");
+    for (body, text) in [
+        (json!({ "rest": { "A": { "status": 200 } } }), "rest.A.status must be from 400 to 599"),
+        (json!({ "rest": { "A": {} } }), "rest.A must have a status or a code"),
+        (json!({ "sql": { "50900": { "state": 2 } } }), "sql.50900 is no error of the server"),
+        (json!({ "sql": { "208": { "severity": 20 } } }), "sql.208.severity must be from 11 to 19"),
+    ] {
+        let answer = set(body).await;
+        assert_eq!((answer.status, answer.body["error"].as_str().unwrap()), (400, text));
+    }
+    site.control(Method::POST, "/reset", None).await;
+    let answers = site.control(Method::GET, "/answers", None).await;
+    assert_eq!(answers.body, json!({ "rest": {}, "sql": {} }));
 }

@@ -4,8 +4,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, Step, serve_sql};
+use fabricmirror_emulator::emulator::{Emulator, Ready, serve_sql};
 use fabricmirror_emulator::http::listen::Loopback;
+use fabricmirror_emulator::parts::{Parts, Step};
 use fabricmirror_emulator::scenario::{Scenario, shipped};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -120,6 +121,8 @@ async fn another_process_goes_on_where_one_ended() {
     let young = format!("{items}/{}", site.post(&items, json!({ "displayName": "Young" })).await.id());
     let world = json!({ "documentation": "2025-12", "tenant_setting": "On" });
     site.control(Method::POST, "/world", Some(world)).await;
+    let of_one = json!({ "instance": "contoso-mi", "update_policy": "SQLServer2025" });
+    assert_eq!(site.control(Method::POST, "/world", Some(of_one)).await.status, 200);
     site.control(Method::POST, "/rest", Some(json!({ "page_size": 7 }))).await;
     site.pass(5);
     let (before, spent, token) = (everything(&site, &operation).await, elapsed(&site).await, site.token.clone());
@@ -240,7 +243,7 @@ async fn a_file_that_does_not_fit_is_refused_and_left_alone() {
         (good[..good.len() - 10].to_owned(), damaged),
         (good.replacen("Admin", "Adnim", 1), damaged),
         (good.lines().next().unwrap().to_owned(), damaged),
-        (rewritten(&good, |first| first["version"] = 2.into(), |body| body), version),
+        (rewritten(&good, |first| first["version"] = 1.into(), |body| body), version),
         (rewritten(&good, |_| {}, |body| body.replacen("\"workspaces\"", "\"rooms\"", 1)), version),
         (rewritten(&good, |_| {}, |body| body.rsplit_once('\n').unwrap().0.to_owned()), version),
     ];

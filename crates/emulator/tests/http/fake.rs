@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fabricmirror_emulator::engine::Message;
-use fabricmirror_emulator::source::{FeedScan, Obstacle, Restore, Rights, Source, SourceColumn, SourceTable, Writing};
+use fabricmirror_emulator::source::{
+    FeedScan, Obstacle, Reader, Restore, Rights, Source, SourceColumn, SourceTable, Writing,
+};
+use uuid::{Uuid, uuid};
 
 pub const LOGIN: &str = "fabric_login";
-/// Display name of the default scenario's application.
-const APPLICATION: &str = "terraform";
+/// Client id of the default scenario's application.
+const APPLICATION: Uuid = uuid!("a11ce000-52d1-4c7b-b0a9-3e4f5a6b7c03");
 pub const PASSWORD: &str = "pass-for-tests";
 
 pub struct Fake(pub Arc<Mutex<State>>);
@@ -105,8 +108,19 @@ impl Source for Fake {
         }
         Ok(())
     }
-    fn rights(&self, login: &str, _database: &str) -> Rights {
-        if [LOGIN, APPLICATION].contains(&login) { self.0.lock().unwrap().rights.clone() } else { Rights::default() }
+    /// Lets the application in as whatever its rights say it is.
+    fn check_application(&self, client_id: Uuid, database: &str) -> Result<(), Vec<Message>> {
+        let rights = self.rights(Reader::Application(client_id), database);
+        if rights.user.is_some() && self.database(database).is_some() {
+            return Ok(());
+        }
+        Err(vec![Message::new(18456, 14, 1, "Login failed for user '<token-identified principal>'.")])
+    }
+    fn rights(&self, reader: Reader<'_>, _database: &str) -> Rights {
+        match reader {
+            Reader::Login(LOGIN) | Reader::Application(APPLICATION) => self.0.lock().unwrap().rights.clone(),
+            _ => Rights::default(),
+        }
     }
     fn tables(&self, database: &str) -> Vec<SourceTable> {
         if database == "Sales" { self.0.lock().unwrap().tables.clone() } else { Vec::new() }

@@ -4,8 +4,10 @@
 mod choices;
 mod conformance;
 mod connections;
+mod contained;
 mod control;
 mod data;
+mod data_access_roles;
 mod entra;
 mod fake;
 mod folders;

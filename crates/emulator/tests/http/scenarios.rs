@@ -1,7 +1,9 @@
 //! Every shipped scenario starts, and shows what makes it special. The instances are real here, and spoken to by tiberius.
 
 use fabricmirror_emulator::emulator::Ready;
+use fabricmirror_emulator::parts::{Parts, Step};
 use fabricmirror_emulator::scenario::{Scenario, shipped};
+use fabricmirror_emulator::world::{PrimaryIdentity, UpdatePolicy};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -279,6 +281,97 @@ async fn one_table_of_each_kind() {
     let source = sql(&site, 0, "Sales", "SELECT name FROM sys.tables ORDER BY name").await;
     let listed: Vec<&str> = kinds.iter().map(|(name, _)| *name).filter(|name| *name != "T18_View").collect();
     assert_eq!(source, listed);
+}
+
+/// What two instances say of themselves, and `GET /world` of them and of all: policy and identity.
+async fn policies(site: &Site) -> Vec<String> {
+    let own = "SELECT CONCAT(CAST(SERVERPROPERTY('ProductUpdateType') AS nvarchar(20)), \
+               CAST(SERVERPROPERTY('ProductMajorVersion') AS nvarchar(20)), ' ', identity_type) \
+               FROM sys.dm_server_managed_identities WHERE is_primary = 1";
+    let mut all = vec![sql(site, 0, "master", own).await.concat(), sql(site, 1, "master", own).await.concat()];
+    let world = site.control(Method::GET, "/world", None).await.body;
+    let of = |facts: &Value| format!("{} {}", facts["update_policy"], facts["primary_identity"]).replace('"', "");
+    let instances = world["instances"].as_array().unwrap();
+    all.extend(instances.iter().map(|own| format!("{}: {}", own["name"].as_str().unwrap(), of(own))));
+    all.push(of(&world));
+    all
+}
+
+#[tokio::test]
+async fn instances_differ_in_policy_and_identity() {
+    let mut scenario = Scenario::parse(shipped::text("several-instances").unwrap()).unwrap();
+    scenario.other_instances[0].update_policy = Some(UpdatePolicy::SQLServer2022);
+    scenario.world.update_policy = UpdatePolicy::SQLServer2025;
+    let left_out = Parts::prepare(scenario.clone(), 0.0, &[Step::PrimaryIdentity]).unwrap().beginning;
+    assert!(left_out.instances.iter().all(|own| own.primary_identity == PrimaryIdentity::UserAssigned));
+    assert_eq!(left_out.instances[0].update_policy, UpdatePolicy::SQLServer2025);
+
+    let site = Site::with_sql(scenario).await;
+    let world = async |body: Value| {
+        let answer = site.control(Method::POST, "/world", Some(body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.body, site.control(Method::GET, "/world", None).await.body);
+    };
+    let beginning = policies(&site).await;
+    let expected = [
+        "CU17 System-assigned",
+        "CU16 System-assigned",
+        "contoso-mi: SQLServer2025 SystemAssigned",
+        "fabrikam-mi: SQLServer2022 SystemAssigned",
+        "SQLServer2025 SystemAssigned",
+    ];
+    assert_eq!(beginning, expected);
+    assert_eq!(site.control(Method::POST, "/snapshot", None).await.status, 201);
+
+    // Of one, and what is said of something else leaves it alone.
+    world(json!({ "instance": "FABRIKAM-MI", "primary_identity": "UserAssigned" })).await;
+    world(json!({ "instance": "contoso-mi.abc123.database.windows.net", "update_policy": "AlwaysUpToDate" })).await;
+    world(json!({ "documentation": "2025-12" })).await;
+    let expected = [
+        "Continuous17 System-assigned",
+        "CU16 User-assigned",
+        "contoso-mi: AlwaysUpToDate SystemAssigned",
+        "fabrikam-mi: SQLServer2022 UserAssigned",
+        "SQLServer2025 SystemAssigned",
+    ];
+    assert_eq!(policies(&site).await, expected);
+
+    // Each mirror stands on its own instance.
+    for (place, name) in ["Contoso", "Fabrikam"].into_iter().enumerate() {
+        let instance = site.ready.instances[place].clone();
+        let login = format!("CREATE LOGIN fabric_login WITH PASSWORD = '{PASSWORD}'");
+        sql(&site, place, "master", &login).await;
+        let user = "CREATE USER fabric_user FOR LOGIN fabric_login; ALTER ROLE db_owner ADD MEMBER fabric_user";
+        sql(&site, place, "Sales", user).await;
+        let_write(&site, instance.identity_object_id).await;
+        let connection = site.post("/connections", connection_to(&instance.sql.server, "Sales")).await;
+        let created = mirror(&site, name, &connection, &json!({})).await;
+        site.pass(60);
+        let mirror = format!("{}/mirroredDatabases/{}", site.workspace(), created.id());
+        site.order(&format!("{mirror}/startMirroring")).await;
+        site.pass(90);
+        let (status, error) = site.status(&mirror).await;
+        let code = error["errorCode"].as_str().unwrap_or_default();
+        let expected = [("Running", ""), ("Stopped", "UnsupportedUpdatePolicy")][place];
+        assert_eq!((status.as_str(), code), expected);
+        if place == 1 {
+            world(json!({ "instance": "fabrikam-mi", "update_policy": "SQLServer2025" })).await;
+            site.order(&format!("{mirror}/startMirroring")).await;
+            site.pass(60);
+            assert_eq!(site.status(&mirror).await.1["errorCode"], "ManagedIdentityNotPrimary");
+        }
+    }
+
+    // Of all again, one key at a time.
+    world(json!({ "primary_identity": "SystemAssigned" })).await;
+    assert_eq!(policies(&site).await[..2], ["Continuous17 System-assigned", "CU17 System-assigned"]);
+    world(json!({ "update_policy": "SQLServer2022" })).await;
+    assert_eq!(policies(&site).await[..2], ["CU16 System-assigned", "CU16 System-assigned"]);
+    assert_eq!(site.control(Method::POST, "/restore", Some(json!({ "id": 1 }))).await.status, 204);
+    assert_eq!(policies(&site).await, beginning);
+    world(json!({ "update_policy": "AlwaysUpToDate" })).await;
+    assert_eq!(site.control(Method::POST, "/reset", None).await.status, 204);
+    assert_eq!(policies(&site).await, beginning);
 }
 
 #[tokio::test]

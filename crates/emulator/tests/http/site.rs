@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use fabricmirror_emulator::emulator::{Emulator, Parts, Ready, serve_sql};
+use fabricmirror_emulator::emulator::{Emulator, Ready, serve_sql};
 use fabricmirror_emulator::fabric::Served;
 use fabricmirror_emulator::http::listen::Loopback;
+use fabricmirror_emulator::parts::Parts;
 use fabricmirror_emulator::scenario::Scenario;
 use fabricmirror_tests::openapi::{self, Deviation, deviations};
 use reqwest::{Method, Response};

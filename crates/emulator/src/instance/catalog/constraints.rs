@@ -4,6 +4,7 @@ use super::super::state::{ForeignKey, Index, Table};
 use super::objects::{constraint_row, object_row};
 use super::{BIT, Context, DESC, INT, NAME, TINY, View, WHEN, bit, column, int, required, text};
 use crate::tsql::ast::ReferentialAction;
+use crate::tsql::mentions;
 use crate::value::{SqlType, Value};
 
 const RULE: SqlType = SqlType::VarChar(Some(11));
@@ -150,10 +151,7 @@ pub static VIEWS: &[View] = &[
             .objects()
             .flat_map(|t| {
                 let checks = t.checks.iter().map(|check| {
-                    let used = t
-                        .columns
-                        .iter()
-                        .filter(|column| super::super::tables::mentions(&check.condition, &column.name));
+                    let used = t.columns.iter().filter(|column| mentions(&check.condition, &column.name));
                     (check.constraint.name.as_str(), used.map(|column| column.id).collect::<Vec<_>>())
                 });
                 key_columns(t)

@@ -35,7 +35,7 @@ const SYS: &str = "all_columns all_objects all_parameters all_sql_modules all_vi
     internal_tables key_constraints key_encryptions ledger_column_history ledger_table_history linked_logins \
     login_token masked_columns master_files master_key_passwords memory_optimized_tables_internal_attributes \
     message_type_xml_schema_collection_usages messages module_assembly_usages numbered_procedure_parameters \
-    numbered_procedures objects openkeys parameter_type_usages parameter_xml_schema_collection_usages parameters \
+    numbered_procedures objects openkeys parameter_type_usages parameter_xml_schema_collection_usages \
     partition_functions partition_parameters partition_range_values partition_schemes partitions periods plan_guides \
     procedures query_context_settings query_store_plan query_store_plan_feedback query_store_plan_forcing_locations \
     query_store_query query_store_query_hints query_store_query_text query_store_query_variant query_store_replicas \

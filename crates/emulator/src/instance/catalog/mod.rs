@@ -48,6 +48,7 @@ mod extended_properties;
 mod functions;
 mod information_schema;
 mod objects;
+mod parameters;
 mod partitions;
 pub mod principals;
 mod security_policies;
@@ -94,7 +95,7 @@ impl<'a> Context<'a> {
     pub fn new(state: &'a Arc<State>, ambient: &'a Ambient, database: &'a Arc<Database>) -> Result<Self, Message> {
         let token = state.token(ambient.identity, database.id);
         if token.user.is_none() {
-            return Err(super::databases::no_access(ambient.login_name(), &database.name));
+            return Err(super::databases::no_access(ambient.login_name().unwrap_or_default(), &database.name));
         }
         Ok(Self { state, ambient, database, token })
     }
@@ -122,6 +123,7 @@ fn views() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
+        parameters::VIEWS,
         partitions::VIEWS,
         security_policies::VIEWS,
         column_keys::VIEWS,

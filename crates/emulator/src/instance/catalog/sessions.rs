@@ -1,5 +1,6 @@
 //! `sys.dm_exec_sessions`.
 
+use super::super::access::Identity;
 use super::super::moments;
 use super::{BIT, Context, INT, NAME, SID, SMALL, View, WHEN, bit, column, int, or_null, required, text};
 use crate::value::{SqlType, Value};
@@ -69,8 +70,9 @@ pub static VIEWS: &[View] = &[view!(
 fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
     let all = c.may_server("VIEW SERVER PERFORMANCE STATE");
     let rows = c.ambient.sessions.iter().filter(|s| all || s.id == c.ambient.session).map(|s| {
-        let login = c.state.server_principals.get(&s.login);
-        let (sid, name) = (or_null(login.map(|l| Value::Bytes(l.sid.clone()))), or_null(login.map(|l| text(&l.name))));
+        let (sid, name) = s.opener(c.state).unzip();
+        let (sid, name) = (or_null(sid.map(|sid| Value::Bytes(sid.to_vec()))), or_null(name.map(text)));
+        let authenticating = if let Identity::Contained { database, .. } = s.entered { database } else { 0 };
         let running = s.id == c.ambient.session;
         let set = if running { &c.ambient.settings } else { &s.settings };
         vec![
@@ -124,7 +126,7 @@ fn sessions(c: &Context<'_>) -> Vec<Vec<Value>> {
             // The default workload group.
             int(2),
             int(s.database),
-            int(0),
+            int(authenticating),
             int(s.transactions),
         ]
     });

@@ -149,7 +149,8 @@ impl Run<'_> {
         });
     }
 
-    fn fail(&mut self, mut message: Message, statement: Kind) {
+    fn fail(&mut self, message: Message, statement: Kind) {
+        let mut message = self.session.instance.world.answered(message);
         self.session.error_number = message.number;
         if message.line == 0 {
             message.line = 1;
@@ -392,7 +393,7 @@ impl Run<'_> {
         self.tries -= 1;
         match result {
             Err(message) if message.number != 0 && message.class < 20 => {
-                let outer = self.session.caught.replace(message);
+                let outer = self.session.caught.replace(self.session.instance.world.answered(message));
                 let flow = self.block(catch);
                 self.session.caught = outer;
                 flow

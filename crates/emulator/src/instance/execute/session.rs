@@ -25,6 +25,7 @@ impl Run<'_> {
             let login = match self.session.identity() {
                 Identity::Login(id) => state.server_principals.get(&id).map_or("", |l| l.name.as_str()),
                 Identity::User { .. } => "",
+                Identity::Contained { .. } => self.session.name(),
             };
             return Err(databases::no_access(login, &database.name));
         }

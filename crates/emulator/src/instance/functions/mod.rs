@@ -13,7 +13,7 @@ use super::errors;
 use super::moments;
 use super::object_functions;
 use super::security_functions;
-use super::state::State;
+use super::state::{PrincipalType, State};
 use super::types;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -29,7 +29,9 @@ pub use dates::date_part;
 pub struct Ambient {
     pub state: Arc<State>,
     pub identity: Identity,
-    pub original_login: i32,
+    /// Whom the session was opened by, and what that one is called.
+    pub entered: Identity,
+    pub entered_name: Arc<str>,
     pub session: u16,
     pub context: Arc<super::session_context::SessionContext>,
     pub database: i32,
@@ -62,10 +64,26 @@ impl Ambient {
                 let sid = self.state.database(database)?.principals.get(&user)?.sid.clone()?;
                 self.state.login_by_sid(&sid)
             }
+            Identity::Contained { .. } => None,
         }
     }
-    pub fn login_name(&self) -> &str {
-        self.login().map_or("", |login| login.name.as_str())
+    /// What SUSER_SNAME() answers. A contained user is no server principal, and has the name Entra knows it by.
+    pub fn login_name(&self) -> Option<&str> {
+        self.name_of(self.identity)
+    }
+    pub fn original_login(&self) -> Option<&str> {
+        self.name_of(self.entered)
+    }
+    fn name_of(&self, identity: Identity) -> Option<&str> {
+        match identity {
+            Identity::Contained { .. } => Some(&self.entered_name),
+            Identity::Login(id) => {
+                let login = self.state.server_principals.get(&id)?;
+                let through_group = login.kind == PrincipalType::ExternalGroup && identity == self.entered;
+                Some(if through_group { &self.entered_name } else { &login.name })
+            }
+            Identity::User { .. } => self.login().map(|login| login.name.as_str()),
+        }
     }
     /// For whom catalog rows are visible: a key that differs where visibility may.
     pub fn viewer(&self) -> String {

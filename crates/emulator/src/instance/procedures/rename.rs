@@ -8,10 +8,10 @@ use super::super::functions;
 use super::super::permissions::Class;
 use super::super::security_functions::parts_of;
 use super::super::state::{Database, LedgerKind, Table, Temporal, same_name};
-use super::super::tables::mentions;
 use super::super::work::Work;
 use super::Answer;
 use crate::engine::Message;
+use crate::tsql::mentions;
 use crate::value::Value;
 
 /// What a name was found to be.

@@ -105,7 +105,7 @@ impl Work<'_> {
         }
         let mut shown = Vec::new();
         for info in self.ambient.sessions.iter().filter(|s| all || s.id == self.ambient.session) {
-            let of = self.state.server_principals.get(&info.login).map_or("", |l| l.name.as_str());
+            let of = info.opener(self.state).map_or("", |(_, name)| name);
             let running = info.id == self.ambient.session;
             let fits = number.is_none_or(|id| id == info.id)
                 && login.as_deref().is_none_or(|login| same_name(login, of))

@@ -331,7 +331,10 @@ impl Binder<'_> {
         };
         let token = self.state.token(self.ambient.identity, database.id);
         if token.user.is_none() {
-            return Err(super::super::databases::no_access(self.ambient.login_name(), &database.name));
+            return Err(super::super::databases::no_access(
+                self.ambient.login_name().unwrap_or_default(),
+                &database.name,
+            ));
         }
         Ok(Arc::clone(database))
     }

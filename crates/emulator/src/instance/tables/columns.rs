@@ -10,7 +10,7 @@ use super::super::types;
 use super::super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{ColumnDefinition, DefaultDefinition, Expr};
-use crate::tsql::canonical;
+use crate::tsql::{canonical, mentions};
 use crate::value::SqlType;
 
 impl Work<'_> {
@@ -321,11 +321,6 @@ pub(super) fn not_identity(column: &str) -> Message {
         "Identity column '{column}' must be of data type int, bigint, smallint, tinyint, or decimal or numeric with a scale of 0, unencrypted, and constrained to be nonnullable."
     );
     Message::new(2749, 16, 2, text)
-}
-
-/// Whether an expression or condition may read the column: whether its name stands in it at all.
-pub fn mentions(computed: &impl std::fmt::Debug, column: &str) -> bool {
-    format!("{computed:?}").to_lowercase().contains(&format!("name: {:?}", column.to_lowercase()))
 }
 
 /// A column of the SQLite table: no type, so that values stay as they were made, and the collation of its texts.

@@ -198,7 +198,7 @@ impl Work<'_> {
         shown: &str,
     ) -> Result<(), Message> {
         let mut computed = table.columns.iter().filter(|c| c.computed.is_some());
-        if let Some(column) = computed.find(|c| super::columns::mentions(filter, &c.name)) {
+        if let Some(column) = computed.find(|c| crate::tsql::mentions(filter, &c.name)) {
             let text = format!(
                 "Filtered index '{}' cannot be created on table '{shown}' because the column '{}' in the filter expression is a computed column. Rewrite the filter expression so that it does not include this column.",
                 index.name, column.name

@@ -12,8 +12,9 @@ use super::types;
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{IndexColumn, KeyDefinition, ObjectName, Storage, TableChange, TableElement, TableOptions};
+use crate::tsql::mentions;
 
-pub use columns::{declaration, mentions};
+pub use columns::declaration;
 pub use traits::generated_value;
 
 mod checks;

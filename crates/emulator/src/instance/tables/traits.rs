@@ -287,7 +287,10 @@ impl Work<'_> {
             (_, Some(_)) => {
                 self.check_protection(&new, None)?;
                 let depends = table.indexes.iter().any(|i| i.columns.iter().any(|c| c.column == new.id))
-                    || table.columns.iter().any(|c| c.computed.as_ref().is_some_and(|e| super::mentions(e, column)));
+                    || table
+                        .columns
+                        .iter()
+                        .any(|c| c.computed.as_ref().is_some_and(|e| crate::tsql::mentions(e, column)));
                 if depends {
                     let text = format!(
                         "ALTER TABLE ALTER COLUMN {column} failed because one or more objects access this column."

@@ -1,6 +1,7 @@
 //! Control of flow, as scripts of administrators use it.
 
-use super::{admin, answer, errors, instance, run};
+use super::{admin, answer, errors, instance, login, run};
+use crate::answers::SqlAnswer;
 
 #[test]
 fn blocks_loops_and_errors() {
@@ -47,4 +48,25 @@ fn blocks_loops_and_errors() {
     }
     // Up to class 10 it is a message and no error.
     assert_eq!(errors(&run(&mut *session, "RAISERROR('only so', 10, 1)")), []);
+}
+
+#[test]
+fn errors_may_be_answered_with_other_numbers() {
+    let instance = instance();
+    instance
+        .world
+        .change::<()>(|world| {
+            let other = SqlAnswer { number: Some(4902), severity: Some(15), state: Some(7) };
+            world.answers.sql.insert(208, other);
+            world.answers.sql.insert(18456, SqlAnswer { state: Some(5), ..SqlAnswer::default() });
+            Ok(())
+        })
+        .expect("nothing fails");
+    let mut session = admin(&instance, "Sales");
+    assert_eq!(errors(&run(&mut *session, "SELECT * FROM dbo.Nothing")), [(4902, 15, 7)]);
+    let caught = "BEGIN TRY EXEC ('SELECT * FROM dbo.Nothing') END TRY BEGIN CATCH SELECT ERROR_NUMBER(), ERROR_STATE() END CATCH";
+    assert_eq!(answer(&mut *session, caught), "4902|7");
+    assert_eq!(answer(&mut *session, "SELECT @@ERROR"), "0");
+    let refused = login(&instance, "nobody", "wrong", "Sales").err().expect("nobody is refused");
+    assert_eq!(refused.iter().map(|m| (m.number, m.state)).collect::<Vec<_>>(), [(18456, 5)]);
 }

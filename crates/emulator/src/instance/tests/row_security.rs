@@ -359,6 +359,11 @@ fn functions_return_tables() {
             "SELECT ROUTINE_NAME, ROUTINE_TYPE, DATA_TYPE FROM INFORMATION_SCHEMA.ROUTINES ORDER BY 1",
             "fn_securitypredicate|FUNCTION|TABLE;of_rep|FUNCTION|TABLE;one|FUNCTION|TABLE;thrice|FUNCTION|TABLE;twice|FUNCTION|TABLE",
         ),
+        (
+            "SELECT p.name, p.parameter_id, t.name, p.max_length FROM sys.parameters p JOIN sys.types t ON t.user_type_id = p.user_type_id
+             WHERE p.object_id = OBJECT_ID('dbo.of_rep') ORDER BY 2",
+            "@rep|1|sysname|256;@least|2|int|4",
+        ),
         ("SELECT HAS_PERMS_BY_NAME('dbo.one', 'OBJECT', 'SELECT')", "1"),
         ("EXECUTE AS USER = 'reader' SELECT COUNT(*) FROM dbo.of_rep('Sales1', 0) REVERT", "3"),
     ] {

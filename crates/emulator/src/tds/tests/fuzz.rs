@@ -53,6 +53,9 @@ impl Directory for Nobody {
     fn verify(&self, _: &str) -> Option<TokenSubject> {
         None
     }
+    fn application(&self, _: uuid::Uuid) -> Option<TokenSubject> {
+        None
+    }
 }
 
 struct Target {
