@@ -361,9 +361,7 @@ pub fn loginproperty(ambient: &mut Ambient, values: &[Value]) -> Answer {
     }
     let password = login.password.as_ref();
     Ok(match property.to_ascii_lowercase().as_str() {
-        "passwordlastsettime" => password.map_or(Value::Null, |p| {
-            types::convert(&moments::datetime(p.set), crate::value::SqlType::NVarChar(None), 121).unwrap_or(Value::Null)
-        }),
+        "passwordlastsettime" => password.map_or(Value::Null, |p| moments::datetime(p.set)),
         "passwordhash" if ambient.state.may(&token, Target::SERVER, "CONTROL SERVER") => {
             password.map_or(Value::Null, |p| Value::Bytes(p.hash.clone()))
         }

@@ -53,7 +53,17 @@ impl Binder<'_> {
             return self.date_call(&name, call);
         }
         let arguments: Vec<Bound> = call.arguments.iter().map(|a| self.expression(a)).collect::<Result<_, _>>()?;
-        self.scalar_call(&name, &arguments)
+        let bound = self.scalar_call(&name, &arguments)?;
+        // A sql_variant; of a moment it is declared, so that styles find one.
+        let is_moment = |property: &str| {
+            ["PasswordLastSetTime", "BadPasswordTime", "LockoutTime"].iter().any(|p| p.eq_ignore_ascii_case(property))
+        };
+        match call.arguments.get(1) {
+            Some(Expr::Text { value, .. }) if name == "LOGINPROPERTY" && is_moment(value) => {
+                Ok(Bound { sql_type: SqlType::DateTime, ..bound })
+            }
+            _ => Ok(bound),
+        }
     }
 
     fn scalar_call(&mut self, name: &str, arguments: &[Bound]) -> Result<Bound, Message> {
