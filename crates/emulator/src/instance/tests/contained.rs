@@ -144,6 +144,11 @@ fn a_login_comes_before_a_user_of_the_database() {
     good(&mut *master, "CREATE LOGIN [Data Team] FROM EXTERNAL PROVIDER");
     assert_eq!(numbers(token(&instance, "ann", Some("Sales"))), [4060, 18456]);
     assert_eq!(numbers(token(&instance, "ann", None)), [0; 0]);
+    // A DENY of a group keeps its members out, with a login of their own as well.
+    good(&mut *master, "CREATE LOGIN [ann@contoso.com] FROM EXTERNAL PROVIDER");
+    assert_eq!(numbers(token(&instance, "ann", Some("Sales"))), [0; 0]);
+    good(&mut *master, "DENY CONNECT SQL TO [Data Team]");
+    assert_eq!(numbers(token(&instance, "ann", Some("Sales"))), [18456]);
 }
 
 #[test]
