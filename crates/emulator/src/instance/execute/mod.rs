@@ -464,10 +464,8 @@ impl Run<'_> {
         let (statement, done) = match kind {
             StatementKind::Insert { table, columns, output, source } => {
                 let done = self.session.write(self.cancel, |work| {
-                    let explicit = work.database().ok().and_then(|d| {
-                        let schema = table.schema.as_deref().map_or(Some(1), |s| d.schema(s).map(|s| s.id))?;
-                        d.table(schema, &table.name).map(|t| (d.id, t.id))
-                    });
+                    let explicit =
+                        work.database().ok().and_then(|d| work.meant(&d, table).map(|object| (d.id, object.id)));
                     let explicit = explicit.is_some() && explicit == identity_insert;
                     work.insert(table, columns, output, source, variables, explicit)
                 })?;

@@ -100,8 +100,7 @@ impl Run<'_> {
             SetOption::IdentityInsert { table, on } => {
                 let found = self.session.read(self.cancel, |work| {
                     let database = work.database()?;
-                    let schema = table.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-                    let found = schema.and_then(|schema| database.table(schema, &table.name).cloned());
+                    let found = work.meant(&database, table).and_then(|object| database.tables.get(&object.id)).cloned();
                     let may = found.as_ref().is_some_and(|t| work.state.may(&work.token(), Target::in_database(Class::Object, database.id, t.id), "ALTER"));
                     found.filter(|_| may).map(|t| (database.id, t.id)).ok_or_else(|| {
                         Message::new(1088, 16, 11, format!("Cannot find the object \"{}\" because it does not exist or you do not have permissions.", table.written()))

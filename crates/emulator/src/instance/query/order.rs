@@ -62,19 +62,23 @@ impl Binder<'_> {
 
     /// A number of rows: an integer, and never negative (SQLite would take that for all).
     pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
+        self.rows_of("TOP", expr)
+    }
+
+    fn rows_of(&mut self, clause: &str, expr: &Expr) -> Result<String, Message> {
         let bound = self.expression(expr)?;
-        if !types::is_integer(bound.sql_type) {
+        if bound.is_null || !types::is_integer(bound.sql_type) {
             let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
             return Err(Message::new(1060, 15, 1, text));
         }
-        Ok(format!("max(0, {})", bound.sql))
+        Ok(format!("f_row_count('{clause}', {})", bound.sql))
     }
 
     pub(super) fn page(&mut self, query: &Query) -> Result<String, Message> {
         let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset = self.row_count(offset)?;
+        let offset = self.rows_of("OFFSET", offset)?;
         let fetch = match &query.fetch {
-            Some(fetch) => self.row_count(fetch)?,
+            Some(fetch) => self.rows_of("FETCH", fetch)?,
             None => "-1".to_owned(),
         };
         Ok(format!(" LIMIT {fetch} OFFSET {offset}"))

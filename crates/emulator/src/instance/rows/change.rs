@@ -265,7 +265,7 @@ impl Work<'_> {
             let (sql, alias) = binder.open_target(database, table)?;
             (sql, Vec::new(), alias)
         } else {
-            let (sql, filters, alias) = binder.open_from(from, name)?;
+            let (sql, filters, alias) = binder.open_from(from, name, (database.id, table.id))?;
             let alias = alias.ok_or_else(|| errors::outside("a target that its FROM clause does not name"))?;
             (sql, filters, alias)
         };
@@ -278,9 +278,12 @@ impl Work<'_> {
             Some(top) => format!(" LIMIT {}", binder.row_count(top)?),
             None => String::new(),
         };
-        if filter.is_some() || !from.is_empty() {
-            binder.check_reads()?;
+        // "SELECT permissions are also required … if the UPDATE statement contains a WHERE clause, or if expression in the
+        // SET clause uses a column in the table": values alone need none.
+        if filter.is_none() && from.is_empty() {
+            binder.forget_unread((database.id, table.id));
         }
+        binder.check_reads()?;
         let binds = std::mem::take(&mut binder.binds);
         let list: String = items.iter().map(|(sql, _)| format!(", {sql}")).collect();
         let filter = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };
