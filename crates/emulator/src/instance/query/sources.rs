@@ -466,8 +466,14 @@ impl Binder<'_> {
                 values.push(Value::Null);
                 continue;
             }
+            let before = std::mem::take(&mut self.reads_tables);
             let bound = self.without_siblings(|this| this.expression(argument))?;
             self.refuse_masked("a masked column in an argument of a table function")?;
+            // It is evaluated here and now, before anybody asks what may be read and whether to wait.
+            self.check_reads()?;
+            if std::mem::replace(&mut self.reads_tables, before) {
+                return Err(errors::outside("a query of a table in the argument of a system function"));
+            }
             let mut rows = self.store.query(&format!("SELECT {}", bound.sql), &self.binds, &|| false)?;
             let value = rows.pop().and_then(|mut row| row.pop()).unwrap_or(rusqlite::types::Value::Null);
             values.push(from_lite(value, bound.sql_type)?);

@@ -237,3 +237,17 @@ fn aggregates_are_no_arguments() {
         ],
     );
 }
+
+#[test]
+fn arguments_of_the_systems_functions_read_no_tables() {
+    let (_instance, mut session) = sales();
+    let session = &mut *session;
+    let leak =
+        "SELECT * FROM fn_builtin_permissions(CONVERT(varchar(9), CAST((SELECT MAX(Product) FROM dbo.Sales) AS int)))";
+    assert_eq!(refused(session, leak), 50900);
+    good(session, "CREATE USER nobody WITHOUT LOGIN EXECUTE AS USER = 'nobody'");
+    assert_eq!(refused(session, leak), 229);
+    let named =
+        "SELECT COUNT(*) FROM fn_builtin_permissions((SELECT MAX(name) FROM sys.schemas WHERE name = 'nowhere'))";
+    assert_eq!(refused(session, named), 0);
+}
