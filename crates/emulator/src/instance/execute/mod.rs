@@ -265,7 +265,10 @@ impl Run<'_> {
                     let key = declaration.name.to_lowercase();
                     let sql_type = types::declared(&declaration.sql_type, number)?.sql_type;
                     let value = match &declaration.value {
-                        Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
+                        Some(value) => {
+                            let (from, value) = self.value(value)?;
+                            types::assigned(&value, from, sql_type)?
+                        }
                         None => Value::Null,
                     };
                     if self.variables.insert(key, (sql_type, value)).is_some() {
@@ -286,8 +289,8 @@ impl Run<'_> {
                     },
                     None => value.clone(),
                 };
-                let value = self.value(&value)?.1;
-                self.assign(name, &value)?;
+                let (from, value) = self.value(&value)?;
+                self.assign(name, from, &value)?;
                 self.done(Kind::Other, None);
             }
             S::Print(value) => {
@@ -338,7 +341,7 @@ impl Run<'_> {
             S::ExecuteProcedure { result, name, arguments } => {
                 let status = self.procedure(name, arguments)?;
                 if let Some(variable) = result {
-                    self.assign(variable, &Value::Int(status.into()))?;
+                    self.assign(variable, SqlType::Int, &Value::Int(status.into()))?;
                 }
             }
             S::Use(name) => self.use_database(name)?,
@@ -416,11 +419,11 @@ impl Run<'_> {
             _ => String::new(),
         })
     }
-    fn assign(&mut self, name: &str, value: &Value) -> Result<(), Message> {
+    fn assign(&mut self, name: &str, from: SqlType, value: &Value) -> Result<(), Message> {
         let Some((sql_type, slot)) = self.variables.get_mut(&name.to_lowercase()) else {
             return Err(errors::undeclared(name));
         };
-        *slot = types::convert(value, *sql_type, 0)?;
+        *slot = types::assigned(value, from, *sql_type)?;
         Ok(())
     }
 
@@ -444,9 +447,9 @@ impl Run<'_> {
         if found.assigns.iter().any(Option::is_some) {
             // The last row's values stay; without rows the variables keep theirs.
             if let Some(row) = found.rows.pop() {
-                for (value, assign) in row.iter().zip(&found.assigns) {
+                for ((value, assign), column) in row.iter().zip(&found.assigns).zip(&found.columns) {
                     if let Some((name, _)) = assign {
-                        self.assign(name, value)?;
+                        self.assign(name, column.sql_type, value)?;
                     }
                 }
             }

@@ -113,7 +113,11 @@ impl Work<'_> {
                         match assigned.map(|a| a.value.as_ref().or(column.default.as_ref())) {
                             None => Ok((format!("{alias}.c{}", column.id), column.column_type.sql_type)),
                             Some(None) => Ok(("NULL".to_owned(), column.column_type.sql_type)),
-                            Some(Some(value)) => binder.expression(value).map(|bound| (bound.sql, bound.sql_type)),
+                            Some(Some(value)) => {
+                                let bound = binder.expression(value)?;
+                                types::check_implicit(bound.sql_type, column.column_type.sql_type, bound.is_null)?;
+                                Ok((bound.sql, bound.sql_type))
+                            }
                         }
                     })
                     .collect::<Result<_, Message>>()?;

@@ -60,6 +60,26 @@ fn arguments_are_converted_as_by_assignment() {
         assert_eq!(refused(session, &format!("SELECT * FROM dbo.{call}")), number, "{call}");
     }
     assert_eq!(answer(session, "SELECT a.v, b.v FROM dbo.v('abcdef') a, dbo.v(12345) b"), "abc|*");
+    // So are values of variables and columns; a column takes no `*` for a number.
+    good(session, "CREATE TABLE dbo.Row (i int, d date, v varchar(3))");
+    for (text, number) in [
+        ("DECLARE @i int = SESSION_CONTEXT(N'k')", 257),
+        ("DECLARE @i int SET @i = CAST('2020-01-01' AS datetime)", 257),
+        ("DECLARE @d date SELECT @d = 1", 206),
+        ("INSERT dbo.Row (i) VALUES (SESSION_CONTEXT(N'k'))", 257),
+        ("INSERT dbo.Row (i) SELECT SESSION_CONTEXT(N'k')", 257),
+        ("INSERT dbo.Row (d) VALUES (1)", 206),
+        ("INSERT dbo.Row (v) VALUES (1234)", 8115),
+        ("INSERT dbo.Row (v) SELECT 12.34", 8115),
+        ("INSERT dbo.Row VALUES (1, NULL, 123)", 0),
+        ("UPDATE dbo.Row SET v = 1234", 8115),
+        ("UPDATE dbo.Row SET i = SESSION_CONTEXT(N'k')", 257),
+        ("UPDATE dbo.Row SET d = 1", 206),
+        ("UPDATE dbo.Row SET d = NULL, v = 12", 0),
+    ] {
+        assert_eq!(refused(session, text), number, "{text}");
+    }
+    assert_eq!(answer(session, "DECLARE @v varchar(3) = 12345 SELECT @v"), "*");
     let rounded =
         "SELECT CAST(CAST(10.6 AS money) AS int), CAST(CAST('2020-01-01 18:00' AS datetime) AS int), CAST(10.6 AS int)";
     assert_eq!(answer(session, rounded), "11|43830|10");

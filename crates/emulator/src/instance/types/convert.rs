@@ -137,6 +137,15 @@ fn too_short(value: &Value, from: SqlType, to: SqlType, style: i64) -> Result<Op
     }))
 }
 
+/// A value that goes into a variable.
+///
+/// # Errors
+/// As [`check_implicit`] and [`convert`].
+pub fn assigned(value: &Value, from: SqlType, to: SqlType) -> Result<Value, Message> {
+    check_implicit(from, to, *value == Value::Null)?;
+    convert_from(value, from, to, 0)
+}
+
 /// Whether a value goes into that type without CAST: "There is no implicit conversion on assignment from the sql_variant
 /// data type", dates are no numbers.
 ///

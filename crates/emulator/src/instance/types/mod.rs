@@ -8,7 +8,7 @@ mod convert;
 mod decimal;
 mod declared;
 
-pub use convert::{check_implicit, convert, convert_from, narrow};
+pub use convert::{assigned, check_implicit, convert, convert_from, narrow};
 pub use decimal::{Operation, calculate, exact, from_sortable, is_exact, parse_decimal, round_to, sortable};
 pub use declared::{cast_target, declared};
 
