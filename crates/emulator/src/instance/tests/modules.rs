@@ -80,6 +80,10 @@ fn arguments_are_converted_as_by_assignment() {
         assert_eq!(refused(session, text), number, "{text}");
     }
     assert_eq!(answer(session, "DECLARE @v varchar(3) = 12345 SELECT @v"), "*");
+    let floats = "SELECT CAST(CAST(1.5 AS float) AS varchar(20)), CAST(CAST(0.1 AS float) + 0.2 AS varchar(20)),
+        CAST(CAST(1000000 AS float) AS varchar(20)), CONVERT(varchar(30), CAST(12.5 AS float), 1),
+        CAST(CAST(123456.7 AS float) AS varchar(9)), CAST(CAST(0 AS float) AS varchar(9))";
+    assert_eq!(answer(session, floats), "1.5|0.3|1e+006|1.2500000e+001|123457|0");
     let rounded =
         "SELECT CAST(CAST(10.6 AS money) AS int), CAST(CAST('2020-01-01 18:00' AS datetime) AS int), CAST(10.6 AS int)";
     assert_eq!(answer(session, rounded), "11|43830|10");

@@ -316,7 +316,7 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
         Value::Text(text) => text.clone(),
         Value::Bit(b) => u8::from(*b).to_string(),
         Value::Int(n) => n.to_string(),
-        Value::Float(f) => format!("{f}"),
+        Value::Float(f) => show_float(*f, style),
         Value::Decimal { unscaled, scale } => show_decimal(*unscaled, *scale),
         Value::Guid(guid) => guid.to_string().to_ascii_uppercase(),
         Value::Bytes(bytes) if style == 1 || style == 2 => {
@@ -344,6 +344,29 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
             )
         }
     })
+}
+
+/// "A maximum of 6 digits. Use in scientific notation, when appropriate"; the styles 1 to 3 have 8, 16 and 17 digits,
+/// always in scientific notation.
+fn show_float(value: f64, style: i64) -> String {
+    let digits: usize = match style {
+        1 => 8,
+        2 => 16,
+        3 => 17,
+        _ => 6,
+    };
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let plain = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    if digits == 6 && (-4..6).contains(&exponent) {
+        return plain(&format!("{value:.*}", usize::try_from(5 - exponent).unwrap_or(0)));
+    }
+    let mantissa = if digits == 6 { plain(mantissa) } else { mantissa.to_owned() };
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:03}", exponent.unsigned_abs())
 }
 
 fn show_datetime(days: i32, ticks: u64, style: i64) -> String {
