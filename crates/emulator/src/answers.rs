@@ -41,11 +41,14 @@ pub struct SqlAnswer {
 impl Answers {
     /// A key whose value makes no sense, and why.
     pub fn problem(&self) -> Option<(String, &'static str)> {
+        let is_code = |code: &str| !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric());
         for (code, answer) in &self.rest {
+            if !is_code(code) {
+                return Some((format!("rest.{code}"), "is no error code: letters and digits"));
+            }
             if answer.status.is_some_and(|status| !(400..=599).contains(&status)) {
                 return Some((format!("rest.{code}.status"), "must be from 400 to 599"));
             }
-            let is_code = |code: &String| !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric());
             if answer.code.as_ref().is_some_and(|code| !is_code(code)) {
                 return Some((format!("rest.{code}.code"), "must be letters and digits"));
             }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Instance;
 use super::access::{Identity, Target, connect_is_denied, may_connect};
 use super::errors;
-use super::state::{Authentication, Database, PrincipalType, State};
+use super::state::{Authentication, Database, PermissionState, PrincipalType, State};
 use crate::engine::{Credentials, Engine, LoginRequest, Message, Session};
 use crate::source::{Reader, TokenSubject};
 
@@ -88,6 +88,13 @@ fn by_subject(state: &State, subject: &TokenSubject, database: Option<&str>) -> 
     let of_kind = |sid: Uuid, kind| state.login_by_sid(&sid.to_bytes_le()).filter(|login| login.kind == kind);
     let own = of_kind(subject.sid, PrincipalType::External);
     let group = || subject.groups.iter().find_map(|group| of_kind(*group, PrincipalType::ExternalGroup));
+    // A DENY of any group counts, as everywhere.
+    let denied = |group: &Uuid| {
+        of_kind(*group, PrincipalType::ExternalGroup).is_some_and(|login| connecting_is_denied(state, login.id))
+    };
+    if subject.groups.iter().any(denied) {
+        return Err(vec![errors::login_failed(TOKEN)]);
+    }
     match own.or_else(group) {
         Some(login) if !login.disabled && connects(state, login.id) => {
             // Who came through a group is still who they are: sql-docs PR 9060.
@@ -96,6 +103,12 @@ fn by_subject(state: &State, subject: &TokenSubject, database: Option<&str>) -> 
         Some(_) => Err(vec![errors::login_failed(TOKEN)]),
         None => by_user(state, subject, database),
     }
+}
+
+fn connecting_is_denied(state: &State, login: i32) -> bool {
+    let rows =
+        state.server_permissions.iter().filter(|row| row.grantee == login && row.permission.name == "CONNECT SQL");
+    rows.into_iter().any(|row| row.state == PermissionState::Deny)
 }
 
 fn connects(state: &State, login: i32) -> bool {

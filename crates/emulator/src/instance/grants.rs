@@ -6,7 +6,7 @@
 use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{self, Builtin, Class, find};
-use super::state::{DBO, PUBLIC, PermissionRow, PermissionState, SA, SYS, same_name};
+use super::state::{DBO, Database, PUBLIC, PermissionRow, PermissionState, SA, SYS, same_name};
 use super::work::Work;
 use crate::engine::Message;
 use crate::tsql::ast::{PermissionStatement, PermissionVerb, PermissionWords, Securable};
@@ -134,6 +134,9 @@ impl Work<'_> {
                 continue;
             }
             let permission = self.known(target.class, words)?;
+            if target.class == Class::Object {
+                check_fits(&database, target.major, permission.name)?;
+            }
             if columns.is_empty() {
                 items.push(Item { permission, minor: 0 });
                 continue;
@@ -168,10 +171,7 @@ impl Work<'_> {
         let elsewhere = Class::ALL.into_iter().any(|class| find(class, name).is_some());
         match find(class, name) {
             Some(builtin) if permissions::exists(builtin, self.ambient.facts.update_policy) => Ok(builtin),
-            None if elsewhere => {
-                let text = format!("Granted or revoked privilege {name} is not compatible with object.");
-                Err(Message::new(4606, 16, 1, text))
-            }
+            None if elsewhere => Err(incompatible(name)),
             _ => Err(Message::new(102, 15, 1, format!("Incorrect syntax near '{}'.", words.last_word))),
         }
     }
@@ -210,8 +210,7 @@ impl Work<'_> {
             Class::Login => self.state.login(name).map(|l| Target::on_server(class, l.id)),
             Class::ServerRole => self.state.server_role(name).map(|r| Target::on_server(class, r.id)),
             Class::Object => {
-                let schema = securable.name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-                let object = schema.and_then(|schema| database.object_named(schema, name)).map(|object| object.id);
+                let object = self.meant(&database, &securable.name).map(|object| object.id);
                 object.filter(|id| self.state.sees_object(&token, &database, *id)).map(here)
             }
         };
@@ -225,6 +224,25 @@ impl Work<'_> {
         }
         found.ok_or_else(|| cannot("find", &class.word().to_ascii_lowercase(), name))
     }
+}
+
+/// "Permissions applicable to specific securables": EXECUTE is for what is executed, RECEIVE for queues, VIEW CHANGE
+/// TRACKING for tables. No page says which a security policy has of its own.
+fn check_fits(database: &Database, object: i32, permission: &str) -> Result<(), Message> {
+    if database.policies.contains_key(&object) {
+        return Err(errors::outside("permissions on a security policy"));
+    }
+    let fits = match permission {
+        "EXECUTE" | "RECEIVE" => false,
+        "VIEW CHANGE TRACKING" => database.tables.contains_key(&object),
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(incompatible(permission)) }
+}
+
+fn incompatible(permission: &str) -> Message {
+    let text = format!("Granted or revoked privilege {permission} is not compatible with object.");
+    Message::new(4606, 16, 1, text)
 }
 
 /// Whether some class of securables has it, or one that no database here has any of.

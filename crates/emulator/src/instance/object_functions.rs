@@ -1,6 +1,8 @@
 //! Built-in functions about objects, columns, types and indexes.
 
+use super::access::Target;
 use super::functions::{Ambient, int, text};
+use super::permissions::Class;
 use super::security_functions::seen_object;
 use super::state::{Database, IndexKind, Table, TableColumn, Temporal};
 use super::types;
@@ -173,6 +175,14 @@ pub fn ident_current(ambient: &mut Ambient, values: &[Value]) -> Answer {
 
 pub fn object_definition(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let Some((database, id)) = seen_object(ambient, &values[..1]) else { return Ok(Value::Null) };
+    // "… any one of the following permissions: ALTER, CONTROL, TAKE OWNERSHIP, or VIEW DEFINITION".
+    let bearer = database.table_of(id).map_or(id, |table| table.id);
+    let target = Target::in_database(Class::Object, database.id, bearer);
+    let token = ambient.state.token(ambient.identity, database.id);
+    let may = |permission| ambient.state.may(&token, target, permission);
+    if !["ALTER", "TAKE OWNERSHIP", "VIEW DEFINITION"].into_iter().any(may) {
+        return Ok(Value::Null);
+    }
     let function = || database.functions.get(&id).map(|f| f.text.clone());
     let module = database.views.get(&id).map(|v| v.text.clone()).or_else(function);
     let constraint = || {

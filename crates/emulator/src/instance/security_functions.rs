@@ -142,10 +142,14 @@ pub fn object_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
         None => ambient.here(),
     };
     let Some(database) = database else { return Ok(Value::Null) };
-    let schema = schema.filter(|s| !s.is_empty()).map_or(Some(1), |schema| database.schema(&schema).map(|s| s.id));
+    let token = ambient.state.token(ambient.identity, database.id);
+    let schemas: Vec<i32> = match schema.filter(|s| !s.is_empty()) {
+        Some(schema) => database.schema(&schema).map(|s| s.id).into_iter().collect(),
+        None => database.default_schema(token.user).into_iter().chain([1]).collect(),
+    };
     let kind = text(values.get(1)).map(|k| k.trim().to_ascii_uppercase());
     let wants = |letter: &str| kind.as_deref().is_none_or(|kind| kind == letter);
-    let found = schema.and_then(|schema| {
+    let found = schemas.into_iter().find_map(|schema| {
         let object = database.object_named(schema, &name).filter(|object| wants(object.kind.letter().trim()));
         object.map(|object| (object.id, object.id)).or_else(|| {
             let (table, id) = database.constraint(schema, &name)?;
@@ -153,7 +157,6 @@ pub fn object_id(ambient: &mut Ambient, values: &[Value]) -> Answer {
             wants(letter.trim()).then_some((table.id, id))
         })
     });
-    let token = ambient.state.token(ambient.identity, database.id);
     some_int(found.filter(|(bearer, _)| ambient.state.sees_object(&token, database, *bearer)).map(|(_, id)| id))
 }
 

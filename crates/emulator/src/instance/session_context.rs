@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use super::functions::{Ambient, text};
 use super::procedures::Answer;
 use super::state::same_name;
+use super::types;
 use super::work::Work;
 use crate::engine::Message;
-use crate::value::Value;
+use crate::value::{SqlType, Value};
 
 /// Bytes of keys and values together: 15665.
 const MOST: usize = 1 << 20;
@@ -93,6 +94,11 @@ impl Work<'_> {
         }
         let read_only = match arguments.get(2) {
             Some(Value::Int(n)) => *n != 0,
+            Some(value @ Value::Text(_)) => {
+                types::convert(value, SqlType::Bit, 0)
+                    .map_err(|_| Message::new(8114, 16, 5, "Error converting data type nvarchar to bit."))?
+                    == Value::Bit(true)
+            }
             Some(Value::Bit(b)) => *b,
             _ => false,
         };

@@ -20,6 +20,17 @@ use super::types;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
 
+/// How SQLite's refusals of what is too large for it begin.
+const LIMITS: [&str; 7] = [
+    "too many FROM clause terms",
+    "at most 64 tables in a join",
+    "Recursion limit",
+    "parser stack overflow",
+    "Expression tree is too large",
+    "too many columns",
+    "too many terms in compound SELECT",
+];
+
 pub struct Store {
     connection: Connection,
     ambient: Arc<Mutex<Option<Ambient>>>,
@@ -159,7 +170,13 @@ impl Store {
 
     fn message(&self, error: &rusqlite::Error) -> Message {
         let raised = self.ambient.lock().ok().and_then(|mut a| a.as_mut().and_then(|a| a.error.take()));
-        raised.unwrap_or_else(|| errors::internal(error))
+        raised.unwrap_or_else(|| {
+            let text = error.to_string();
+            if LIMITS.iter().any(|limit| text.contains(limit)) {
+                return errors::outside("a query of this size");
+            }
+            errors::internal(error)
+        })
     }
 
     /// After a rollback temporary tables are as they were, whatever we remember.

@@ -23,6 +23,7 @@ mod kept;
 mod keys;
 mod masks;
 mod messages;
+mod modules;
 mod offered;
 mod options;
 mod requests;

@@ -474,8 +474,7 @@ impl Work<'_> {
         let database = self.database()?;
         let (of, token) = (&securable.name, self.token());
         check_here(&database, of)?;
-        let schema = of.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let object = schema.and_then(|schema| database.object_named(schema, &of.name)).map(|object| object.id);
+        let object = self.meant(&database, of).map(|object| object.id);
         let may =
             |id: &i32| self.state.may(&token, Target::in_database(Class::Object, database.id, *id), "TAKE OWNERSHIP");
         let Some(id) = object.filter(may) else { return Err(cannot("find", "object", &of.name)) };

@@ -368,6 +368,7 @@ async fn an_answer_that_no_source_confirms_can_be_another() {
     site.get(unknown).await.is(404, "WorkspaceNotFound");
     for (body, text) in [
         (json!({ "rest": { "A": { "status": 200 } } }), "rest.A.status must be from 400 to 599"),
+        (json!({ "rest": { "A b": { "status": 403 } } }), "rest.A b is no error code: letters and digits"),
         (json!({ "rest": { "A": {} } }), "rest.A must have a status or a code"),
         (json!({ "sql": { "50900": { "state": 2 } } }), "sql.50900 is no error of the server"),
         (json!({ "sql": { "208": { "severity": 20 } } }), "sql.208.severity must be from 11 to 19"),

@@ -75,9 +75,9 @@ fn my_permissions(c: &Context<'_>, arguments: &[Value]) -> Result<Vec<Vec<Value>
         (Class::Object, Some(name)) => {
             let mut parts = parts_of(name);
             let table = parts.pop().unwrap_or_default();
-            let schema = parts.pop().and_then(|s| c.database.schema(&s)).map_or(1, |s| s.id);
-            match c.database.table(schema, &table) {
-                Some(table) => Target::in_database(class, c.database.id, table.id),
+            let schema = parts.pop().map_or(Some(1), |s| c.database.schema(&s).map(|s| s.id));
+            match schema.and_then(|schema| c.database.object_named(schema, &table)) {
+                Some(object) => Target::in_database(class, c.database.id, object.id),
                 None => return Ok(Vec::new()),
             }
         }

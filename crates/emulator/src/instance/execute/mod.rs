@@ -268,7 +268,10 @@ impl Run<'_> {
                     }
                     let sql_type = of.sql_type;
                     let value = match &declaration.value {
-                        Some(value) => types::convert(&self.value(value)?.1, sql_type, 0)?,
+                        Some(value) => {
+                            let (from, value) = self.value(value)?;
+                            types::assigned(&value, from, sql_type)?
+                        }
                         None => Value::Null,
                     };
                     if self.variables.insert(key, (sql_type, value)).is_some() {
@@ -289,8 +292,8 @@ impl Run<'_> {
                     },
                     None => value.clone(),
                 };
-                let value = self.value(&value)?.1;
-                self.assign(name, &value)?;
+                let (from, value) = self.value(&value)?;
+                self.assign(name, from, &value)?;
                 self.done(Kind::Other, None);
             }
             S::Print(value) => {
@@ -344,7 +347,7 @@ impl Run<'_> {
             S::ExecuteProcedure { result, name, arguments } => {
                 let status = self.procedure(name, arguments)?;
                 if let Some(variable) = result {
-                    self.assign(variable, &Value::Int(status.into()))?;
+                    self.assign(variable, SqlType::Int, &Value::Int(status.into()))?;
                 }
             }
             S::Use(name) => self.use_database(name)?,
@@ -417,11 +420,11 @@ impl Run<'_> {
             _ => String::new(),
         })
     }
-    fn assign(&mut self, name: &str, value: &Value) -> Result<(), Message> {
+    fn assign(&mut self, name: &str, from: SqlType, value: &Value) -> Result<(), Message> {
         let Some((sql_type, slot)) = self.variables.get_mut(&name.to_lowercase()) else {
             return Err(errors::undeclared(name));
         };
-        *slot = types::convert(value, *sql_type, 0)?;
+        *slot = types::assigned(value, from, *sql_type)?;
         Ok(())
     }
 
@@ -448,9 +451,9 @@ impl Run<'_> {
         if found.assigns.iter().any(Option::is_some) {
             // The last row's values stay; without rows the variables keep theirs.
             if let Some(row) = found.rows.pop() {
-                for (value, assign) in row.iter().zip(&found.assigns) {
+                for ((value, assign), column) in row.iter().zip(&found.assigns).zip(&found.columns) {
                     if let Some((name, _)) = assign {
-                        self.assign(name, value)?;
+                        self.assign(name, column.sql_type, value)?;
                     }
                 }
             }
@@ -481,10 +484,8 @@ impl Run<'_> {
         let (statement, done) = match kind {
             StatementKind::Insert { table, columns, output, source } => {
                 let done = self.session.write(self.cancel, |work| {
-                    let explicit = work.database().ok().and_then(|d| {
-                        let schema = table.schema.as_deref().map_or(Some(1), |s| d.schema(s).map(|s| s.id))?;
-                        d.table(schema, &table.name).map(|t| (d.id, t.id))
-                    });
+                    let explicit =
+                        work.database().ok().and_then(|d| work.meant(&d, table).map(|object| (d.id, object.id)));
                     let explicit = explicit.is_some() && explicit == identity_insert;
                     work.insert(table, columns, output, source, variables, explicit)
                 })?;

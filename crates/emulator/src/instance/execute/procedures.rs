@@ -150,8 +150,8 @@ impl Run<'_> {
         }
         let inner = self.nested(&text, variables)?;
         for (from, to) in back {
-            if let Some((_, value)) = inner.get(&from) {
-                self.assign(&to, value)?;
+            if let Some((sql_type, value)) = inner.get(&from) {
+                self.assign(&to, *sql_type, value)?;
             }
         }
         Ok(0)

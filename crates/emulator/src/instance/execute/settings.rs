@@ -136,8 +136,7 @@ impl Run<'_> {
             if table.server.is_some() || table.database.as_ref().is_some_and(elsewhere) {
                 return Err(errors::outside("IDENTITY_INSERT of another database"));
             }
-            let schema = table.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-            let found = schema.and_then(|schema| database.table(schema, &table.name).cloned());
+            let found = work.meant(&database, table).and_then(|object| database.tables.get(&object.id)).cloned();
             let may = |id| work.state.may(&work.token(), Target::in_database(Class::Object, database.id, id), "ALTER");
             let Some(found) = found.filter(|t| may(t.id)) else {
                 let text = format!(

@@ -270,6 +270,7 @@ const OLD_MOMENT: fn(&[SqlType]) -> SqlType = |_| SqlType::DateTime;
 pub const ALL: &[Function] = &[
     // only from our own SQL
     function!("convert", 5, HIDDEN, &[], true, FIRST, convert),
+    function!("row_count", 2, HIDDEN, &[], true, INT, row_count),
     function!("recursion", 2, HIDDEN, &[], true, FIRST, recursion),
     function!("exact", 5, HIDDEN, &[], true, FIRST, exact),
     function!("exact_alone", 4, HIDDEN, &[], true, FIRST, exact_alone),
@@ -440,6 +441,20 @@ pub fn typed(value: &Value, of: SqlType) -> Result<Value, Message> {
 fn exact_of(value: &Value) -> Result<(i128, u8), Message> {
     let found = if let Value::Text(text) = value { types::from_sortable(text) } else { None };
     found.ok_or_else(|| errors::internal("not a decimal"))
+}
+
+/// The number of rows that TOP, OFFSET or FETCH is given. Probes of a server that somebody published tell a NULL that is
+/// written out (1060) from one that a variable has (1014).
+fn row_count(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let [Value::Text(clause), count] = values else { return Err(errors::internal("f_row_count")) };
+    let (number, text) = match (clause.as_str(), int(Some(count))) {
+        (_, None) => (1014, "A TOP or FETCH clause contains an invalid value."),
+        ("OFFSET", Some(..=-1)) => (10742, "The offset specified in a OFFSET clause may not be negative."),
+        ("FETCH", Some(..=0)) => (10744, "The number of rows provided for a FETCH clause must be greater then zero."),
+        (_, Some(..=-1)) => (127, "A TOP N or FETCH rowcount value may not be negative."),
+        (_, Some(count)) => return Ok(Value::Int(count)),
+    };
+    Err(Message::new(number, 15, 1, text))
 }
 
 /// Operator, operands, and precision and scale of the result.

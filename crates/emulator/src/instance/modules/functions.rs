@@ -11,6 +11,7 @@ use super::super::work::Work;
 use super::{check_unbound, columns};
 use crate::engine::Message;
 use crate::tsql::ast::{self, ModuleChange, ObjectName, Query};
+use crate::value::SqlType;
 
 impl Work<'_> {
     #[allow(clippy::too_many_arguments, reason = "the clauses of one statement")]
@@ -31,6 +32,7 @@ impl Work<'_> {
         let parameters = declared(parameters)?;
         let variables = Variables::default();
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
+        binder.homes.push((here.id, schema));
         binder.being_made = old.map(|id| (here.id, id));
         let compiled = binder.body_of_function(&parameters, query)?;
         let (objects, named) = (binder.objects_read(), std::mem::take(&mut binder.named));
@@ -70,6 +72,10 @@ impl Work<'_> {
 
 /// 134 for a name that is there twice.
 fn declared(parameters: &[ast::FunctionParameter]) -> Result<Vec<FunctionParameter>, Message> {
+    if parameters.len() > 2100 {
+        let text = "There are too many parameters in this CREATE FUNCTION statement. The maximum number is 2100.";
+        return Err(Message::new(180, 15, 1, text));
+    }
     let mut known: Vec<FunctionParameter> = Vec::new();
     for (at, parameter) in parameters.iter().enumerate() {
         if known.iter().any(|other| other.name.eq_ignore_ascii_case(&parameter.name)) {
@@ -82,11 +88,12 @@ fn declared(parameters: &[ast::FunctionParameter]) -> Result<Vec<FunctionParamet
         if parameter.default.as_ref().is_some_and(|default| !is_constant(default)) {
             return Err(errors::outside("a default of a parameter that is no constant"));
         }
-        known.push(FunctionParameter {
-            name: parameter.name.clone(),
-            column_type: types::declared(&parameter.sql_type, at + 1)?,
-            default: parameter.default.clone(),
-        });
+        let column_type = types::declared(&parameter.sql_type, at + 1)?;
+        // "All data types, …, are allowed except the timestamp data type."
+        if column_type.sql_type == SqlType::RowVersion {
+            return Err(errors::outside("the refusal of a parameter that is a timestamp"));
+        }
+        known.push(FunctionParameter { name: parameter.name.clone(), column_type, default: parameter.default.clone() });
     }
     Ok(known)
 }

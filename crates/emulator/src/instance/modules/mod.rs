@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::access::Target;
 use super::permissions::Class;
-use super::state::{Database, ObjectKind, TableColumn};
+use super::state::{Database, Object, ObjectKind, TableColumn, same_name};
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
@@ -16,10 +16,21 @@ mod security_policies;
 mod views;
 
 impl Work<'_> {
-    /// The object of that kind and name which the session may alter. Without a schema dbo's is meant.
+    /// What a name means: without a schema that of the user's default schema, else dbo's.
+    pub(super) fn meant<'d>(&self, database: &'d Database, name: &ObjectName) -> Option<Object<'d>> {
+        if name.database.as_deref().is_some_and(|other| !same_name(other, &database.name)) {
+            return None;
+        }
+        let schemas = match &name.schema {
+            Some(schema) => vec![database.schema(schema)?.id],
+            None => database.default_schema(self.token().user).into_iter().chain([1]).collect(),
+        };
+        schemas.into_iter().find_map(|schema| database.object_named(schema, &name.name))
+    }
+
+    /// The object of that kind and name which the session may alter.
     fn alterable(&self, database: &Database, kind: ObjectKind, name: &ObjectName) -> Option<i32> {
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id))?;
-        let object = database.object_named(schema, &name.name).filter(|object| object.kind == kind)?;
+        let object = self.meant(database, name).filter(|object| object.kind == kind)?;
         let target = Target::in_database(Class::Object, database.id, object.id);
         let may = match kind {
             // "Creating, altering, or dropping security policies requires the ALTER ANY SECURITY POLICY permission."
@@ -38,8 +49,11 @@ impl Work<'_> {
         change: ModuleChange,
         permission: &str,
     ) -> Result<(Option<i32>, i32), Message> {
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let there = schema.and_then(|schema| database.object_named(schema, &name.name)).filter(|o| o.kind == kind);
+        // What is not there is made in the default schema, whatever dbo has.
+        let own = database.default_schema(self.token().user).unwrap_or(1);
+        let meant =
+            |object: &Object<'_>| change == ModuleChange::Alter || name.schema.is_some() || object.schema == own;
+        let there = self.meant(database, name).filter(|o| o.kind == kind && meant(o));
         match there.filter(|_| change != ModuleChange::Create) {
             Some(object) => match self.alterable(database, kind, name) {
                 Some(id) => Ok((Some(id), object.schema)),
@@ -54,16 +68,17 @@ impl Work<'_> {
     fn droppable(&self, kind: ObjectKind, name: &ObjectName, if_exists: bool) -> Result<Option<i32>, Message> {
         let database = self.database()?;
         let Some(id) = self.alterable(&database, kind, name) else {
-            let word = match kind {
-                ObjectKind::Table => "table",
-                ObjectKind::View => "view",
-                ObjectKind::Function => "function",
-                ObjectKind::SecurityPolicy => "security policy",
-            };
+            let word = word(kind);
             let text = format!(
                 "Cannot drop the {word} '{}', because it does not exist or you do not have permission.",
                 name.written()
             );
+            if let Some(other) = self.meant(&database, name).filter(|other| other.kind != kind)
+                && other.kind != ObjectKind::SecurityPolicy
+                && self.state.sees_object(&self.token(), &database, other.id)
+            {
+                return Err(other_kind(kind, other.kind, name));
+            }
             return if if_exists { Ok(None) } else { Err(Message::new(3701, 11, 5, text)) };
         };
         let verb = match kind {
@@ -83,6 +98,27 @@ impl Work<'_> {
     }
 }
 
+fn word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Table => "table",
+        ObjectKind::View => "view",
+        ObjectKind::Function => "function",
+        ObjectKind::SecurityPolicy => "security policy",
+    }
+}
+
+/// 3705: DROP of something that is another kind of thing.
+pub(super) fn other_kind(dropped: ObjectKind, is: ObjectKind, name: &ObjectName) -> Message {
+    let (written, verb) = (name.written(), |kind| word(kind).to_uppercase());
+    let text = format!(
+        "Cannot use DROP {} with '{written}' because '{written}' is a {}. Use DROP {}.",
+        verb(dropped),
+        word(is),
+        verb(is)
+    );
+    Message::new(3705, 16, 1, text)
+}
+
 /// 208 with the state 6, as ALTER answers.
 fn no_module(name: &ObjectName) -> Message {
     Message::new(208, 16, 6, format!("Invalid object name '{}'.", name.written()))
@@ -95,6 +131,9 @@ fn columns(
     missing: impl Fn(usize) -> Message,
     object: &str,
 ) -> Result<Vec<TableColumn>, Message> {
+    if of.len() > 1024 {
+        return Err(super::errors::outside("a view or function with more than 1,024 columns"));
+    }
     let mut seen = BTreeSet::new();
     (1i32..)
         .zip(of)

@@ -58,8 +58,7 @@ impl Work<'_> {
         options: PolicyOptions,
     ) -> Result<(), Message> {
         let database = self.database()?;
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let there = schema.and_then(|schema| database.object_named(schema, &name.name));
+        let there = self.meant(&database, name);
         if !self.may(PERMISSION) {
             return Err(absent(name));
         }
@@ -132,8 +131,7 @@ impl Work<'_> {
             let text = "Security predicates are not allowed on temporary objects. Object names that begin with '#' denote temporary objects.";
             return Err(Message::new(33269, 16, 1, text));
         }
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let object = schema.and_then(|schema| database.object_named(schema, &name.name)).ok_or_else(|| absent(name))?;
+        let object = self.meant(database, name).ok_or_else(|| absent(name))?;
         let target = Target::in_database(Class::Object, database.id, object.id);
         if !self.state.may(&self.token(), target, "REFERENCES") {
             return Err(absent(name));
@@ -157,9 +155,7 @@ impl Work<'_> {
         policy: &SecurityPolicy,
         name: &ObjectName,
     ) -> Result<Arc<TableFunction>, Message> {
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        let here = name.database.as_deref().is_none_or(|d| super::super::state::same_name(d, &database.name));
-        let function = schema.filter(|_| here).and_then(|schema| database.function(schema, &name.name)).cloned();
+        let function = self.meant(database, name).and_then(|object| database.functions.get(&object.id)).cloned();
         let function = function.ok_or_else(|| {
             let text = format!(
                 "Cannot find the object \"{}\" or this object is not an inline table-valued function.",

@@ -25,7 +25,8 @@ impl Work<'_> {
         let variables = Variables::default();
         let mut binder = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store);
         binder.being_made = old.map(|id| (here.id, id));
-        let compiled = binder.statement(query)?;
+        binder.homes.push((here.id, schema));
+        let compiled = binder.module(query)?;
         let missing = |at: usize| {
             let text = format!("Create View or Function failed because no column name was specified for column {at}.");
             Message::new(4511, 16, 1, text)

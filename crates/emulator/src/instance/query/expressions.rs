@@ -443,6 +443,35 @@ impl Binder<'_> {
             Comparison::Greater => ">",
             Comparison::GreaterOrEqual => ">=",
         };
+        let variant = match (left.sql_type, right.sql_type) {
+            (SqlType::SqlVariant, SqlType::SqlVariant) => None,
+            (SqlType::SqlVariant, _) => Some((&left.sql, right.sql_type, true)),
+            (_, SqlType::SqlVariant) => Some((&right.sql, left.sql_type, false)),
+            _ => None,
+        };
+        if let Some((variant, other, first)) = variant.filter(|(sql, ..)| *sql != "NULL")
+            && (types::is_text(other) || types::is_number(other))
+        {
+            // Values of different families are never equal: numbers are greater than text, text is greater than bytes
+            // ("sql_variant", comparisons).
+            let (family, greater) = if types::is_text(other) {
+                ("'text'", format!("(typeof({variant}) <> 'blob')"))
+            } else {
+                ("'integer', 'real'", "0".to_owned())
+            };
+            let otherwise = match sign {
+                "=" => "0".to_owned(),
+                "<>" => "1".to_owned(),
+                ">" | ">=" if first => greater,
+                "<" | "<=" if !first => greater,
+                _ => format!("(NOT {greater})"),
+            };
+            let collate = if types::is_text(other) { " COLLATE CI_AS" } else { "" };
+            return format!(
+                "(CASE WHEN {variant} IS NULL OR typeof({variant}) IN ({family}) THEN ({l}{collate}) {sign} {r} WHEN {} IS NOT NULL THEN {otherwise} END)",
+                if first { &right.sql } else { &left.sql }
+            );
+        }
         if types::is_text(common) {
             let collate = left.collation.or(right.collation).unwrap_or("CI_AS");
             return format!("(({l} COLLATE {collate}) {sign} {r})");

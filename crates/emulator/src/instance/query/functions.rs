@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::catalog;
 use super::super::errors;
 use super::super::state::{Database, FunctionParameter, TableFunction};
+use super::super::types;
 use super::expressions::converted;
 use super::sources::Object;
 use super::{Binder, Bound, Compiled};
@@ -13,6 +14,12 @@ use crate::engine::Message;
 use crate::tsql::ast::{Expr, ObjectName, Query};
 
 type Own = (Arc<Database>, Arc<TableFunction>);
+
+/// Views and functions that one statement is read through, one within another and altogether, and bytes of an argument:
+/// each stands in the text as often as it is used, which doubles with every level.
+const DEEPEST: usize = 32;
+const MOST: usize = 250;
+const LONGEST: usize = 1 << 16;
 
 impl Binder<'_> {
     /// A view or function without what is around it: scopes, common tables, variables, grouping. `guarded` when reading
@@ -34,12 +41,18 @@ impl Binder<'_> {
             );
             return Err(Message::new(4429, 16, 1, text));
         }
+        self.expansions += 1;
+        if self.views.len() >= DEEPEST || self.expansions > MOST {
+            return Err(errors::outside("views and functions nested so deep or used so often"));
+        }
         if guarded && !self.chained(&database, object.1) {
             self.reads.entry(object).or_default();
         }
         self.within.push(object);
         self.views.push((object.0, database.object_owner(object.1)));
+        self.homes.push((object.0, database.object_schema(object.1).unwrap_or(1)));
         let found = self.apart(inside);
+        self.homes.pop();
         self.views.pop();
         self.within.pop();
         found
@@ -82,7 +95,11 @@ impl Binder<'_> {
             }
             return Err(errors::invalid_object(&name.written()));
         };
+        // The mask would not go along with the value.
+        let before = std::mem::take(&mut self.saw_masked);
         let bound = self.arguments(&function, name, arguments)?;
+        self.refuse_masked("a masked column as the argument of a function")?;
+        self.saw_masked = before;
         Ok((self.expanded(&database, &function, bound)?, function.name.clone()))
     }
 
@@ -109,11 +126,19 @@ impl Binder<'_> {
         }
         let mut bound = Vec::new();
         for (argument, parameter) in arguments.iter().zip(&function.parameters) {
+            if super::calls::contains_aggregate(argument) || format!("{argument:?}").contains("over: Some(") {
+                return Err(errors::outside("an aggregate or window function as the argument of a function"));
+            }
             let value = match argument {
                 Expr::Call(call) if call.name.name == "DEFAULT" => parameter.default.as_ref().ok_or_else(short)?,
                 value => value,
             };
-            bound.push(self.expression(value)?);
+            let value = self.expression(value)?;
+            types::check_implicit(value.sql_type, parameter.column_type.sql_type, value.is_null)?;
+            if value.sql.len() > LONGEST {
+                return Err(errors::outside("an argument of a function that becomes so long"));
+            }
+            bound.push(value);
         }
         Ok(bound)
     }
@@ -142,7 +167,7 @@ impl Binder<'_> {
             (parameter.name.to_lowercase(), Bound::new("NULL".to_owned(), parameter.column_type.sql_type, true))
         });
         self.parameters = Some(typed.collect());
-        let compiled = self.statement(query);
+        let compiled = self.module(query);
         self.parameters = None;
         compiled
     }

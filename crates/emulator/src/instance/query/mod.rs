@@ -17,12 +17,11 @@ mod sources;
 pub use collations::{collation, collation_name};
 pub use expressions::coerced;
 pub use masks::Mask;
-pub use order::LEAST_TOP;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::access::{Target, Token};
+use super::access::Target;
 use super::errors;
 use super::functions::Ambient;
 use super::permissions::Class;
@@ -134,7 +133,6 @@ struct CommonTable {
 pub struct Binder<'a> {
     pub state: Arc<State>,
     pub ambient: &'a Ambient,
-    pub token: Token,
     pub variables: &'a BTreeMap<String, (SqlType, Value)>,
     pub store: &'a mut Store,
     pub binds: Vec<(String, Value)>,
@@ -157,7 +155,14 @@ pub struct Binder<'a> {
     pub named: Vec<ast::ObjectName>,
     /// Database and owner of the views being read through: what the innermost's owner owns as well needs no right.
     views: Vec<(i32, i32)>,
+    /// Database and schema of the view or function being read or made, where its names without these are looked for,
+    /// whoever reads and from wherever.
+    pub homes: Vec<(i32, i32)>,
     reads: BTreeMap<(i32, i32), BTreeSet<i32>>,
+    /// The query that is read next is the statement's own.
+    outermost: bool,
+    /// How many views and functions were read through.
+    expansions: usize,
     /// Whether rows of user tables are read.
     pub reads_tables: bool,
 }
@@ -169,11 +174,9 @@ impl<'a> Binder<'a> {
         variables: &'a BTreeMap<String, (SqlType, Value)>,
         store: &'a mut Store,
     ) -> Self {
-        let token = state.token(ambient.identity, ambient.database);
         Self {
             state,
             ambient,
-            token,
             variables,
             store,
             binds: Vec::new(),
@@ -189,7 +192,10 @@ impl<'a> Binder<'a> {
             named: Vec::new(),
             being_made: None,
             views: Vec::new(),
+            homes: Vec::new(),
             reads: BTreeMap::new(),
+            outermost: false,
+            expansions: 0,
             reads_tables: false,
         }
     }
@@ -208,11 +214,19 @@ impl<'a> Binder<'a> {
 
     /// A whole statement's query, permissions checked.
     pub fn statement(&mut self, query: &Query) -> Result<Compiled, Message> {
+        self.outermost = true;
         let compiled = self.query(query)?;
         self.check_reads()?;
         if compiled.masks.iter().zip(&compiled.assigns).any(|(mask, assign)| mask.is_some() && assign.is_some()) {
             return Err(errors::outside("a masked column that goes to a variable"));
         }
+        Ok(compiled)
+    }
+
+    /// The query of a view or function that is being made.
+    pub fn module(&mut self, query: &Query) -> Result<Compiled, Message> {
+        let compiled = self.query(query)?;
+        self.check_reads()?;
         Ok(compiled)
     }
 
@@ -259,6 +273,9 @@ impl<'a> Binder<'a> {
         }
         let mut bound = Vec::new();
         for item in items {
+            if has_subquery(&format!("{item:?}")) {
+                return Err(Message::new(10705, 15, 1, "Subqueries are not allowed in the OUTPUT clause."));
+            }
             self.item(item, &mut bound)?;
         }
         self.check_reads()?;
@@ -274,6 +291,13 @@ impl<'a> Binder<'a> {
         let columns = bound.iter().map(|(bound, _)| column_of(bound, bound.name.clone())).collect();
         let assigns = bound.into_iter().map(|(_, assign)| assign).collect();
         Ok(Compiled { sql, columns, assigns, masks: Vec::new() })
+    }
+
+    /// A table of which no column was read needs no right.
+    pub fn forget_unread(&mut self, table: (i32, i32)) {
+        if self.reads.get(&table).is_some_and(BTreeSet::is_empty) {
+            self.reads.remove(&table);
+        }
     }
 
     /// SELECT on every column read: 229, or 230 for a column.
@@ -318,6 +342,9 @@ impl<'a> Binder<'a> {
     fn query(&mut self, query: &Query) -> Result<Compiled, Message> {
         if let Some(what) = query.outside {
             return Err(errors::outside(what));
+        }
+        if !std::mem::take(&mut self.outermost) {
+            check_nested(query)?;
         }
         let outer_common = self.common.len();
         let with = self.common_tables(&query.with, query.max_recursion)?;
@@ -427,8 +454,7 @@ impl<'a> Binder<'a> {
         self.saw_masked |= masked;
         if masked && !matches!(value, Expr::Column(_)) {
             let shown = format!("{value:?}");
-            if ["Subquery(", "InQuery", "Exists(", "Quantified", "over: Some("].iter().any(|part| shown.contains(part))
-            {
+            if has_subquery(&shown) || shown.contains("over: Some(") {
                 return Err(errors::outside("a masked column in a subquery or window of a select list"));
             }
             bound.mask = Some(Mask::of_expression(bound.sql_type));
@@ -497,8 +523,31 @@ impl<'a> Binder<'a> {
     }
 
     pub fn current_database(&self) -> Result<&Arc<Database>, Message> {
-        self.state.database(self.ambient.database).ok_or_else(|| errors::internal("the current database is gone"))
+        let id = self.homes.last().map_or(self.ambient.database, |(database, _)| *database);
+        self.state.database(id).ok_or_else(|| errors::internal("the current database is gone"))
     }
+}
+
+/// Whether there is a query in what is shown.
+fn has_subquery(shown: &str) -> bool {
+    ["Subquery(", "InQuery", "Exists(", "Quantified"].iter().any(|part| shown.contains(part))
+}
+
+/// 1033 for ORDER BY, 156 for INTO: of a statement's own query alone.
+fn check_nested(query: &Query) -> Result<(), Message> {
+    let mut first = &query.body;
+    while let SetExpression::Combined { left, .. } = first {
+        first = left;
+    }
+    if matches!(first, SetExpression::Select(select) if select.into.is_some()) {
+        return Err(Message::new(156, 15, 1, "Incorrect syntax near the keyword 'INTO'."));
+    }
+    let has_top = matches!(&query.body, SetExpression::Select(select) if select.top.is_some());
+    if !query.order_by.is_empty() && query.offset.is_none() && !has_top {
+        let text = "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.";
+        return Err(Message::new(1033, 15, 1, text));
+    }
+    Ok(())
 }
 
 fn empty_query() -> Query {

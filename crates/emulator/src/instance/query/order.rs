@@ -6,10 +6,7 @@ use super::super::types;
 use super::{Binder, Bound};
 use crate::engine::Message;
 use crate::tsql::ast::{Expr, OrderItem, Query, Select};
-use crate::value::{SqlType, Value};
-
-/// The least that TOP may say, and the error below it.
-pub const LEAST_TOP: (i64, i32, &str) = (0, 127, "A TOP N or FETCH rowcount value may not be negative.");
+use crate::value::SqlType;
 
 impl Binder<'_> {
     /// TOP, or OFFSET and FETCH, with the order.
@@ -50,7 +47,7 @@ impl Binder<'_> {
                 _ => Err(errors::outside("TOP … PERCENT")),
             };
         }
-        let count = self.row_count(&top.count, LEAST_TOP)?;
+        let count = self.row_count(&top.count)?;
         if !top.with_ties {
             return Ok(format!("{sql}{order_sql} LIMIT {count}"));
         }
@@ -66,46 +63,25 @@ impl Binder<'_> {
         ))
     }
 
-    /// A number of rows: an integer, and where it is known already not less than `least`, with the number and text of
-    /// the error. What is not known before is never negative (SQLite would take that for all).
-    pub fn row_count(&mut self, expr: &Expr, least: (i64, i32, &str)) -> Result<String, Message> {
+    /// A number of rows: an integer, and never negative (SQLite would take that for all).
+    pub fn row_count(&mut self, expr: &Expr) -> Result<String, Message> {
+        self.rows_of("TOP", expr)
+    }
+
+    fn rows_of(&mut self, clause: &str, expr: &Expr) -> Result<String, Message> {
         let bound = self.expression(expr)?;
-        if !types::is_integer(bound.sql_type) {
+        if bound.is_null || !types::is_integer(bound.sql_type) {
             let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
             return Err(Message::new(1060, 15, 1, text));
         }
-        let known = match expr {
-            Expr::Integer(n) => Some(i64::from(*n)),
-            Expr::Negate(inner) => match **inner {
-                Expr::Integer(n) => Some(-i64::from(n)),
-                _ => None,
-            },
-            Expr::Variable(name) => match self.variables.get(&name.to_lowercase()) {
-                Some((_, Value::Int(n))) => Some(*n),
-                // 1060: NULL is no number.
-                Some((_, Value::Null)) => {
-                    let text = "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.";
-                    return Err(Message::new(1060, 15, 1, text));
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        if known.is_some_and(|n| n < least.0) {
-            return Err(Message::new(least.1, 15, 1, least.2));
-        }
-        Ok(format!("max(0, {})", bound.sql))
+        Ok(format!("f_row_count('{clause}', {})", bound.sql))
     }
 
     pub(super) fn page(&mut self, query: &Query) -> Result<String, Message> {
         let Some(offset) = &query.offset else { return Ok(String::new()) };
-        let offset =
-            self.row_count(offset, (0, 10742, "The offset specified in a OFFSET clause may not be negative."))?;
+        let offset = self.rows_of("OFFSET", offset)?;
         let fetch = match &query.fetch {
-            Some(fetch) => {
-                let text = "The number of rows provided for a FETCH clause must be greater then zero.";
-                self.row_count(fetch, (1, 10744, text))?
-            }
+            Some(fetch) => self.rows_of("FETCH", fetch)?,
             None => "-1".to_owned(),
         };
         Ok(format!(" LIMIT {fetch} OFFSET {offset}"))

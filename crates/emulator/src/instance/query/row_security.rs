@@ -13,6 +13,21 @@ use super::{Binder, Scope};
 use crate::engine::Message;
 use crate::tsql::ast::{BlockOperation, ObjectName, PredicateKind};
 
+/// Functions whose answer depends on the database the session is in.
+const OF_THE_DATABASE: [&str; 11] = [
+    "f_user_name(",
+    "f_current_user(",
+    "f_session_user(",
+    "f_user(",
+    "f_user_id(",
+    "f_is_member(",
+    "f_is_rolemember(",
+    "f_database_principal_id(",
+    "f_has_perms_by_name(",
+    "f_permissions(",
+    "f_db_name(",
+];
+
 impl Binder<'_> {
     /// A table's text in a FROM clause (`u1_2 AS s3`), with those rows alone that its filter predicate lets through.
     pub(super) fn filtered(
@@ -122,6 +137,10 @@ impl Binder<'_> {
         }
         let compiled = self.expanded(database, &function, arguments)?;
         self.scopes.pop();
+        // No page says whose user or which database a predicate sees that is asked from another one.
+        if database.id != self.ambient.database && OF_THE_DATABASE.iter().any(|name| compiled.sql.contains(name)) {
+            return Err(errors::outside("a security predicate that asks for the user, read from another database"));
+        }
         Ok((from, alias, format!("EXISTS ({})", compiled.sql)))
     }
 }

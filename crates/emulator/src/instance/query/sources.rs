@@ -6,7 +6,7 @@ use super::super::access::Target;
 use super::super::catalog;
 use super::super::errors;
 use super::super::permissions::Class;
-use super::super::state::{Database, MASTER, Table, same_name};
+use super::super::state::{Database, MASTER, Table, fold, same_name};
 use super::super::store::from_lite;
 use super::super::types;
 use super::{Binder, Bound, Compiled, Mask, Scope, Source, SourceColumn, column_of, derived_columns};
@@ -63,10 +63,9 @@ impl Binder<'_> {
 
     fn add_source(&mut self, source: Source) -> Result<(), Message> {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
-        let twice = scope
-            .sources
-            .iter()
-            .any(|s| same_name(&s.name, &source.name) && s.schema.is_none() == source.schema.is_none());
+        let twice = scope.sources.iter().any(|s| {
+            same_name(&s.name, &source.name) && s.schema.as_deref().map(fold) == source.schema.as_deref().map(fold)
+        });
         if twice {
             let text = format!(
                 "The objects \"{0}\" and \"{0}\" in the FROM clause have the same exposed names. Use correlation names to distinguish them.",
@@ -342,10 +341,14 @@ impl Binder<'_> {
     pub(super) fn resolve(&self, database: &Database, name: &ObjectName) -> Option<Object> {
         let schemas: Vec<i32> = match &name.schema {
             Some(schema) => vec![database.schema(schema)?.id],
+            None if name.database.is_none()
+                && let Some((_, schema)) = self.homes.last() =>
+            {
+                vec![*schema, 1]
+            }
             None => {
-                let user = self.token.user.and_then(|user| database.principals.get(&user));
-                let own = user.and_then(|u| u.default_schema.as_deref()).and_then(|s| database.schema(s)).map(|s| s.id);
-                own.into_iter().chain([1]).collect()
+                let user = self.state.token(self.ambient.identity, database.id).user;
+                database.default_schema(user).into_iter().chain([1]).collect()
             }
         };
         let found = schemas.into_iter().find_map(|schema| {
@@ -467,8 +470,14 @@ impl Binder<'_> {
                 values.push(Value::Null);
                 continue;
             }
+            let before = std::mem::take(&mut self.reads_tables);
             let bound = self.without_siblings(|this| this.expression(argument))?;
             self.refuse_masked("a masked column in an argument of a table function")?;
+            // It is evaluated here and now, before anybody asks what may be read and whether to wait.
+            self.check_reads()?;
+            if std::mem::replace(&mut self.reads_tables, before) {
+                return Err(errors::outside("a query of a table in the argument of a system function"));
+            }
             let mut rows = self.store.query(&format!("SELECT {}", bound.sql), &self.binds, &|| false)?;
             let value = rows.pop().and_then(|mut row| row.pop()).unwrap_or(rusqlite::types::Value::Null);
             values.push(from_lite(value, bound.sql_type)?);
@@ -573,21 +582,22 @@ impl Binder<'_> {
         Ok((self.filtered(database, table, sql)?, own))
     }
 
-    /// Begins a scope with a FROM clause and finds the source that is the modified table in it.
+    /// Begins a scope with a FROM clause and finds the source that is the modified table in it: by its name, and only
+    /// where that means this very table, not one of another schema or a query of that name.
     pub fn open_from(
         &mut self,
         from: &[TableSource],
-        target: &ObjectName,
+        name: &ObjectName,
+        target: (i32, i32),
     ) -> Result<(String, Vec<String>, Option<String>), Message> {
         self.scopes.push(Scope::default());
         let (sql, filters) = self.bind_from(from)?;
-        let alias = self.scopes.last().and_then(|scope| {
-            scope
-                .sources
-                .iter()
-                .find(|s| super::matches_source(s, &target.name, target.schema.as_deref()))
-                .map(|s| s.alias.clone())
-        });
+        let is_target = |source: &&Source| {
+            let of = source.columns.first().and_then(|column| column.of);
+            of.is_some_and(|(database, table, _)| (database, table) == target)
+                && super::matches_source(source, &name.name, name.schema.as_deref())
+        };
+        let alias = self.scopes.last().and_then(|scope| scope.sources.iter().find(is_target)).map(|s| s.alias.clone());
         Ok((sql, filters, alias))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::errors::{self, invalid_column};
 use super::super::moments;
-use super::super::query::{Binder, LEAST_TOP};
+use super::super::query::Binder;
 use super::super::state::{Database, LedgerKind, Table, TableColumn, Temporal, same_name};
 use super::super::store::{Refusal, from_lite};
 use super::super::types;
@@ -121,7 +121,11 @@ impl Work<'_> {
                         match assigned.map(|a| a.value.as_ref().or(column.default.as_ref())) {
                             None => Ok((format!("{alias}.c{}", column.id), column.column_type.sql_type)),
                             Some(None) => Ok(("NULL".to_owned(), column.column_type.sql_type)),
-                            Some(Some(value)) => binder.expression(value).map(|bound| (bound.sql, bound.sql_type)),
+                            Some(Some(value)) => {
+                                let bound = binder.expression(value)?;
+                                types::check_implicit(bound.sql_type, column.column_type.sql_type, bound.is_null)?;
+                                Ok((bound.sql, bound.sql_type))
+                            }
                         }
                     })
                     .collect::<Result<_, Message>>()?;
@@ -274,7 +278,7 @@ impl Work<'_> {
             let (sql, alias) = binder.open_target(database, table)?;
             (sql, Vec::new(), alias)
         } else {
-            let (sql, filters, alias) = binder.open_from(from, name)?;
+            let (sql, filters, alias) = binder.open_from(from, name, (database.id, table.id))?;
             let alias = alias.ok_or_else(|| errors::outside("a target that its FROM clause does not name"))?;
             (sql, filters, alias)
         };
@@ -284,12 +288,15 @@ impl Work<'_> {
             filters.push(binder.predicate(filter)?);
         }
         let limit = match top {
-            Some(top) => format!(" LIMIT {}", binder.row_count(top, LEAST_TOP)?),
+            Some(top) => format!(" LIMIT {}", binder.row_count(top)?),
             None => String::new(),
         };
-        if filter.is_some() || !from.is_empty() {
-            binder.check_reads()?;
+        // "SELECT permissions are also required … if the UPDATE statement contains a WHERE clause, or if expression in the
+        // SET clause uses a column in the table": values alone need none.
+        if filter.is_none() && from.is_empty() {
+            binder.forget_unread((database.id, table.id));
         }
+        binder.check_reads()?;
         let binds = std::mem::take(&mut binder.binds);
         let list: String = items.iter().map(|(sql, _)| format!(", {sql}")).collect();
         let filter = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };

@@ -3,6 +3,7 @@
 use super::super::errors;
 use super::super::state::{Database, Table};
 use super::super::store::Refusal;
+use super::super::types;
 use super::super::work::Work;
 use super::output::Shown;
 use super::values::{check_takes_rows, duplicate, named_columns, rowversion, size, stored};
@@ -84,9 +85,13 @@ impl Work<'_> {
                             mismatch(row.len() < named.len())
                         });
                     }
-                    row.iter()
-                        .map(|value| value.as_ref().map(|v| self.evaluate(v, variables).map(|(_, v)| v)).transpose())
-                        .collect()
+                    let mut values = Vec::new();
+                    for (value, column) in row.iter().zip(named) {
+                        let value = value.as_ref().map(|value| self.evaluate(value, variables)).transpose()?;
+                        let value = value.map(|(from, value)| implicit(table, *column, from, &value).map(|()| value));
+                        values.push(value.transpose()?);
+                    }
+                    Ok(values)
                 })
                 .collect(),
             InsertSource::Query(query) => {
@@ -94,6 +99,11 @@ impl Work<'_> {
                 if found.columns.len() != named.len() {
                     let text = "The select list for the INSERT statement contains a different number of items than the insert list.";
                     return Err(Message::new(if found.columns.len() < named.len() { 120 } else { 121 }, 15, 1, text));
+                }
+                for row in &found.rows {
+                    for ((value, column), of) in row.iter().zip(named).zip(&found.columns) {
+                        implicit(table, *column, of.sql_type, value)?;
+                    }
                 }
                 Ok(found.rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect())
             }
@@ -215,6 +225,12 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a value of that type goes into the column without CAST.
+fn implicit(table: &Table, column: i32, from: SqlType, value: &Value) -> Result<(), Message> {
+    let Some(column) = table.column_by_id(column) else { return Ok(()) };
+    types::check_implicit(from, column.column_type.sql_type, *value == Value::Null)
 }
 
 /// An identity value, whose column may be a decimal.

@@ -146,6 +146,17 @@ pub fn stored(table: &Table, database: &Database, column: &TableColumn, value: &
         return Err(errors::outside(&format!("values of type {}", column.column_type.name)));
     }
     let sql_type = column.column_type.sql_type;
+    // Numbers are not cut.
+    let of_no_text = match value {
+        Value::Int(_) => Some(SqlType::BigInt),
+        Value::Decimal { scale, .. } => Some(SqlType::Decimal { precision: 38, scale: *scale }),
+        Value::Float(_) => Some(SqlType::Float),
+        Value::Guid(_) => Some(SqlType::UniqueIdentifier),
+        _ => None,
+    };
+    if let Some(from) = of_no_text.filter(|_| types::is_text(sql_type)) {
+        return types::convert_from(value, from, sql_type, 0);
+    }
     let too_long = match (value, sql_type) {
         (Value::Text(text), _) => {
             let units = text.trim_end_matches(' ').encode_utf16().count();

@@ -83,6 +83,11 @@ impl Database {
     pub fn object_named(&self, schema: i32, name: &str) -> Option<Object<'_>> {
         self.objects().find(|object| object.schema == schema && same_name(object.name, name))
     }
+    /// The schema in which a user's names without one are looked for first.
+    pub fn default_schema(&self, user: Option<i32>) -> Option<i32> {
+        let name = user.and_then(|user| self.principals.get(&user)?.default_schema.as_deref());
+        name.and_then(|name| self.schema(name)).map(|schema| schema.id)
+    }
     /// Of a table, view or function.
     pub fn columns_of(&self, id: i32) -> Option<&[TableColumn]> {
         let view = || self.views.get(&id).map(|v| v.columns.as_slice());

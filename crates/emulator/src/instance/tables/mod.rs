@@ -7,7 +7,7 @@ use super::errors;
 use super::permissions::Class;
 use super::query::Binder;
 use super::rows::Variables;
-use super::state::{Database, Index, PropertyClass, Table, TableColumn, same_name};
+use super::state::{Database, Index, ObjectKind, PropertyClass, Table, TableColumn, same_name};
 use super::types;
 use super::work::Work;
 use crate::engine::Message;
@@ -48,7 +48,9 @@ impl Work<'_> {
             );
             Message::new(2760, 16, 1, text)
         };
-        let schema = database.schema(&schema_name).ok_or_else(missing)?.id;
+        // Nobody makes anything in the server's own.
+        let own = ["sys", "INFORMATION_SCHEMA"].iter().any(|own| same_name(own, &schema_name));
+        let schema = database.schema(&schema_name).filter(|_| !own).ok_or_else(missing)?.id;
         if !self.state.may(&token, Target::in_database(Class::Schema, database.id, schema), "ALTER") {
             return Err(missing());
         }
@@ -155,23 +157,21 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn is_view(&self, name: &ObjectName) -> bool {
-        let Ok(database) = self.database() else { return false };
-        let schema = name.schema.as_deref().map_or(Some(1), |s| database.schema(s).map(|s| s.id));
-        schema.is_some_and(|schema| database.view(schema, &name.name).is_some())
+    /// 3705 where DROP TABLE is said of a view or function.
+    fn no_table(&self, name: &ObjectName) -> Option<Message> {
+        let database = self.database().ok()?;
+        let is = |kind| matches!(kind, ObjectKind::View | ObjectKind::Function);
+        let object = self.meant(&database, name).filter(|object| is(object.kind))?;
+        self.state
+            .sees_object(&self.token(), &database, object.id)
+            .then(|| super::modules::other_kind(ObjectKind::Table, object.kind, name))
     }
 
     fn altered(&mut self, name: &ObjectName, verb: &str) -> Result<(Arc<Database>, Table), Message> {
         let variables = Variables::default();
         let target = Binder::new(Arc::clone(self.state), self.ambient, &variables, self.store).target(name);
         let (database, table) = match target {
-            Err(error) if verb == "drop" && self.is_view(name) => {
-                let _ = error;
-                let written = name.written();
-                let text =
-                    format!("Cannot use DROP TABLE with '{written}' because '{written}' is a view. Use DROP VIEW.");
-                return Err(Message::new(3705, 16, 1, text));
-            }
+            Err(error) if verb == "drop" && error.number != 208 => return Err(self.no_table(name).unwrap_or(error)),
             Err(error) if error.number == 208 => {
                 let text = format!(
                     "Cannot {verb} the table '{}', because it does not exist or you do not have permission.",

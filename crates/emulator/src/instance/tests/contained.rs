@@ -146,6 +146,12 @@ fn a_login_comes_before_a_user_of_the_database() {
     let mut ann = token(&instance, "ann", None).expect("the group has a login");
     let who = "SELECT SUSER_SNAME(), ORIGINAL_LOGIN(), (SELECT login_name FROM sys.dm_exec_sessions WHERE session_id = @@SPID)";
     assert_eq!(answer(&mut *ann, who), "ann@contoso.com|ann@contoso.com|ann@contoso.com");
+    assert_eq!(numbers(token(&instance, "ann", None)), [0; 0]);
+    // A DENY of a group keeps its members out, with a login of their own as well.
+    good(&mut *master, "CREATE LOGIN [ann@contoso.com] FROM EXTERNAL PROVIDER");
+    assert_eq!(numbers(token(&instance, "ann", Some("Sales"))), [0; 0]);
+    good(&mut *master, "DENY CONNECT SQL TO [Data Team]");
+    assert_eq!(numbers(token(&instance, "ann", Some("Sales"))), [18456]);
 }
 
 #[test]

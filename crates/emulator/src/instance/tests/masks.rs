@@ -26,6 +26,8 @@ fn members() -> (Arc<Instance>, Box<dyn Session>) {
 #[test]
 fn those_without_unmask_see_masks() {
     let (_instance, mut sales) = members();
+    good(&mut *sales, "CREATE FUNCTION dbo.same(@v int) RETURNS TABLE AS RETURN SELECT @v AS x");
+    good(&mut *sales, "GRANT SELECT ON dbo.same TO reader");
     good(&mut *sales, "EXECUTE AS USER = 'reader'");
     for (text, expected) in [
         (
@@ -56,6 +58,9 @@ fn those_without_unmask_see_masks() {
         "SELECT (SELECT Salary FROM Member WHERE Id = 1)",
         "SELECT ROW_NUMBER() OVER (ORDER BY Salary) FROM Member",
         "SELECT v.x FROM Member m CROSS APPLY (VALUES (m.Salary)) v (x)",
+        "SELECT v.x FROM Member m CROSS APPLY dbo.same(m.Salary) v",
+        "SELECT v.x FROM Member m OUTER APPLY (SELECT x FROM dbo.same(m.Salary)) v",
+        "SELECT v.x FROM Member m CROSS APPLY dbo.same(m.Twice) v",
         "IF EXISTS (SELECT 1 FROM Member WHERE Salary = 5) SELECT 1",
         "UPDATE Member SET Name = Email",
         "UPDATE Member SET Name = 'x' OUTPUT inserted.Email",

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn typed(session: &mut dyn Session, batches: &[&str]) {
+pub(super) fn typed(session: &mut dyn Session, batches: &[&str]) {
     for batch in batches {
         good(session, batch);
     }
 }
 
 /// Each text with its number; 0 is success.
-fn expect_numbers(session: &mut dyn Session, texts: &[(&str, i32)]) {
+pub(super) fn expect_numbers(session: &mut dyn Session, texts: &[(&str, i32)]) {
     for (text, number) in texts {
         assert_eq!(refused(session, text), *number, "{text}");
     }
@@ -23,7 +23,7 @@ const PREDICATE: &str = "CREATE FUNCTION Security.fn_securitypredicate(@SalesRep
     RETURN SELECT 1 AS fn_securitypredicate_result WHERE @SalesRep = USER_NAME() OR USER_NAME() = 'Manager'";
 
 /// The first example of the page "Row-level security", its policy apart.
-fn sales() -> (Arc<Instance>, Box<dyn Session>) {
+pub(super) fn sales() -> (Arc<Instance>, Box<dyn Session>) {
     let instance = instance();
     let mut session = admin(&instance, "Sales");
     let users = ["Manager", "Sales1", "Sales2"];
@@ -37,10 +37,11 @@ fn sales() -> (Arc<Instance>, Box<dyn Session>) {
     (instance, session)
 }
 
-const FILTER: &str = "CREATE SECURITY POLICY SalesFilter ADD FILTER PREDICATE Security.fn_securitypredicate(SalesRep)
+pub(super) const FILTER: &str =
+    "CREATE SECURITY POLICY SalesFilter ADD FILTER PREDICATE Security.fn_securitypredicate(SalesRep)
     ON dbo.Sales WITH (STATE = ON)";
 
-fn seen_by(session: &mut dyn Session, user: &str, query: &str) -> String {
+pub(super) fn seen_by(session: &mut dyn Session, user: &str, query: &str) -> String {
     answer(session, &format!("EXECUTE AS USER = '{user}'; {query} REVERT"))
 }
 
@@ -452,4 +453,66 @@ fn session_context_has_its_rules() {
         assert_eq!(refused(session, text), number, "{text}");
     }
     assert_eq!(answer(session, "SELECT SESSION_CONTEXT(N'A'), SESSION_CONTEXT(N'b')"), "kept|NULL");
+}
+
+#[test]
+fn values_of_an_update_are_read_with_rights_alone() {
+    let (_instance, mut session) = sales();
+    let session = &mut *session;
+    typed(
+        session,
+        &[
+            FILTER,
+            "CREATE TABLE dbo.Secret (V varchar(10)) INSERT dbo.Secret VALUES ('hidden')",
+            "CREATE USER writer WITHOUT LOGIN GRANT UPDATE ON dbo.Secret TO writer GRANT UPDATE ON dbo.Sales TO writer",
+            "EXECUTE AS USER = 'writer'",
+        ],
+    );
+    expect_numbers(
+        session,
+        &[
+            // "SELECT permissions are also required … if expression in the SET clause uses a column in the table".
+            ("UPDATE dbo.Secret SET V = V + 'x'", 229),
+            ("UPDATE dbo.Sales SET Product = (SELECT MAX(V) FROM dbo.Secret)", 229),
+            ("UPDATE TOP (SELECT COUNT(*) FROM dbo.Secret) dbo.Sales SET Product = 'x'", 229),
+            ("UPDATE dbo.Secret SET V = 'x'", 0),
+            ("REVERT UPDATE dbo.Sales SET Product = (SELECT MAX(V) FROM dbo.Secret)", 0),
+        ],
+    );
+    // Without schema binding the function, too, is read.
+    typed(
+        session,
+        &[
+            "DROP SECURITY POLICY SalesFilter",
+            "CREATE SECURITY POLICY SalesFilter ADD FILTER PREDICATE Security.fn_securitypredicate(SalesRep) ON dbo.Sales
+                 WITH (SCHEMABINDING = OFF)",
+        ],
+    );
+    assert_eq!(refused(session, "EXECUTE AS USER = 'Sales1' DELETE dbo.Sales"), 229);
+}
+
+#[test]
+fn a_value_of_the_session_context_is_compared_with_its_own_kind() {
+    let instance = instance();
+    let mut session = admin(&instance, "Sales");
+    let session = &mut *session;
+    assert_eq!(refused(session, "EXEC sp_set_session_context N'k', 1, 'x'"), 8114);
+    good(session, "EXEC sp_set_session_context N'n', 1 EXEC sp_set_session_context N't', N'1'");
+    for (condition, holds) in [
+        ("SESSION_CONTEXT(N'n') = 1", true),
+        // "sql_variant": numbers are never equal to text, and greater.
+        ("SESSION_CONTEXT(N'n') = N'1'", false),
+        ("SESSION_CONTEXT(N'n') <> N'1'", true),
+        ("SESSION_CONTEXT(N'n') > N'z'", true),
+        ("N'z' < SESSION_CONTEXT(N'n')", true),
+        ("SESSION_CONTEXT(N't') = N'1'", true),
+        ("SESSION_CONTEXT(N't') = 1", false),
+        ("SESSION_CONTEXT(N't') < 0", true),
+        ("SESSION_CONTEXT(N'n') IN (N'1')", false),
+        ("SESSION_CONTEXT(N'nothing') <> 1", false),
+        ("SESSION_CONTEXT(N't') <> CAST(NULL AS int)", false),
+    ] {
+        let query = format!("SELECT COUNT(*) WHERE {condition}");
+        assert_eq!(answer(session, &query), if holds { "1" } else { "0" }, "{condition}");
+    }
 }

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::super::errors;
 use super::super::moments;
-use super::decimal::{decimal, show_decimal};
-use super::{is_binary, is_national, is_text, name_of};
+use super::decimal::{decimal, round_to, show_decimal};
+use super::{is_binary, is_integer, is_moment, is_national, is_number, is_text, name_of, text_length};
 use crate::codepage;
 use crate::engine::Message;
 use crate::value::{SqlType, Value};
@@ -80,6 +80,20 @@ pub fn convert_from(value: &Value, from: SqlType, to: SqlType, style: i64) -> Re
     {
         return convert(&Value::Bytes(codepage::encode(text)), to, 0);
     }
+    if let Some(refused) = too_short(value, from, to, style)? {
+        return refused;
+    }
+    let whole = is_integer(to) && to != SqlType::Bit;
+    let value = &match (value, from) {
+        (Value::DateTime { .. }, SqlType::DateTime2 { .. }) if is_number(to) => return Err(not_allowed(value, to)),
+        // "money to int: round", "datetime to int: round"; a decimal is cut.
+        (Value::Decimal { unscaled, scale }, SqlType::Money | SqlType::SmallMoney) if whole => {
+            let rounded = round_to((*unscaled, *scale), 0, false).ok_or_else(|| errors::overflow(name_of(to)))?;
+            Value::Decimal { unscaled: rounded, scale: *scale }
+        }
+        (Value::DateTime { .. }, _) if whole => Value::Float(number(value, to)?.round()),
+        _ => value.clone(),
+    };
     convert(value, to, style).map_err(|mut message| {
         if is_text(from) {
             // It comes first, before the value.
@@ -87,6 +101,79 @@ pub fn convert_from(value: &Value, from: SqlType, to: SqlType, style: i64) -> Re
         }
         message
     })
+}
+
+/// What is not text and does not fit into a text is not cut: "Truncating and rounding results" of the page of CAST.
+fn too_short(value: &Value, from: SqlType, to: SqlType, style: i64) -> Result<Option<Result<Value, Message>>, Message> {
+    let Some(length) = text_length(to) else { return Ok(None) };
+    if *value == Value::Null || !(is_number(from) || from == SqlType::UniqueIdentifier) || from == SqlType::Bit {
+        return Ok(None);
+    }
+    let shown = show(value, to, style)?;
+    if shown.len() <= usize::from(length) {
+        return Ok(None);
+    }
+    let name = name_of(to);
+    Ok(Some(match from {
+        SqlType::Int | SqlType::SmallInt | SqlType::TinyInt if !is_national(to) => {
+            convert(&Value::Text("*".into()), to, 0)
+        }
+        SqlType::UniqueIdentifier => {
+            Err(Message::new(8170, 16, 2, "Insufficient result space to convert uniqueidentifier value to char."))
+        }
+        SqlType::Decimal { .. } => {
+            let text = format!("Arithmetic overflow error converting numeric to data type {name}.");
+            Err(Message::new(8115, 16, 5, text))
+        }
+        SqlType::Money | SqlType::SmallMoney => {
+            let text = format!("There is insufficient result space to convert a money value to {name}.");
+            Err(Message::new(234, 16, 2, text))
+        }
+        SqlType::Float | SqlType::Real => {
+            let text = format!("Arithmetic overflow error for type {name}, value = {:.6}.", number(value, to)?);
+            Err(Message::new(232, 16, 2, text))
+        }
+        _ => Err(errors::overflow(name)),
+    }))
+}
+
+/// A value that goes into a variable.
+///
+/// # Errors
+/// As [`check_implicit`] and [`convert`].
+pub fn assigned(value: &Value, from: SqlType, to: SqlType) -> Result<Value, Message> {
+    check_implicit(from, to, *value == Value::Null)?;
+    convert_from(value, from, to, 0)
+}
+
+/// Whether a value goes into that type without CAST: "There is no implicit conversion on assignment from the sql_variant
+/// data type", dates are no numbers.
+///
+/// # Errors
+/// 257 where CAST could, 206 where nothing could.
+pub fn check_implicit(from: SqlType, to: SqlType, is_null: bool) -> Result<(), Message> {
+    let old = |t| matches!(t, SqlType::DateTime | SqlType::SmallDateTime);
+    let new = |t| is_moment(t) && !old(t);
+    let guid = |t| t == SqlType::UniqueIdentifier;
+    let (from_name, to_name) = (name_of(from), name_of(to));
+    if is_null || from == to {
+        return Ok(());
+    }
+    let clash = new(from) && (is_number(to) || guid(to) || is_binary(to))
+        || (is_number(from) || guid(from)) && new(to)
+        || guid(from) && (is_number(to) || old(to))
+        || (is_number(from) || old(from)) && guid(to);
+    if clash {
+        let text = format!("Operand type clash: {from_name} is incompatible with {to_name}");
+        return Err(Message::new(206, 16, 2, text));
+    }
+    if from == SqlType::SqlVariant || old(from) && is_number(to) || is_text(from) && is_binary(to) {
+        let text = format!(
+            "Implicit conversion from data type {from_name} to {to_name} is not allowed. Use the CONVERT function to run this query."
+        );
+        return Err(Message::new(257, 16, 3, text));
+    }
+    Ok(())
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -229,7 +316,7 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
         Value::Text(text) => text.clone(),
         Value::Bit(b) => u8::from(*b).to_string(),
         Value::Int(n) => n.to_string(),
-        Value::Float(f) => format!("{f}"),
+        Value::Float(f) => show_float(*f, style),
         Value::Decimal { unscaled, scale } => show_decimal(*unscaled, *scale),
         Value::Guid(guid) => guid.to_string().to_ascii_uppercase(),
         Value::Bytes(bytes) if style == 1 || style == 2 => {
@@ -257,6 +344,29 @@ fn show(value: &Value, to: SqlType, style: i64) -> Result<String, Message> {
             )
         }
     })
+}
+
+/// "A maximum of 6 digits. Use in scientific notation, when appropriate"; the styles 1 to 3 have 8, 16 and 17 digits,
+/// always in scientific notation.
+fn show_float(value: f64, style: i64) -> String {
+    let digits: usize = match style {
+        1 => 8,
+        2 => 16,
+        3 => 17,
+        _ => 6,
+    };
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let plain = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    if digits == 6 && (-4..6).contains(&exponent) {
+        return plain(&format!("{value:.*}", usize::try_from(5 - exponent).unwrap_or(0)));
+    }
+    let mantissa = if digits == 6 { plain(mantissa) } else { mantissa.to_owned() };
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:03}", exponent.unsigned_abs())
 }
 
 fn show_datetime(days: i32, ticks: u64, style: i64) -> String {

@@ -9,7 +9,7 @@ mod decimal;
 mod declared;
 mod styles;
 
-pub use convert::{convert, convert_from, narrow};
+pub use convert::{assigned, check_implicit, convert, convert_from, narrow};
 pub use decimal::{Operation, calculate, exact, from_sortable, is_exact, parse_decimal, round_to, sortable};
 pub use declared::{cast_target, declared};
 pub use styles::{check_style, written};

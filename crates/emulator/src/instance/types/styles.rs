@@ -15,7 +15,7 @@ pub fn check_style(from: SqlType, to: SqlType, style: i64) -> Result<(), Message
         (from, to) if is_text(from) && is_moment(to) => &[0, 20, 21, 23, 25, 101, 110, 112, 120, 121, 126, 127],
         (from, to) if is_text(from) && is_binary(to) || is_binary(from) && is_text(to) => &[0, 1, 2],
         (SqlType::Money | SqlType::SmallMoney, to) if is_text(to) => &[0, 2, 126],
-        (SqlType::Real | SqlType::Float, to) if is_text(to) => &[0],
+        (SqlType::Real | SqlType::Float, to) if is_text(to) => &[0, 1, 2, 3],
         _ => return Ok(()),
     };
     if known.contains(&style) { Ok(()) } else { Err(errors::outside(&format!("style {style} of CONVERT"))) }
