@@ -122,7 +122,9 @@ impl Run<'_> {
                 (self.out)(Outcome::Message(Message::new(5703, 0, 1, "Changed language setting to us_english.")));
             }
             "FIPS_FLAGGER" if text == "off" => {}
-            // CONTEXT_INFO, QUERY_GOVERNOR_COST_LIMIT, and a level that warns.
+            // No limit, which is the default.
+            "QUERY_GOVERNOR_COST_LIMIT" if number == Some(0) => {}
+            // CONTEXT_INFO, a limit, and a level that warns.
             _ => return Err(errors::outside(&format!("SET {name}"))),
         }
         Ok(())

@@ -46,6 +46,9 @@ const VALUES: &[&str] = &[
     "TEXTSIZE",
 ];
 
+/// `SET STATISTICS x ON | OFF`
+const STATISTICS: &[&str] = &["IO", "PROFILE", "TIME", "XML"];
+
 impl Parser<'_> {
     pub(super) fn set(&mut self) -> Parsed<StatementKind> {
         self.expect("SET")?;
@@ -82,7 +85,15 @@ impl Parser<'_> {
             let table = self.object_name()?;
             return Ok(StatementKind::Set(SetOption::IdentityInsert { table, on: self.on_or_off()? }));
         }
-        if self.sees("STATISTICS") || self.sees("OFFSETS") || self.sees("ERRLVL") {
+        if self.eat("STATISTICS") {
+            let names = self.list(|p| p.one_of(STATISTICS).ok_or_else(|| p.unexpected()))?;
+            if self.on_or_off()? {
+                return self.outside();
+            }
+            let names = names.iter().map(|name| format!("STATISTICS {name}")).collect();
+            return Ok(StatementKind::Set(SetOption::Switch { names, on: false }));
+        }
+        if self.sees("OFFSETS") || self.sees("ERRLVL") {
             return self.outside();
         }
         if let Some(name) = self.one_of(VALUES) {
