@@ -13,7 +13,7 @@ use crate::value::{SqlType, Value};
 /// The value as another type: CAST, assignment, parameters.
 ///
 /// # Errors
-/// 245, 8114, 241, 8169, 8115, 529 as the server has them.
+/// 245, 244, 248, 8114, 241, 8169, 8115, 529 as the server has them.
 pub fn convert(value: &Value, to: SqlType, style: i64) -> Result<Value, Message> {
     if *value == Value::Null {
         return Ok(Value::Null);
@@ -198,23 +198,34 @@ fn not_allowed(value: &Value, to: SqlType) -> Message {
     Message::new(529, 16, 2, text)
 }
 
+/// A text whose number does not fit; with bigint as any other number that does not.
+fn text_overflow(text: &str, to: SqlType) -> Message {
+    let (number, state, column) = match to {
+        SqlType::TinyInt => (244, 1, "INT1 column. Use a larger integer column"),
+        SqlType::SmallInt => (244, 2, "INT2 column. Use a larger integer column"),
+        SqlType::Int => (248, 1, "int column"),
+        _ => return errors::overflow(name_of(to)),
+    };
+    let text = format!("The conversion of the nvarchar value '{text}' overflowed an {column}.");
+    Message::new(number, 16, state, text)
+}
+
 fn integer(value: &Value, to: SqlType, least: i64, most: i64) -> Result<Value, Message> {
     let found = match value {
         Value::Int(n) => *n,
         Value::Bit(b) => i64::from(*b),
         Value::Text(text) => {
             let trimmed = text.trim();
-            if trimmed.is_empty() {
-                0
-            } else {
-                trimmed.parse::<i64>().map_err(|_| {
-                    let text = format!(
-                        "Conversion failed when converting the nvarchar value '{text}' to data type {}.",
-                        name_of(to)
-                    );
-                    Message::new(245, 16, 1, text)
-                })?
-            }
+            let failed = || {
+                let text = format!(
+                    "Conversion failed when converting the nvarchar value '{text}' to data type {}.",
+                    name_of(to)
+                );
+                Message::new(245, 16, 1, text)
+            };
+            let found = if trimmed.is_empty() { 0 } else { trimmed.parse::<i128>().map_err(|_| failed())? };
+            let found = i64::try_from(found).ok().filter(|n| (least..=most).contains(n));
+            found.ok_or_else(|| text_overflow(text, to))?
         }
         Value::Decimal { unscaled, scale } => {
             let whole = 10i128.checked_pow((*scale).into()).map_or(0, |unit| unscaled / unit);
