@@ -2,7 +2,7 @@
 
 use super::super::state::{ForeignKey, Index, Table};
 use super::objects::{constraint_row, object_row};
-use super::{BIT, Context, DESC, INT, NAME, TINY, View, WHEN, bit, column, int, required, text};
+use super::{BIT, Context, DESC, INT, NAME, TINY, View, ViewColumn, WHEN, bit, column, int, required, text};
 use crate::tsql::ast::ReferentialAction;
 use crate::tsql::mentions;
 use crate::value::{SqlType, Value};
@@ -10,52 +10,33 @@ use crate::value::{SqlType, Value};
 const RULE: SqlType = SqlType::VarChar(Some(11));
 
 pub static VIEWS: &[View] = &[
-    view!(
-        "sys.foreign_keys",
-        [
-            required("name", NAME),
-            required("object_id", INT),
-            column("principal_id", INT),
-            required("schema_id", INT),
-            required("parent_object_id", INT),
-            column("type", SqlType::Char(2)),
-            column("type_desc", DESC),
-            required("create_date", WHEN),
-            required("modify_date", WHEN),
-            required("is_ms_shipped", BIT),
-            required("is_published", BIT),
-            required("is_schema_published", BIT),
-            column("referenced_object_id", INT),
-            column("key_index_id", INT),
-            required("is_disabled", BIT),
-            required("is_not_for_replication", BIT),
-            required("is_not_trusted", BIT),
-            column("delete_referential_action", TINY),
-            column("delete_referential_action_desc", DESC),
-            column("update_referential_action", TINY),
-            column("update_referential_action_desc", DESC),
-            required("is_system_named", BIT),
-        ],
-        |c| foreign_keys(c)
-            .map(|(t, key)| {
-                let mut row = constraint_row(t, "F ", "FOREIGN_KEY_CONSTRAINT", &key.constraint);
-                let (delete, update) = (action(key.on_delete), action(key.on_update));
-                row.extend([
-                    int(key.table),
-                    int(key.index),
-                    bit(!key.enforced),
-                    bit(key.not_for_replication),
-                    bit(!key.trusted),
-                    int(delete.0),
-                    text(delete.1),
-                    int(update.0),
-                    text(update.1),
-                    bit(key.constraint.system_named),
-                ]);
-                row
-            })
-            .collect()
-    ),
+    View {
+        name: "sys.foreign_keys",
+        columns: FOREIGN_KEY_COLUMNS,
+        rows: |c| {
+            foreign_keys(c)
+                .map(|(t, key)| {
+                    let mut row = constraint_row(t, "F ", "FOREIGN_KEY_CONSTRAINT", &key.constraint);
+                    let (delete, update) = (action(key.on_delete), action(key.on_update));
+                    row.extend([
+                        int(key.table),
+                        int(key.index),
+                        bit(!key.enforced),
+                        bit(key.not_for_replication),
+                        bit(!key.trusted),
+                        int(delete.0),
+                        text(delete.1),
+                        int(update.0),
+                        text(update.1),
+                        bit(key.constraint.system_named),
+                    ]);
+                    row
+                })
+                .collect()
+        },
+        needs: None,
+        volatile: false,
+    },
     view!(
         "sys.foreign_key_columns",
         [
@@ -236,36 +217,45 @@ pub static VIEWS: &[View] = &[
             }))
             .collect()
     ),
-    view!(
-        "sys.key_constraints",
-        [
-            required("name", NAME),
-            required("object_id", INT),
-            column("principal_id", INT),
-            required("schema_id", INT),
-            required("parent_object_id", INT),
-            column("type", SqlType::Char(2)),
-            column("type_desc", DESC),
-            required("create_date", WHEN),
-            required("modify_date", WHEN),
-            required("is_ms_shipped", BIT),
-            required("is_published", BIT),
-            required("is_schema_published", BIT),
-            column("unique_index_id", INT),
-            required("is_system_named", BIT),
-            required("is_enforced", BIT),
-        ],
-        |c| c
-            .objects()
-            .flat_map(|t| keys(t).map(move |i| {
-                let (letter, desc) =
-                    if i.primary { ("PK", "PRIMARY_KEY_CONSTRAINT") } else { ("UQ", "UNIQUE_CONSTRAINT") };
-                let mut row = object_row(&i.name, i.object_id, t.schema, t.id, letter, desc, t.created, t.modified);
-                row.extend([int(i.id), bit(i.system_named), bit(true)]);
-                row
-            }))
-            .collect()
-    ),
+    View {
+        name: "sys.key_constraints",
+        columns: KEY_CONSTRAINT_COLUMNS,
+        rows: |c| {
+            c.objects()
+                .flat_map(|t| {
+                    keys(t).map(move |i| {
+                        let (letter, desc) =
+                            if i.primary { ("PK", "PRIMARY_KEY_CONSTRAINT") } else { ("UQ", "UNIQUE_CONSTRAINT") };
+                        let mut row =
+                            object_row(&i.name, i.object_id, t.schema, t.id, letter, desc, t.created, t.modified);
+                        row.extend([int(i.id), bit(i.system_named), bit(true)]);
+                        row
+                    })
+                })
+                .collect()
+        },
+        needs: None,
+        volatile: false,
+    },
+];
+
+const FOREIGN_KEY_COLUMNS: &[ViewColumn] = with_object_columns![required:
+    column("referenced_object_id", INT),
+    column("key_index_id", INT),
+    required("is_disabled", BIT),
+    required("is_not_for_replication", BIT),
+    required("is_not_trusted", BIT),
+    column("delete_referential_action", TINY),
+    column("delete_referential_action_desc", DESC),
+    column("update_referential_action", TINY),
+    column("update_referential_action_desc", DESC),
+    required("is_system_named", BIT),
+];
+
+const KEY_CONSTRAINT_COLUMNS: &[ViewColumn] = with_object_columns![required:
+    column("unique_index_id", INT),
+    required("is_system_named", BIT),
+    required("is_enforced", BIT),
 ];
 
 fn foreign_keys<'a>(c: &'a Context<'_>) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {

@@ -262,3 +262,48 @@ fn select_into_makes_a_table_of_a_query() {
         assert_eq!(refused(&mut *sales, text), number, "{text}");
     }
 }
+
+#[test]
+fn check_and_default_constraints_are_objects_that_hold() {
+    let instance = instance();
+    let mut sales = admin(&instance, "Sales");
+    for (text, number) in [
+        (
+            "CREATE TABLE t (a int NOT NULL CONSTRAINT d DEFAULT (7), b int NULL CHECK (b > 0), CONSTRAINT c CHECK (a < b OR b = 100))",
+            0,
+        ),
+        ("INSERT INTO t (b) VALUES (8)", 0),
+        ("INSERT INTO t (b) VALUES (NULL)", 0),
+        ("INSERT INTO t (b) VALUES (-1)", 547),
+        ("INSERT INTO t VALUES (9, 8)", 547),
+        ("UPDATE t SET b = 1", 547),
+        ("ALTER TABLE t ADD CONSTRAINT e CHECK (a > 7)", 547),
+        ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", 2714),
+        ("ALTER TABLE t DROP COLUMN a", 4922),
+        ("ALTER TABLE t ADD CONSTRAINT e CHECK (z > 0)", 207),
+        ("ALTER TABLE t WITH NOCHECK ADD CONSTRAINT e CHECK (a > 7)", 0),
+        ("ALTER TABLE t WITH CHECK CHECK CONSTRAINT e", 547),
+        ("ALTER TABLE t CHECK CONSTRAINT nothing", 4917),
+        ("INSERT INTO t VALUES (7, 8)", 547),
+        ("ALTER TABLE t DROP CONSTRAINT e", 0),
+    ] {
+        assert_eq!(refused(&mut *sales, text), number, "{text}");
+    }
+    assert_eq!(
+        answer(&mut *sales, "SELECT name, definition FROM sys.default_constraints WHERE is_system_named = 0"),
+        "d|((7))"
+    );
+    assert_eq!(
+        answer(
+            &mut *sales,
+            "SELECT c.name, d.name FROM sys.columns c JOIN sys.default_constraints d ON d.object_id = c.default_object_id WHERE d.parent_object_id = OBJECT_ID('t')"
+        ),
+        "a|d"
+    );
+    assert_eq!(
+        answer(&mut *sales, "SELECT definition, is_system_named FROM sys.check_constraints ORDER BY is_system_named"),
+        "([a]<[b] OR [b]=(100))|0;([b]>(0))|1"
+    );
+    good(&mut *sales, "ALTER TABLE t DROP CONSTRAINT c, d INSERT INTO t VALUES (9, 8)");
+    assert_eq!(refused(&mut *sales, "INSERT INTO t (b) VALUES (1)"), 515);
+}
