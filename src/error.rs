@@ -217,7 +217,8 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         ),
         "OperationNotAllowedInCurrentStatus" => ("The mirror's status does not allow this now", &[], "Run again."),
         _ => match error {
-            fabric_api::Error::Auth(cause) if cause.contains("certificate") => (
+            // The words of rustls: Entra speaks of a certificate too, where it is the client's own credential.
+            fabric_api::Error::Auth(cause) if cause.contains("invalid peer certificate") => (
                 "Entra's certificate is not trusted",
                 &["ca_certificate_file"],
                 "Where a proxy or a test stands between, its CA belongs into `ca_certificate_file` or \
@@ -256,4 +257,18 @@ pub fn incomplete(type_name: &str) -> Error {
         format!("A {type_name} came to apply without a value it needs. Please report this."),
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fabric;
+
+    #[test]
+    fn a_certificate_that_entra_refuses_is_not_entras_own() {
+        let summary = |cause: &str| fabric(&fabric_api::Error::Auth(cause.to_owned()), &[]).summary;
+        let refused =
+            "AADSTS700027: The certificate with identifier used to sign the client assertion is not registered";
+        assert_eq!(summary(refused), "Entra gives no token");
+        assert_eq!(summary("invalid peer certificate: UnknownIssuer"), "Entra's certificate is not trusted");
+    }
 }
