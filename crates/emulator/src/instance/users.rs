@@ -469,7 +469,8 @@ impl Work<'_> {
         found.ok_or_else(|| cannot("find", "principal", name))
     }
 
-    /// A table, view, function or policy; SCHEMA OWNER gives it back. What was granted on it goes, as the page of ALTER AUTHORIZATION says.
+    /// A table, view, function or policy; SCHEMA OWNER gives it back. What was granted on it goes, as the page of ALTER
+    /// AUTHORIZATION says.
     fn own_object(&mut self, securable: &Securable, owner: Option<&str>) -> Result<(), Message> {
         let database = self.database()?;
         let (of, token) = (&securable.name, self.token());

@@ -187,33 +187,26 @@ const TABLE_COLUMNS: &[ViewColumn] = with_object_columns![required:
     column("is_dropped_ledger_table", BIT),
 ];
 
-const VIEW_COLUMNS: &[ViewColumn] = with_object_columns![required:
-    column("is_replicated", BIT),
-    column("has_replication_filter", BIT),
-    required("has_opaque_metadata", BIT),
-    required("has_unchecked_assembly_data", BIT),
-    required("with_check_option", BIT),
-    required("is_date_correlation_view", BIT),
-    column("is_tracked_by_cdc", BIT),
-    column("has_snapshot", BIT),
-    column("ledger_view_type", TINY),
-    column("ledger_view_type_desc", DESC),
-    column("is_dropped_ledger_view", BIT),
-];
+macro_rules! view_columns {
+    ($flag:ident) => {
+        with_object_columns![$flag:
+            column("is_replicated", BIT),
+            column("has_replication_filter", BIT),
+            $flag("has_opaque_metadata", BIT),
+            $flag("has_unchecked_assembly_data", BIT),
+            $flag("with_check_option", BIT),
+            $flag("is_date_correlation_view", BIT),
+            column("is_tracked_by_cdc", BIT),
+            column("has_snapshot", BIT),
+            column("ledger_view_type", TINY),
+            column("ledger_view_type_desc", DESC),
+            column("is_dropped_ledger_view", BIT),
+        ]
+    };
+}
 
-const ALL_VIEW_COLUMNS: &[ViewColumn] = with_object_columns![column:
-    column("is_replicated", BIT),
-    column("has_replication_filter", BIT),
-    column("has_opaque_metadata", BIT),
-    column("has_unchecked_assembly_data", BIT),
-    column("with_check_option", BIT),
-    column("is_date_correlation_view", BIT),
-    column("is_tracked_by_cdc", BIT),
-    column("has_snapshot", BIT),
-    column("ledger_view_type", TINY),
-    column("ledger_view_type_desc", DESC),
-    column("is_dropped_ledger_view", BIT),
-];
+const VIEW_COLUMNS: &[ViewColumn] = view_columns!(required);
+const ALL_VIEW_COLUMNS: &[ViewColumn] = view_columns!(column);
 
 macro_rules! with_module_columns {
     ($($more:expr),* $(,)?) => {
@@ -302,9 +295,7 @@ fn tables(c: &Context<'_>) -> Vec<Vec<Value>> {
             LedgerKind::Updatable => (2, "UPDATABLE_LEDGER_TABLE"),
             LedgerKind::AppendOnly => (3, "APPEND_ONLY_LEDGER_TABLE"),
         };
-        let large = t.columns.iter().any(|column| {
-            column.column_type.max_length == -1 || matches!(column.column_type.name, "text" | "ntext" | "image")
-        });
+        let large = t.columns.iter().any(|column| column.column_type.is_large());
         let kept = t.traits.temporal == Temporal::Current;
         row.extend([
             int(i32::from(large)),

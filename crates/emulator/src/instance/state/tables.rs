@@ -180,6 +180,10 @@ impl ColumnType {
     pub fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
+    /// Whether its values may lie outside the row, in `sys.tables.lob_data_space_id`.
+    pub fn is_large(&self) -> bool {
+        self.max_length == -1 || matches!(self.name, "text" | "ntext" | "image")
+    }
 }
 
 impl TableColumn {

@@ -85,7 +85,7 @@ impl Work<'_> {
         if table.columns.is_empty() && options.graph.is_none() {
             return Err(errors::outside("a table without columns"));
         }
-        if storage.text_image && !table.columns.iter().any(|c| is_large(&c.column_type)) {
+        if storage.text_image && !table.columns.iter().any(|c| c.column_type.is_large()) {
             let text = "Cannot use TEXTIMAGE_ON when a table has no text, ntext, image, varchar(max), nvarchar(max), non-FILESTREAM varbinary(max), xml or large CLR type columns.";
             return Err(Message::new(1709, 16, 1, text));
         }
@@ -390,10 +390,6 @@ impl Work<'_> {
         database.permissions.retain(|row| !(row.permission.class == Class::Object && row.major == table.id));
         Ok(())
     }
-}
-
-fn is_large(of: &super::state::ColumnType) -> bool {
-    of.max_length == -1 || matches!(of.name, "text" | "ntext" | "image" | "xml" | "json" | "geography" | "geometry")
 }
 
 /// A database has one filegroup, PRIMARY, and no partition schemes; options that change how an index behaves are outside.
