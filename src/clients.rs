@@ -1,22 +1,24 @@
 //! From configuration to clients: each is made when it is first needed, and each server is read once for a refresh.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabric_api::auth::{SQL_SCOPE, Tokens};
+use fabric_api::connections::Connection;
 use fabric_api::{Client, Credential};
 use mssql_admin::{
     ConnectOptions, Credentials, DatabasePrincipals, Identifier, Instance, Logins, ServerName, TokenSource,
 };
 use secrecy::SecretString;
-use tfplugin::{Diagnostic, Diagnostics, Text, Value, path};
+use tfplugin::{CancellationToken, Context, Diagnostic, Diagnostics, Text, Value, path};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::resources::Login;
 
 /// A part of the provider's block.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct Fabric {
 #[derive(Clone, Debug)]
 pub struct Sql {
     pub server: Option<ServerName>,
+    /// Servers that get the credentials besides.
+    pub other_servers: Vec<ServerName>,
     pub credentials: SqlCredentials,
 }
 
@@ -55,25 +59,47 @@ pub enum SqlCredentials {
 pub struct Clients {
     fabric: Settings<Fabric>,
     sql: Settings<Sql>,
-    ca_certificate_file: Option<PathBuf>,
+    certificates: Option<Arc<[u8]>>,
+    stop: CancellationToken,
     client: OnceLock<Client>,
+    connections: OnceCell<Arc<Vec<Connection>>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
     /// Set by the first write of this process: from then on every read asks the server.
     written: Arc<AtomicBool>,
+    ledger: Ledger,
+    /// Role assignments and item creates of a workspace never overlap: an item made while an assignment is under way
+    /// can stay invisible to some principals for good (fabric-api facts §8.6).
+    turn: tokio::sync::Mutex<()>,
 }
 
 const AGENT: &str = concat!("terraform-provider-fabricmirror/", env!("CARGO_PKG_VERSION"));
 
 impl Clients {
-    pub fn new(fabric: Settings<Fabric>, sql: Settings<Sql>, ca_certificate_file: Option<PathBuf>) -> Self {
+    /// `certificates` are trusted besides the system's, for Fabric, Entra and instances alike: PEM that was read and
+    /// checked. `stop` ends every wait.
+    pub fn new(
+        fabric: Settings<Fabric>,
+        sql: Settings<Sql>,
+        certificates: Option<Arc<[u8]>>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             fabric,
             sql,
-            ca_certificate_file,
+            certificates,
+            stop,
             client: OnceLock::new(),
+            connections: OnceCell::new(),
             servers: Mutex::default(),
             written: Arc::default(),
+            ledger: Ledger::default(),
+            turn: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// What the state holds, as far as it was seen.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The client of Fabric.
@@ -93,28 +119,42 @@ impl Clients {
             endpoint: fabric.endpoint.clone(),
             credential: fabric.credential.clone(),
             authority_host: None,
-            ca_certificate_file: self.ca_certificate_file.clone(),
+            ca_certificates: self.certificates.clone(),
             user_agent: AGENT.to_owned(),
+            stop: self.stop.clone(),
         })?;
         Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    /// The tenant's connections as a plan sees them: listed once.
+    pub async fn connections(&self) -> Result<Arc<Vec<Connection>>> {
+        let fabric = self.fabric()?;
+        let list = || async { fabric.connections().await.map(Arc::new) };
+        Ok(self.connections.get_or_try_init(list).await?.clone())
+    }
+
+    /// Waits for the turn of a role assignment or an item's creation.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// The instance that an object names, or the default.
     ///
     /// # Errors
-    /// There is neither, or the provider's block is unknown.
+    /// There is neither, or the provider's block is unknown; or the block's credentials are not meant for this server.
     pub fn sql(&self, server: &Value<Text<ServerName>>) -> Result<Arc<Server>> {
         let sql = self.sql_settings()?;
-        match server.known().map(|name| &name.0).or(sql.server.as_ref()) {
-            Some(name) => self.server(name.clone(), sql),
+        match server.known().map(|name| name.value()).or(sql.server.as_ref()) {
+            Some(name) if sql.trusts(name) => self.server(name.clone(), sql),
+            Some(name) => Err(sql.refusal(name)),
             None => Err(no_server()),
         }
     }
 
-    /// The default instance, if it is this one: for what can do without SQL.
+    /// An instance, if the provider may log in to it: for what can do without SQL.
     pub fn sql_if_configured(&self, server: &ServerName) -> Result<Option<Arc<Server>>> {
         match &self.sql {
-            Settings::Known(sql) if sql.server.as_ref() == Some(server) => self.server(server.clone(), sql).map(Some),
+            Settings::Known(sql) if sql.names(server) => self.server(server.clone(), sql).map(Some),
             _ => Ok(None),
         }
     }
@@ -131,9 +171,7 @@ impl Clients {
     ) -> Result<()> {
         let wanted = match configured {
             Value::Null => match &self.sql {
-                Settings::Known(Sql { server: Some(server), .. }) => {
-                    Value::from(server.canonical().parse::<ServerName>().unwrap_or_else(|_| server.clone()))
-                }
+                Settings::Known(Sql { server: Some(server), .. }) => canonical(server),
                 Settings::Known(Sql { server: None, .. }) | Settings::Missing(_) if prior.is_none() => {
                     return Err(no_server());
                 }
@@ -150,15 +188,15 @@ impl Clients {
                     "It was made on `{}`; the configuration names `{}` now. An object does not move: destroy it with the \
                      old server configured, or take it out of the state with a `removed` block, then create it on the \
                      new one.",
-                    prior.0.canonical(),
-                    wanted.0.canonical()
+                    prior.canonical(),
+                    wanted.canonical()
                 ),
             )
-            .at(path!(server))
+            .at(path!(Login: server))
             .into());
         }
-        // An equal name keeps the spelling that the state has, unless the configuration spells it.
-        if configured.is_null() && prior.is_some_and(Value::is_known) {
+        // An equal name keeps the spelling that the state has.
+        if prior.is_some_and(Value::is_known) {
             return Ok(());
         }
         *planned = wanted;
@@ -186,19 +224,54 @@ impl Clients {
         };
         let options = ConnectOptions {
             credentials,
-            ca_certificate_file: self.ca_certificate_file.clone(),
+            ca_certificates: self.certificates.clone(),
             application: AGENT.to_owned(),
+            stop: self.stop.clone(),
         };
         let server = Arc::new(Server {
             instance: Instance::new(name.clone(), options),
             written: self.written.clone(),
             logins: OnceCell::new(),
             databases: Mutex::default(),
-            in_state: Mutex::default(),
+            unreachable_said: AtomicBool::new(false),
         });
         servers.insert(name.canonical(), server.clone());
         Ok(server)
     }
+}
+
+impl Sql {
+    /// The block names the server, or the environment does.
+    fn names(&self, server: &ServerName) -> bool {
+        self.server.iter().chain(&self.other_servers).any(|it| it == server)
+    }
+
+    /// The credentials may be sent there. With no server named at all, they are for whatever server an object names.
+    fn trusts(&self, server: &ServerName) -> bool {
+        self.names(server) || (self.server.is_none() && self.other_servers.is_empty())
+    }
+
+    fn refusal(&self, server: &ServerName) -> Error {
+        let named: Vec<_> =
+            self.server.iter().chain(&self.other_servers).map(|name| format!("`{}`", name.canonical())).collect();
+        Diagnostic::error(
+            "The provider's credentials are not meant for this server",
+            format!(
+                "The object names `{}`; the provider's block is for {}. Nothing was sent to the other server. If it may \
+                 have the same credentials, add it to `sql.other_servers` in the provider's block; if the object was made \
+                 there by mistake, take it out of the state with a `removed` block.",
+                server.canonical(),
+                named.join(", ")
+            ),
+        )
+        .at(path!(Login: server))
+        .into()
+    }
+}
+
+/// The one spelling of a server.
+fn canonical(server: &ServerName) -> Value<Text<ServerName>> {
+    server.canonical().parse::<ServerName>().unwrap_or_else(|_| server.clone()).into()
 }
 
 fn no_server() -> Error {
@@ -206,7 +279,7 @@ fn no_server() -> Error {
         "No server is named",
         "Set `server` here, `sql = { server = … }` in the provider's block, or FABRICMIRROR_SQL_SERVER in the environment.",
     )
-    .at(path!(server))
+    .at(path!(Login: server))
     .into()
 }
 
@@ -229,7 +302,7 @@ pub struct Server {
     written: Arc<AtomicBool>,
     logins: OnceCell<Arc<Logins>>,
     databases: Mutex<HashMap<String, Arc<OnceCell<Arc<DatabasePrincipals>>>>>,
-    in_state: Mutex<HashSet<String>>,
+    unreachable_said: AtomicBool,
 }
 
 impl Server {
@@ -244,14 +317,14 @@ impl Server {
         &self.instance
     }
 
-    /// Notes a principal that the state holds. The CLIs plan the new object of a replacement as if there were no old
-    /// one: this alone tells it from a principal that somebody else has made.
-    pub fn note_in_state(&self, principal: &[&str]) {
-        self.in_state.lock().unwrap_or_else(PoisonError::into_inner).insert(principal.join("/").to_lowercase());
+    /// The name by which objects are known, whatever spelling they have.
+    pub fn name(&self) -> String {
+        self.instance.server().canonical()
     }
 
-    pub fn is_in_state(&self, principal: &[&str]) -> bool {
-        self.in_state.lock().unwrap_or_else(PoisonError::into_inner).contains(&principal.join("/").to_lowercase())
+    /// The same as an attribute's value.
+    pub fn canonical(&self) -> Value<Text<ServerName>> {
+        canonical(self.instance.server())
     }
 
     pub async fn logins(&self) -> Result<Arc<Logins>> {
@@ -269,8 +342,43 @@ impl Server {
         }
         let snapshot = {
             let mut databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
-            databases.entry(database.as_str().to_lowercase()).or_default().clone()
+            databases.entry(database.as_str().to_owned()).or_default().clone()
         };
         Ok(snapshot.get_or_try_init(read).await?.clone())
+    }
+
+    /// The same; `None` when the database is gone for certain. That it cannot be opened proves nothing.
+    pub async fn principals_if_there(&self, database: &Identifier) -> Result<Option<Arc<DatabasePrincipals>>> {
+        match self.principals(database).await {
+            Err(error) if self.is_gone(database, &error).await => Ok(None),
+            principals => principals.map(Some),
+        }
+    }
+
+    /// Whether a database that refused to be read is not there at all.
+    pub async fn is_gone(&self, database: &Identifier, error: &Error) -> bool {
+        // 4060, 911, 916: it cannot be opened, for whatever reason.
+        error.sql().and_then(mssql_admin::Error::number).is_some_and(|number| [4060, 911, 916].contains(&number))
+            && matches!(self.instance.has_database(database).await, Ok(Some(false)))
+    }
+
+    /// What a plan could look at, if the server answers. That it does not is said once.
+    pub fn at_plan<T>(&self, cx: &Context<Clients>, looked: Result<T>) -> Option<T> {
+        let error = match looked {
+            Ok(seen) => return Some(seen),
+            Err(error) => error,
+        };
+        if error.sql().is_some_and(mssql_admin::Error::is_unreachable)
+            && !self.unreachable_said.swap(true, Ordering::SeqCst)
+        {
+            cx.warn(Diagnostic::warning(
+                format!("Server {} cannot be reached", self.name()),
+                format!(
+                    "{error}. Nothing of this plan was checked against it, and apply will fail unless it can be reached then. \
+                     Check name, port and network."
+                ),
+            ));
+        }
+        None
     }
 }

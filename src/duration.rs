@@ -1,19 +1,17 @@
 //! Durations as Terraform users write them: `60m`, `1h30m`, `90s`.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A duration, with the spelling of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timeout {
-    spelling: String,
-    duration: Duration,
-}
+use tfplugin::{Text, Value};
+
+/// A duration: `60m` and `1h` are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout(Duration);
 
 impl Timeout {
     pub fn duration(&self) -> Duration {
-        self.duration
+        self.0
     }
 }
 
@@ -24,14 +22,13 @@ impl FromStr for Timeout {
         let expected = || format!("`{text}` is no duration: expected the form `60m` or `1h30m`");
         let duration = text.parse::<jiff::SignedDuration>().map_err(|_| expected())?;
         let duration = Duration::try_from(duration).map_err(|_| expected())?;
-        if duration.is_zero() { Err(expected()) } else { Ok(Self { spelling: text.to_owned(), duration }) }
+        if duration.is_zero() { Err(expected()) } else { Ok(Self(duration)) }
     }
 }
 
-impl fmt::Display for Timeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.spelling)
-    }
+/// The duration that a block of timeouts sets, or the default.
+pub fn limit<T>(timeouts: &Value<T>, which: fn(&T) -> &Value<Text<Timeout>>, default: Duration) -> Duration {
+    timeouts.known().and_then(|timeouts| which(timeouts).known()).map_or(default, |timeout| timeout.duration())
 }
 
 #[cfg(test)]
@@ -39,10 +36,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_writes_them_and_keep_their_spelling() {
+    fn durations_are_read_as_go_writes_them() {
         for (text, seconds) in [("60m", 3600), ("1h30m", 5400), ("90s", 90), ("2h", 7200)] {
-            let timeout: Timeout = text.parse().unwrap();
-            assert_eq!((timeout.duration().as_secs(), timeout.to_string()), (seconds, text.to_owned()));
+            assert_eq!(text.parse::<Timeout>().unwrap().duration().as_secs(), seconds);
         }
         for text in ["", "60", "-1m", "0s", "soon"] {
             assert!(text.parse::<Timeout>().is_err(), "{text}");

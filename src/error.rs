@@ -1,6 +1,6 @@
 //! What a handler fails with, and the one place where it becomes a diagnostic: what was wrong, where, what to do next.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use tfplugin::schema::Attribute;
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, HandlerError, sentence};
@@ -36,12 +36,36 @@ impl Error {
         Self::In { error: Box::new(self), path: None, hint: Some(hint.into()) }
     }
 
+    /// The instance's error, through whatever was added to it.
+    pub fn sql(&self) -> Option<&mssql_admin::Error> {
+        match self {
+            Self::Sql(error) => Some(error),
+            Self::In { error, .. } => error.sql(),
+            _ => None,
+        }
+    }
+
     /// The service's error, through whatever was added to it.
     pub fn fabric(&self) -> Option<&fabric_api::Error> {
         match self {
             Self::Fabric(error) => Some(error),
             Self::In { error, .. } => error.fabric(),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sql(error) => error.fmt(f),
+            Self::Fabric(error) => error.fmt(f),
+            Self::UnknownBlock(attribute) => write!(f, "the provider's `{attribute}` is not known yet"),
+            Self::Said(diagnostics) => match diagnostics.0.first() {
+                Some(diagnostic) => f.write_str(&diagnostic.summary),
+                None => Ok(()),
+            },
+            Self::In { error, .. } => error.fmt(f),
         }
     }
 }
@@ -184,6 +208,12 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
              to be enabled and open for the service tags PowerBI and DataFactory.",
         ),
         "InvalidConnectionDetails" => ("The connection's details are refused", &["server", "connection_id"], ""),
+        "DatabaseAlreadyMirrored" => (
+            "The database is mirrored already",
+            &["mirrored_database_id"],
+            "A database can be mirrored once, by any workspace. If another mirror uses it, that one has to go. If none does – \
+             one was deleted while it ran, or its workspace was –, its change feed was left behind.",
+        ),
         "InvalidConnectionInformation" => (
             "The connection cannot be used for mirroring",
             &["connection_id"],
@@ -192,8 +222,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         "PrincipalNotFound" => (
             "The principal is not known in the tenant",
             &["principal"],
-            "Of an application or managed identity the id is the object id of its *enterprise application*, and the \
-             type is `ServicePrincipal`.",
+            "It was asked for during two minutes, as a new identity may take them to spread. Of an application or managed \
+             identity the id is the object id of its *enterprise application*, never the client id, and the type is \
+             `ServicePrincipal`.",
         ),
         "PrincipalAlreadyHasWorkspaceRolePermissions" => {
             ("The principal has a role in the workspace", &["principal"], "")
@@ -230,6 +261,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
                 "Check tenant, client id and secret: in the provider's block, or FABRIC_TENANT_ID, FABRIC_CLIENT_ID and \
                  FABRIC_CLIENT_SECRET.",
             ),
+            fabric_api::Error::Interrupted { .. } => {
+                ("The run was interrupted", &[], "Nothing was done that is not in the state. Run again.")
+            }
             fabric_api::Error::Unreachable { .. } => ("Microsoft Fabric cannot be reached", &["endpoint"], ""),
             fabric_api::Error::AnswerLost { .. } => (
                 "The answer of Microsoft Fabric was lost",
@@ -248,15 +282,6 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         let _ = write!(detail, "\n\nRequest id: {request}");
     }
     placed(Diagnostic::error(summary, detail), first_of(attributes, places))
-}
-
-/// A handler was given an object without something that it always has after planning.
-pub fn incomplete(type_name: &str) -> Error {
-    Diagnostic::error(
-        "The provider has a defect",
-        format!("A {type_name} came to apply without a value it needs. Please report this."),
-    )
-    .into()
 }
 
 #[cfg(test)]

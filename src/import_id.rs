@@ -98,8 +98,7 @@ pub fn server(clients: &Clients, server: Option<&str>) -> Result<Value<Text<Serv
     };
     // Also checks that there is one.
     let named = clients.sql(&server)?;
-    let canonical = named.instance().server().canonical().parse::<ServerName>();
-    Ok(if server.is_null() { canonical.ok().map(Text).into() } else { server })
+    Ok(if server.is_null() { named.canonical() } else { server })
 }
 
 /// A part that is a name on the server.
@@ -112,7 +111,7 @@ pub fn name(part: &str) -> Result<Identifier, Diagnostic> {
 
 /// The id of an object on a server.
 pub fn of_server(server: &Value<Text<ServerName>>, parts: &[&str]) -> String {
-    let server = server.known().map(|server| server.0.canonical());
+    let server = server.known().map(|server| server.canonical());
     join(&server.as_deref().into_iter().chain(parts.iter().copied()).collect::<Vec<_>>())
 }
 

@@ -8,9 +8,11 @@ mod ephemeral;
 mod error;
 mod functions;
 mod import_id;
-mod missing;
+mod ledger;
+mod mirror;
 mod pace;
 mod provider;
 mod resources;
+mod surroundings;
 
-pub use provider::provider;
+pub use provider::{FabricMirror, provider};

@@ -1,11 +1,11 @@
 //! The provider: its block in the configuration, what it makes of it, and the one list of everything offered.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use fabric_api::Credential;
 use mssql_admin::ServerName;
 use secrecy::SecretString;
-use tfplugin::{Diagnostic, Model, Provider, ProviderType, Secret, Text, Value, path};
+use tfplugin::{CancellationToken, Diagnostic, Model, Provider, ProviderType, Secret, Set, Text, Value, path};
 
 use crate::clients::{Clients, Fabric, Settings, Sql, SqlCredentials};
 use crate::data_sources::ReplicationStatus;
@@ -39,9 +39,7 @@ pub type FabricMirror = Clients;
 /// What the block leaves out is taken from the environment, under the names that Microsoft's own Fabric provider uses.
 /// Of several ways to prove an identity, `use_msi` goes before `use_cli`, that before `use_oidc`, and that before the
 /// client secret. `AZURE_AUTHORITY_HOST` names another login endpoint of Entra than the public cloud's.
-/// A certificate authority of your own, for Fabric, Entra and the instance alike, goes into the file that
-/// `FABRICMIRROR_CA_CERTIFICATE_FILE` names; it is trusted besides the system's.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Config {
     /// Entra tenant. Environment: `FABRIC_TENANT_ID`.
     #[attr(optional)]
@@ -77,17 +75,27 @@ pub struct Config {
     #[attr(optional)]
     endpoint: Value<String>,
 
+    /// File with certificates in PEM form that are trusted besides the system's, for Fabric, Entra and instances alike:
+    /// where a proxy or a test stands between. Environment: `FABRICMIRROR_CA_CERTIFICATE_FILE`.
+    #[attr(optional)]
+    ca_certificate_file: Value<String>,
+
     /// How to reach the instance.
     #[attr(optional)]
     sql: Value<SqlBlock>,
 }
 
 /// The instance, and as whom to log in to it.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct SqlBlock {
     /// The instance of every object that does not name one. Environment: `FABRICMIRROR_SQL_SERVER`.
     #[attr(optional)]
     server: Value<Text<ServerName>>,
+
+    /// Further instances that get the same credentials, when an object names one of them. Credentials go nowhere else;
+    /// only where neither this nor `server` is set, they go to whatever server an object names.
+    #[attr(optional)]
+    other_servers: Value<Set<Text<ServerName>>>,
 
     /// A SQL login; left out, the identity that calls Fabric logs in with an Entra token. Environment:
     /// `FABRICMIRROR_SQL_USERNAME`.
@@ -105,11 +113,12 @@ impl ProviderType for FabricMirror {
     type Config = Config;
     type Error = Error;
 
-    async fn configure(config: Config) -> Result<Self> {
-        let ca_certificate_file = variable("FABRICMIRROR_CA_CERTIFICATE_FILE").map(PathBuf::from);
-        let fabric = config.fabric()?;
-        let sql = config.sql()?;
-        Ok(Clients::new(fabric, sql, ca_certificate_file))
+    async fn configure(config: ConfigDraft, stop: CancellationToken) -> Result<Self> {
+        let (fabric, sql) = (config.fabric()?, config.sql()?);
+        Ok(match config.certificates()? {
+            Some(certificates) => Clients::new(fabric, sql, certificates, stop),
+            None => Clients::new(Settings::Unknown, Settings::Unknown, None, stop),
+        })
     }
 }
 
@@ -168,7 +177,31 @@ impl<T> Setting<T> {
     }
 }
 
-impl Config {
+impl ConfigDraft {
+    /// Certificates that are trusted besides the system's: read and checked once, for every channel. `None`: which file
+    /// it is, is not known yet.
+    fn certificates(&self) -> Result<Option<Option<Arc<[u8]>>>> {
+        let file = match text(&self.ca_certificate_file, "FABRICMIRROR_CA_CERTIFICATE_FILE") {
+            Setting::Known(file) => file,
+            Setting::Missing => return Ok(Some(None)),
+            Setting::Unknown => return Ok(None),
+        };
+        let unusable = |why: String| {
+            Diagnostic::error(
+                "The CA certificate file cannot be used",
+                format!(
+                    "{file}: {why}. It holds one or more certificates in PEM form, each between `-----BEGIN CERTIFICATE-----` \
+                     and `-----END CERTIFICATE-----`, whatever its name ends with. It is `ca_certificate_file` of the \
+                     provider's block, or FABRICMIRROR_CA_CERTIFICATE_FILE in the environment."
+                ),
+            )
+            .at(path!(Config: ca_certificate_file))
+        };
+        let pem = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+        fabric_api::check_certificates(&pem).map_err(unusable)?;
+        Ok(Some(Some(pem.into())))
+    }
+
     /// How to call Fabric. What is missing is an error only once something needs Fabric.
     fn fabric(&self) -> Result<Settings<Fabric>> {
         let flags = (
@@ -203,11 +236,11 @@ impl Config {
                     Setting::Known(id) => Settings::Known(Credential::AzureCli { tenant_id: Some(id) }),
                 });
             }
-            let tenant = tenant.need(|| missing("tenant_id", "FABRIC_TENANT_ID", path!(tenant_id)))?;
-            let client = client.need(|| missing("client_id", "FABRIC_CLIENT_ID", path!(client_id)))?;
+            let tenant = tenant.need(|| missing("tenant_id", "FABRIC_TENANT_ID", path!(Config: tenant_id)))?;
+            let client = client.need(|| missing("client_id", "FABRIC_CLIENT_ID", path!(Config: client_id)))?;
             if oidc {
                 let file = text(&self.oidc_token_file_path, "FABRIC_OIDC_TOKEN_FILE_PATH").need(|| {
-                    missing("oidc_token_file_path", "FABRIC_OIDC_TOKEN_FILE_PATH", path!(oidc_token_file_path))
+                    missing("oidc_token_file_path", "FABRIC_OIDC_TOKEN_FILE_PATH", path!(Config: oidc_token_file_path))
                 })?;
                 return Ok(match (tenant, client, file) {
                     (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(file)) => {
@@ -217,7 +250,7 @@ impl Config {
                 });
             }
             let secret = secret(&self.client_secret, "FABRIC_CLIENT_SECRET")
-                .need(|| missing("client_secret", "FABRIC_CLIENT_SECRET", path!(client_secret)))?;
+                .need(|| missing("client_secret", "FABRIC_CLIENT_SECRET", path!(Config: client_secret)))?;
             Ok(match (tenant, client, secret) {
                 (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(client_secret)) => {
                     Settings::Known(Credential::ClientSecret { tenant_id, client_id, client_secret })
@@ -245,18 +278,28 @@ impl Config {
     fn sql(&self) -> Result<Settings<Sql>> {
         let block = match &self.sql {
             Value::Known(block) => block.clone(),
-            Value::Null => SqlBlock { server: Value::Null, username: Value::Null, password: Value::Null },
+            Value::Null => SqlBlock {
+                server: Value::Null,
+                other_servers: Value::Null,
+                username: Value::Null,
+                password: Value::Null,
+            },
             _ => return Ok(Settings::Unknown),
         };
         let server =
             match (&block.server, variable("FABRICMIRROR_SQL_SERVER")) {
-                (Value::Known(server), _) => Some(server.0.clone()),
+                (Value::Known(server), _) => Some(server.value().clone()),
                 (Value::Null, Some(server)) => Some(server.parse::<ServerName>().map_err(|error| {
                     Diagnostic::error("FABRICMIRROR_SQL_SERVER names no server", format!("{error}."))
                 })?),
                 (Value::Null, None) => None,
                 _ => return Ok(Settings::Unknown),
             };
+        let other_servers = match &block.other_servers {
+            Value::Known(servers) => servers.iter().map(|server| server.value().clone()).collect(),
+            Value::Null => Vec::new(),
+            _ => return Ok(Settings::Unknown),
+        };
         let username = text(&block.username, "FABRICMIRROR_SQL_USERNAME");
         let password = secret(&block.password, "FABRICMIRROR_SQL_PASSWORD");
         let credentials = match (username, password) {
@@ -270,11 +313,11 @@ impl Config {
                          FABRICMIRROR_SQL_PASSWORD in the environment. Leave out both to log in with an Entra token."
                     ),
                 )
-                .at(path!(sql.password))
+                .at(path!(Config: sql.password))
                 .into());
             }
             (Setting::Missing, _) => SqlCredentials::Entra,
         };
-        Ok(Settings::Known(Sql { server, credentials }))
+        Ok(Settings::Known(Sql { server, other_servers, credentials }))
     }
 }

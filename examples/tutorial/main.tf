@@ -110,11 +110,9 @@ resource "fabricmirror_mirrored_database" "source" {
 resource "fabricmirror_replication" "source" {
   workspace_id         = var.workspace_id
   mirrored_database_id = fabricmirror_mirrored_database.source.id
+  principal            = fabricmirror_database_grants.fabric.principal # whom the connection logs in as
   state                = "running"
-  depends_on = [
-    fabricmirror_database_grants.fabric,
-    fabricmirror_workspace_role_assignment.instance,
-  ]
+  depends_on           = [fabricmirror_workspace_role_assignment.instance]
 }
 
 data "fabricmirror_replication_status" "source" {

@@ -2,24 +2,24 @@
 
 use fabric_api::mirrored_databases::{MirroredTable, Mirroring, MirroringStatus, TableStatus};
 use fabric_api::{ItemId, WorkspaceId};
-use tfplugin::{Context, DataSource, Model, Text, Value};
+use tfplugin::{Context, DataSource, Diagnostic, Model, Text, Value, path};
 
-use crate::error::{Result, incomplete};
+use crate::error::Result;
 use crate::provider::FabricMirror;
 
 /// The status of a mirror and of each of its tables.
 ///
 /// What changes by itself all the time – rows, bytes, times, latency – lies apart in `metrics`: a configuration that
 /// outputs only the rest has an empty second plan.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct ReplicationStatus {
     /// The workspace.
     #[attr(required)]
-    workspace_id: Value<Text<WorkspaceId>>,
+    workspace_id: Text<WorkspaceId>,
 
     /// The mirrored database. Refer to `fabricmirror_replication.….mirrored_database_id` to see it after its start.
     #[attr(required)]
-    mirrored_database_id: Value<Text<ItemId>>,
+    mirrored_database_id: Text<ItemId>,
 
     /// `Running`, `Running with warning`, `Stopping`, `Stopped` or `Error`; null for a status that is not known here.
     #[attr(computed)]
@@ -47,7 +47,7 @@ pub struct ReplicationStatus {
 }
 
 /// A table of the mirror.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Table {
     /// Schema in the source.
     #[attr(computed)]
@@ -71,7 +71,7 @@ pub struct Table {
 }
 
 /// Counters of a mirror since its last start.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Metrics {
     /// The tables, by schema and name.
     #[attr(computed)]
@@ -87,7 +87,7 @@ pub struct Metrics {
 }
 
 /// Counters of a table.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct TableMetrics {
     /// Schema in the source.
     #[attr(computed)]
@@ -120,11 +120,28 @@ impl DataSource for ReplicationStatus {
 
     async fn read(cx: &Context<FabricMirror>, config: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(item)) = (config.workspace_id.known(), config.mirrored_database_id.known()) else {
-            return Err(incomplete(Self::NAME));
+        let (workspace, item) = (*config.workspace_id, *config.mirrored_database_id);
+        let looked = async {
+            let mirroring = fabric.mirroring(workspace, item).await?;
+            Ok::<_, fabric_api::Error>((mirroring, fabric.mirrored_tables(workspace, item).await?))
         };
-        let mirroring = fabric.mirroring(**workspace, **item).await?;
-        let mut tables = fabric.mirrored_tables(**workspace, **item).await?;
+        let (mirroring, mut tables) = match looked.await {
+            // A plan, and a destroy, must not fail for what cannot be known now.
+            Err(error) if error.is_inactive_capacity() => {
+                cx.warn(
+                    Diagnostic::warning(
+                        "The mirror's status cannot be known now",
+                        format!(
+                            "The capacity of workspace {workspace} is paused, and nothing can be read from it. Every attribute \
+                             that is computed is null until it is resumed."
+                        ),
+                    )
+                    .at(path!(ReplicationStatus: workspace_id)),
+                );
+                return Ok(config);
+            }
+            looked => looked?,
+        };
         tables.sort_by_key(name_of);
         let state = database_state(&mirroring, &tables);
         let healthy = state == Some("Running")
@@ -215,6 +232,7 @@ mod tests {
         let failed = MirroredTable {
             source_schema_name: None,
             source_table_name: None,
+            source_object_type: None,
             status: TableStatus::Failed,
             metrics: None,
             error: None,

@@ -14,10 +14,10 @@ use tfplugin::{Diagnostic, Diagnostics, Ephemeral, Model, Secret, Value, path};
 ///
 /// Every password has letters of both cases, digits and one of `-` and `_`; nothing in it needs quoting in T-SQL, a
 /// connection string, a URL or a shell.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Password {
-    /// Number of characters, 12 to 128. A SQL Managed Instance takes 10 to 128.
-    #[attr(optional, computed, default = 32)]
+    /// Number of characters. A SQL Managed Instance takes 10 to 128.
+    #[attr(optional, computed, default = 32, range = 12..=128)]
     length: Value<i64>,
 
     /// From what the password is derived. Left out, it is random.
@@ -30,82 +30,46 @@ pub struct Password {
 }
 
 /// From what a password is derived.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Derivation {
     /// A secret of at least 16 characters, better 32 random ones: whoever knows it knows every password derived from
     /// it. Pass it as an ephemeral variable.
     #[attr(required, sensitive)]
-    seed: Value<Secret>,
+    seed: Secret,
 
     /// What the password is for, such as `sales/fabric_login`: different contexts give unrelated passwords.
     #[attr(required)]
-    context: Value<String>,
+    context: String,
 
-    /// Raise it to rotate the password. Not negative.
-    #[attr(required)]
-    version: Value<i64>,
+    /// Raise it to rotate the password.
+    #[attr(required, range = 0..=i64::MAX)]
+    version: i64,
 }
 
-const LENGTHS: std::ops::RangeInclusive<i64> = 12..=128;
 const SHORTEST_SEED: usize = 16;
 
 impl Ephemeral for Password {
     const NAME: &'static str = "password";
 
-    fn validate(config: &Self) -> Diagnostics {
+    fn validate(config: &PasswordDraft) -> Diagnostics {
         let mut found = Diagnostics::default();
-        if let Some(length) = config.length.known().filter(|length| !LENGTHS.contains(length)) {
-            found.push(
-                Diagnostic::error(
-                    "The password's length is out of range",
-                    format!("{length} is not between {} and {}.", LENGTHS.start(), LENGTHS.end()),
-                )
-                .at(path!(length)),
-            );
-        }
-        let Some(derivation) = config.derive.known() else { return found };
-        if let Some(seed) = derivation.seed.known()
-            && seed.inner().expose_secret().chars().count() < SHORTEST_SEED
+        if let Some(derivation) = config.derive.known()
+            && derivation.seed.inner().expose_secret().chars().count() < SHORTEST_SEED
         {
-            found.push(
-                Diagnostic::error(
-                    "The seed is too short",
-                    format!(
-                        "Give it at least {SHORTEST_SEED} characters, better 32 random ones: every password derived \
-                             from it can be guessed by guessing the seed."
-                    ),
-                )
-                .at(path!(derive.seed)),
+            let detail = format!(
+                "Give it at least {SHORTEST_SEED} characters, better 32 random ones: every password derived from it can be \
+                 guessed by guessing the seed."
             );
-        }
-        if derivation.version.known().is_some_and(|version| *version < 0) {
-            found.push(
-                Diagnostic::error("The version is negative", "Count from 1 and raise it to rotate the password.")
-                    .at(path!(derive.version)),
-            );
+            found.push(Diagnostic::error("The seed is too short", detail).at(path!(Password: derive.seed)));
         }
         found
     }
 
     async fn open(config: Self) -> Result<Self, Diagnostics> {
-        let found = Self::validate(&config);
-        if found.has_errors() {
-            return Err(found);
-        }
         let length = config.length.known().copied().and_then(|length| usize::try_from(length).ok()).unwrap_or(32);
         let password = match config.derive.known() {
-            Some(Derivation {
-                seed: Value::Known(seed),
-                context: Value::Known(context),
-                version: Value::Known(version),
-            }) => derived(seed.inner().expose_secret(), context, *version, length),
-            Some(_) => {
-                return Err(Diagnostic::error(
-                    "The password cannot be derived",
-                    "Seed, context and version are needed.",
-                )
-                .at(path!(derive))
-                .into());
+            Some(Derivation { seed, context, version }) => {
+                derived(seed.inner().expose_secret(), context, *version, length)
             }
             None => random(length),
         };
@@ -192,21 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn a_short_seed_or_an_impossible_length_is_refused() {
-        let password = |length, seed: &str, version| Password {
-            length: Value::Known(length),
-            derive: Value::Known(Derivation {
-                seed: Value::Known(Secret::new(seed)),
-                context: "c".into(),
-                version: Value::Known(version),
-            }),
-            result: Value::Unknown,
-        };
-        assert!(!Password::validate(&password(32, "0123456789abcdef", 1)).has_errors());
-        for wrong in
-            [password(11, "0123456789abcdef", 1), password(32, "short", 1), password(32, "0123456789abcdef", -1)]
-        {
-            assert!(Password::validate(&wrong).has_errors(), "{wrong:?}");
+    fn a_short_seed_is_refused() {
+        for (seed, refused) in [("0123456789abcdef", false), ("short", true)] {
+            let derivation = Derivation { seed: Secret::new(seed), context: "c".to_owned(), version: 1 };
+            let config = PasswordDraft { length: 32.into(), derive: derivation.into(), result: Value::Null };
+            assert_eq!(Password::validate(&config).has_errors(), refused, "{seed}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tfplugin::{Function, FunctionError, Model, Value};
+use tfplugin::{Function, FunctionError, Model};
 
 /// The database permissions that Microsoft's documentation lists for the principal Fabric mirrors a SQL Managed
 /// Instance database with. They changed once, and may again: each generation's list never does.
@@ -11,11 +11,11 @@ use tfplugin::{Function, FunctionError, Model, Value};
 ///   of the server role `##MS_ServerStateReader##` too.
 /// - `"2025-12"`: `SELECT`, `ALTER ANY EXTERNAL MIRROR`, `VIEW DATABASE PERFORMANCE STATE`,
 ///   `VIEW DATABASE SECURITY STATE`. No server role.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct MirroringPermissions {
     /// The generation: `"2025-05"` or `"2025-12"`.
     #[attr(required)]
-    generation: Value<String>,
+    generation: String,
 }
 
 impl Function for MirroringPermissions {
@@ -25,16 +25,15 @@ impl Function for MirroringPermissions {
 
     fn call(arguments: Self) -> Result<Self::Output, FunctionError> {
         // sql-mi facts §3.1.
-        let permissions: &[&str] = match arguments.generation.known().map(String::as_str) {
-            Some("2025-05") => &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"],
-            Some("2025-12") => &[
+        let permissions: &[&str] = match arguments.generation.as_str() {
+            "2025-05" => &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"],
+            "2025-12" => &[
                 "SELECT",
                 "ALTER ANY EXTERNAL MIRROR",
                 "VIEW DATABASE PERFORMANCE STATE",
                 "VIEW DATABASE SECURITY STATE",
             ],
-            other => {
-                let found = other.unwrap_or_default();
+            found => {
                 return Err(FunctionError::argument(
                     0,
                     format!("There is no generation \"{found}\": expected \"2025-05\" or \"2025-12\"."),
@@ -52,7 +51,7 @@ mod tests {
     #[test]
     fn the_lists_never_change() {
         let list = |generation: &str| {
-            MirroringPermissions::call(MirroringPermissions { generation: generation.into() })
+            MirroringPermissions::call(MirroringPermissions { generation: generation.to_owned() })
                 .map(|set| set.into_iter().collect::<Vec<_>>().join(", "))
         };
         assert_eq!(list("2025-05").unwrap(), "ALTER ANY EXTERNAL MIRROR, SELECT, VIEW PERFORMANCE DEFINITION");

@@ -4,11 +4,13 @@ use fabric_api::ConnectionId;
 use fabric_api::connections::{
     self, ConnectionChange, ConnectionEncryption, Credentials, NewConnection, PrivacyLevel, SQL_MANAGED_INSTANCE,
 };
-use mssql_admin::ServerName;
-use tfplugin::{Change, Context, Diagnostic, Diagnostics, Model, Resource, Secret, Text, Value, path};
+use mssql_admin::{Identifier, ServerName};
+use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Secret, Text, Value, Word, path};
 
-use crate::error::{Error, Result, incomplete};
+use super::not_there_any_more;
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
 /// A Fabric connection of the type "SQL Managed Instance": the only one that mirroring takes for such an instance.
@@ -17,38 +19,37 @@ use crate::provider::FabricMirror;
 /// `fabricmirror_database_user.….login_name`, so that login and user are there first.
 ///
 /// Server and database of a connection cannot be changed: another one is a new connection.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Connection {
     /// Id of the connection.
     #[attr(computed)]
     id: Value<Text<ConnectionId>>,
 
-    /// Name, unique in the tenant, at most 200 characters.
-    #[attr(required)]
-    display_name: Value<String>,
+    /// Name, unique in the tenant.
+    #[attr(required, length = 1..=200)]
+    display_name: String,
 
     /// Server as Fabric reaches it. Without a gateway the public endpoint:
     /// `mi.public.ZONE.database.windows.net,3342`.
     #[attr(required, replace)]
-    server: Value<Text<ServerName>>,
+    server: Text<ServerName>,
 
     /// Database.
     #[attr(required, replace)]
-    database: Value<String>,
+    database: Text<Identifier>,
 
     /// User name and password of a SQL login. Needed to create; after an import it may be left out, then the
     /// credentials are not managed.
     #[attr(optional)]
     basic: Value<Basic>,
 
-    /// With whose data the source's may be combined: `None`, `Private`, `Organizational` or `Public`.
-    #[attr(optional, computed, default = "Organizational")]
-    privacy_level: Value<String>,
+    /// With whose data the source's may be combined.
+    #[attr(optional, computed, initial = "Organizational", one_of = ["None", "Private", "Organizational", "Public"])]
+    privacy_level: Value<Word>,
 
-    /// Whether the link to the source is encrypted: `Encrypted` or `NotEncrypted`. A change sends the credentials
-    /// again.
-    #[attr(optional, computed, default = "Encrypted")]
-    connection_encryption: Value<String>,
+    /// Whether the link to the source is encrypted. A change sends the credentials again.
+    #[attr(optional, computed, initial = "Encrypted", one_of = ["Encrypted", "NotEncrypted"])]
+    connection_encryption: Value<Word>,
 }
 
 /// A SQL login.
@@ -56,7 +57,7 @@ pub struct Connection {
 pub struct Basic {
     /// Name of the login.
     #[attr(required)]
-    username: Value<String>,
+    username: Text<Identifier>,
 
     /// Its password. Sent to Fabric and kept nowhere. Change it by raising `password_wo_version`.
     #[attr(required, write_only)]
@@ -64,67 +65,60 @@ pub struct Basic {
 
     /// Any number; a different one sends `password_wo` again.
     #[attr(required)]
-    password_wo_version: Value<i64>,
+    password_wo_version: i64,
 }
-
-const PRIVACY_LEVELS: [&str; 4] = ["None", "Private", "Organizational", "Public"];
-const ENCRYPTIONS: [&str; 2] = ["Encrypted", "NotEncrypted"];
 
 impl Resource for Connection {
     const NAME: &'static str = "connection";
     type Provider = FabricMirror;
 
-    fn validate(config: &Self) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        let mut one_of = |value: &Value<String>, allowed: &[&str], path| {
-            if let Some(value) = value.known().filter(|value| !allowed.contains(&value.as_str())) {
-                let detail = format!("`{value}` is none of {}.", allowed.join(", "));
-                found.push(Diagnostic::error("Unknown word", detail).at(path));
-            }
-        };
-        one_of(&config.privacy_level, &PRIVACY_LEVELS, path!(privacy_level));
-        one_of(&config.connection_encryption, &ENCRYPTIONS, path!(connection_encryption));
-        if config.display_name.known().is_some_and(|name| name.is_empty() || name.chars().count() > 200) {
-            let detail = "A connection's name has 1 to 200 characters.";
-            found.push(Diagnostic::error("The name is too long, or empty", detail).at(path!(display_name)));
-        }
-        found
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(state.key());
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         match &change.prior {
-            None if change.planned.basic.is_null() => {
-                return Err(Diagnostic::error(
-                    "A new connection needs credentials",
-                    "Give it `basic = { username, password_wo, password_wo_version }`. Only an imported connection can do \
-                     without.",
-                )
-                .at(path!(basic))
-                .into());
+            None if change.config.basic.is_null() => Err(needs_credentials().into()),
+            None => match change.planned.whole() {
+                Some(plan) => plan.refuse_existing(cx).await,
+                None => Ok(()),
+            },
+            Some(prior) if prior.basic.is_null() && !change.planned.basic.is_null() => {
+                cx.warn(
+                    Diagnostic::warning(
+                        "The connection's credentials will be replaced",
+                        "They were not managed so far. Apply sends those of the configuration to Fabric.",
+                    )
+                    .at(path!(Connection: basic)),
+                );
+                Ok(())
             }
-            Some(prior) if prior.basic.is_null() && !change.planned.basic.is_null() => cx.warn(
-                Diagnostic::warning(
-                    "The connection's credentials will be replaced",
-                    "They were not managed so far. Apply sends those of the configuration to Fabric.",
+            Some(prior)
+                if change.planned.basic.is_null()
+                    && change.planned.connection_encryption != prior.connection_encryption =>
+            {
+                Err(Diagnostic::error(
+                    "The encryption cannot be changed without the credentials",
+                    "Fabric takes both together. Give the connection `basic`, or leave `connection_encryption` as it is.",
                 )
-                .at(path!(basic)),
-            ),
-            _ => {}
+                .at(path!(Connection: connection_encryption))
+                .into())
+            }
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
-        let (Some(name), Some(server), Some(database), Some((credentials, encryption))) =
-            (plan.display_name.known(), plan.server.known(), plan.database.known(), plan.credentials())
-        else {
-            return Err(incomplete(Self::NAME));
-        };
+        if cx.provider.ledger().has(&plan.key()) {
+            let name = &plan.display_name;
+            return Err(super::second_owner("connection", name).at(path!(Connection: display_name)));
+        }
+        let Some((credentials, encryption)) = plan.credentials() else { return Err(needs_credentials().into()) };
         let new = NewConnection {
-            display_name: name.clone(),
-            server: server.to_string(),
-            database: database.clone(),
+            display_name: plan.display_name.clone(),
+            server: plan.server.spelling().to_owned(),
+            database: plan.database.spelling().to_owned(),
             privacy_level: plan
                 .privacy_level
                 .known()
@@ -133,18 +127,17 @@ impl Resource for Connection {
             credentials,
         };
         match fabric.create_connection(&new).await {
-            Ok(connection) => Ok(plan.matching(&connection)),
+            Ok(connection) => {
+                cx.provider.ledger().note(plan.key());
+                Ok(plan.matching(&connection))
+            }
             Err(error) => {
                 // It may have been created by a request whose answer was lost, or by somebody else. Either way it is
                 // shown, and not taken over.
                 let existing = fabric.connections().await.unwrap_or_default();
-                let existing = existing.iter().find(|it| it.display_name.as_deref() == Some(name));
                 let error = Error::from(error);
-                Err(match existing {
-                    Some(existing) => {
-                        let import = import_id::block(Self::NAME, &existing.id.to_string());
-                        error.hint(format!("A connection of this name exists. To manage it, import it:\n\n{import}"))
-                    }
+                Err(match existing.iter().find(|it| it.display_name.as_ref() == Some(&plan.display_name)) {
+                    Some(existing) => error.hint(already_there(existing)),
                     None => error,
                 })
             }
@@ -153,77 +146,130 @@ impl Resource for Connection {
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let fabric = cx.provider.fabric()?;
-        let Some(id) = state.id.known() else { return Ok(None) };
-        match fabric.connection(**id).await {
-            Ok(connection) if connection.connection_details.kind != SQL_MANAGED_INSTANCE => Err(Diagnostic::error(
-                "The connection is of another type",
-                format!(
-                    "Connection {} is of type `{}`. This resource manages connections of the type \
-                     `{SQL_MANAGED_INSTANCE}` (\"SQL Managed Instance\").",
-                    id.0, connection.connection_details.kind
-                ),
-            )
-            .into()),
-            Ok(connection) => Ok(Some(state.matching(&connection))),
-            Err(error) if error.is_gone() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let Some(connection) = fabric.find_connection(*state.id.held().value()).await? else {
+            cx.provider.ledger().forget(&state.key());
+            return Ok(None);
+        };
+        refuse_other_types(&connection)?;
+        Ok(Some(state.matching(&connection)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
-        let Some(id) = plan.id.known() else { return Err(incomplete(Self::NAME)) };
         let encryption_changed = prior.connection_encryption != plan.connection_encryption;
-        if encryption_changed && plan.basic.is_null() {
-            return Err(Diagnostic::error(
-                "The encryption cannot be changed without the credentials",
-                "Fabric takes both together. Give the connection `basic`, or leave `connection_encryption` as it is.",
-            )
-            .at(path!(connection_encryption))
-            .into());
-        }
-        let login =
-            |it: &Self| it.basic.known().map(|basic| (basic.username.clone(), basic.password_wo_version.clone()));
+        let login = |it: &Self| it.basic.known().map(|basic| (basic.username.clone(), basic.password_wo_version));
+        let privacy = plan.privacy_level.known().filter(|_| prior.privacy_level != plan.privacy_level);
         let change = ConnectionChange {
-            display_name: changed(&prior.display_name, &plan.display_name),
-            privacy_level: changed(&prior.privacy_level, &plan.privacy_level).map(|level| level.as_str().into()),
+            display_name: Some(plan.display_name.clone()).filter(|name| *name != prior.display_name),
+            privacy_level: privacy.map(|level| level.as_str().into()),
             credentials: if encryption_changed || login(&prior) != login(&plan) { plan.credentials() } else { None },
         };
-        Ok(plan.clone().matching(&fabric.change_connection(**id, &change).await?))
+        if change.is_empty() {
+            // What is left is that credentials are not managed any more.
+            return Ok(plan);
+        }
+        let changed = match fabric.change_connection(*plan.id.held().value(), &change).await {
+            Err(error) if error.may_mean_gone() => match fabric.find_connection(*plan.id.held().value()).await? {
+                None => return Err(not_there_any_more("connection", &prior.display_name)),
+                Some(_) => return Err(error.into()),
+            },
+            changed => changed?,
+        };
+        cx.provider.ledger().forget(&prior.key());
+        cx.provider.ledger().note(plan.key());
+        Ok(plan.matching(&changed))
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
-        let fabric = cx.provider.fabric()?;
-        let Some(id) = state.id.known() else { return Ok(()) };
-        match fabric.delete_connection(**id).await {
-            Err(error) if error.is_gone() => Ok(()),
-            result => Ok(result?),
-        }
+        cx.provider.fabric()?.delete_connection(*state.id.held().value()).await?;
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
-    async fn import(_cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
+    async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let [id] = import_id::split(id, ["id"])?;
-        Ok(Self {
-            id: Text(import_id::parse::<ConnectionId>(&id)?).into(),
-            display_name: Value::Null,
-            server: Value::Null,
-            database: Value::Null,
+        let id = import_id::parse::<ConnectionId>(&id)?;
+        let fabric = cx.provider.fabric()?;
+        let connection = fabric.find_connection(id).await?.ok_or_else(|| super::nothing_to_import("connection", id))?;
+        refuse_other_types(&connection)?;
+        let Some((server, database)) = place(&connection) else {
+            return Err(Diagnostic::error(
+                "The connection cannot be imported",
+                format!("Fabric does not say which server and database connection {id} leads to."),
+            )
+            .into());
+        };
+        let found = Self {
+            id: id.into(),
+            display_name: String::new(),
+            server,
+            database,
             basic: Value::Null,
             privacy_level: Value::Null,
             connection_encryption: Value::Null,
-        })
+        };
+        Ok(found.matching(&connection))
     }
 }
 
-fn changed(prior: &Value<String>, planned: &Value<String>) -> Option<String> {
-    if prior == planned { None } else { planned.known().cloned() }
+fn needs_credentials() -> Diagnostic {
+    Diagnostic::error(
+        "A new connection needs credentials",
+        "Give it `basic = { username, password_wo, password_wo_version }`. Only an imported connection can do without.",
+    )
+    .at(path!(Connection: basic))
+}
+
+fn already_there(existing: &connections::Connection) -> String {
+    format!("A connection of this name exists. {}", super::import_text(Connection::NAME, &existing.id.to_string()))
+}
+
+/// Server and database of a connection.
+fn place(connection: &connections::Connection) -> Option<(Text<ServerName>, Text<Identifier>)> {
+    let (server, database) = connection.connection_details.server_and_database()?;
+    Some((server.parse::<ServerName>().ok()?.into(), database.parse::<Identifier>().ok()?.into()))
+}
+
+fn refuse_other_types(connection: &connections::Connection) -> Result<()> {
+    let kind = &connection.connection_details.kind;
+    if kind == SQL_MANAGED_INSTANCE {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "The connection is of another type",
+        format!(
+            "Connection {} is of type `{kind}`. This resource manages connections of the type `{SQL_MANAGED_INSTANCE}` \
+             (\"SQL Managed Instance\"), and does not turn one type into another.",
+            connection.id
+        ),
+    )
+    .at(path!(Connection: id))
+    .into())
 }
 
 impl Connection {
+    fn key(&self) -> Key {
+        Key::new(Self::NAME, &[&self.display_name])
+    }
+
+    /// Says at plan time, when it can be seen, that the name is taken.
+    async fn refuse_existing(&self, cx: &Context<FabricMirror>) -> Result<()> {
+        if cx.provider.ledger().has(&self.key()) {
+            return Ok(());
+        }
+        let Ok(connections) = cx.provider.connections().await else { return Ok(()) };
+        match connections.iter().find(|it| it.display_name.as_ref() == Some(&self.display_name)) {
+            Some(existing) => Err(Diagnostic::error("A connection of this name exists", already_there(existing))
+                .at(path!(Connection: display_name))
+                .into()),
+            None => Ok(()),
+        }
+    }
+
     fn credentials(&self) -> Option<(Credentials, ConnectionEncryption)> {
         let basic = self.basic.known()?;
         let credentials = Credentials::Basic {
-            username: basic.username.known()?.clone(),
+            username: basic.username.spelling().to_owned(),
             password: basic.password_wo.known()?.inner().clone(),
         };
         Some((credentials, self.connection_encryption.known()?.as_str().into()))
@@ -231,15 +277,12 @@ impl Connection {
 
     /// This object with what the service holds. It shows neither user name nor password: those stay as they are.
     fn matching(mut self, connection: &connections::Connection) -> Self {
-        self.id = Text(connection.id).into();
-        self.display_name = connection.display_name.clone().into();
-        if let Some((server, database)) = connection.connection_details.server_and_database() {
-            if let Ok(server) = server.parse::<ServerName>()
-                && self.server.known().is_none_or(|prior| prior.0 != server)
-            {
-                self.server = Text(server).into();
-            }
-            self.database = database.into();
+        self.id = connection.id.into();
+        if let Some(name) = &connection.display_name {
+            self.display_name.clone_from(name);
+        }
+        if let Some((server, database)) = place(connection) {
+            (self.server, self.database) = (server, database);
         }
         if let Some(level) = &connection.privacy_level {
             self.privacy_level = level.as_str().into();

@@ -1,23 +1,31 @@
 //! `fabricmirror_database_grants`: what a principal may do in a database, exactly.
 
+mod held;
+
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use mssql_admin::{
-    DatabasePrincipals, Grants, Identifier, Permission, PermissionName, PermissionState, ServerName, User,
+    DatabasePrincipals, Grants, Identifier, Permission, PermissionChange, PermissionName, PermissionState, Principal,
+    PrincipalKind, ServerName,
 };
-use tfplugin::{Change, Context, Diagnostic, Diagnostics, Model, Resource, Text, Value, path};
+use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
+use self::held::Held;
+use super::{changed_since, not_there_any_more, other_kind};
 use crate::clients::Server;
-use crate::error::{Error, Result, incomplete};
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
 /// The permissions of a principal on a database itself, exactly these: `plan` shows every other one, granted or denied,
 /// as a difference.
 ///
-/// A DENY that somebody else set is never lifted unsaid, not even by a GRANT: see `lift_denies`.
-#[derive(Clone, Debug, Model)]
+/// What somebody else granted or denied is never undone unsaid. A new object is refused while the principal holds
+/// anything that would have to be revoked: import it, and the plan shows what goes. An update revokes only what the plan
+/// has shown. A DENY is never lifted without a word of the configuration, not even by a GRANT: see `lift_denies`.
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct DatabaseGrants {
     /// Server that holds the database; left out, the provider's `sql.server`.
     #[attr(optional, computed)]
@@ -25,17 +33,17 @@ pub struct DatabaseGrants {
 
     /// Database.
     #[attr(required, replace)]
-    database: Value<Text<Identifier>>,
+    database: Text<Identifier>,
 
-    /// User that holds the permissions: `fabricmirror_database_user.….principal`, so that they follow it when it is
-    /// replaced, and stay when it is renamed.
+    /// User or database role that holds the permissions: `fabricmirror_database_user.….principal`, so that they follow
+    /// it when it is replaced, and stay when it is renamed.
     #[attr(required)]
-    principal: Value<Text<Identifier>>,
+    principal: Text<Identifier>,
 
     /// Permissions granted, as the server spells them: upper case. `CONNECT`, which every user gets, need not be
     /// listed.
     #[attr(required)]
-    permissions: Value<BTreeSet<Text<PermissionName>>>,
+    permissions: BTreeSet<Text<PermissionName>>,
 
     /// Permissions that the principal may also grant to others.
     #[attr(optional, computed, default = BTreeSet::new())]
@@ -45,7 +53,8 @@ pub struct DatabaseGrants {
     #[attr(optional, computed, default = BTreeSet::new())]
     denied: Value<BTreeSet<Text<PermissionName>>>,
 
-    /// `false`: only the permissions that are listed, or were, are looked at; others are neither shown nor revoked.
+    /// `false`: only the permissions that are listed, or were, are looked at; others are neither shown nor revoked. The
+    /// update that switches it back to `true` revokes nothing; the plan after it shows what others hold.
     #[attr(optional, computed, default = true)]
     exclusive: Value<bool>,
 
@@ -54,7 +63,7 @@ pub struct DatabaseGrants {
     lift_denies: Value<bool>,
 
     /// Whether the principal may enter the database at all: the permission CONNECT, which apply gives back when it was
-    /// revoked.
+    /// revoked. A DENY of it is lifted only with `lift_denies`. A database role needs none.
     #[attr(computed)]
     connect: Value<bool>,
 }
@@ -63,11 +72,21 @@ type Names = BTreeSet<Text<PermissionName>>;
 
 const CONNECT: &str = "CONNECT";
 
+/// Private state: the principal's SID.
+const SID: &str = "sid";
+/// Private state: what the last look showed (see [`Held`]).
+const HELD: &str = "held";
+/// Private state: the denies that the configuration asked for.
+const OUR_DENIES: &str = "denied";
+/// Private state: what others hold from the principal, as the last look showed it. The plan names whoever loses some of
+/// it; what came since, no plan has named.
+const ALONG: &str = "along";
+
 impl Resource for DatabaseGrants {
     const NAME: &'static str = "database_grants";
     type Provider = FabricMirror;
 
-    fn validate(config: &Self) -> Diagnostics {
+    fn validate(config: &DatabaseGrantsDraft) -> Diagnostics {
         let mut found = Diagnostics::default();
         let sets = [
             (&config.permissions, "permissions"),
@@ -81,10 +100,10 @@ impl Resource for DatabaseGrants {
                 for permission in both {
                     found.push(
                         Diagnostic::error(
-                            format!("{} is in two sets", permission.0),
+                            format!("{permission} is in two sets"),
                             format!("A permission is in one of `{earlier_name}` and `{name}`."),
                         )
-                        .at(path!(permissions)),
+                        .at(path!(DatabaseGrants: permissions)),
                     );
                 }
             }
@@ -92,117 +111,183 @@ impl Resource for DatabaseGrants {
         found
     }
 
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(state.key());
+    }
+
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
-        let plan = &mut change.planned;
-        cx.provider.plan_server(change.prior.as_ref().map(|it| &it.server), &change.config.server, &mut plan.server)?;
-        plan.connect = Value::Known(true);
-        let principals = plan.look(cx).await;
+        let draft = &mut change.planned;
+        let prior = change.prior.as_ref();
+        cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut draft.server)?;
+        draft.connect = Value::Unknown;
+        let Some(plan) = draft.whole() else {
+            if let Some(principals) = look(cx, &draft.server, draft.database.known()).await {
+                let sets = [Some(&draft.permissions), Some(&draft.permissions_with_grant_option), Some(&draft.denied)];
+                check_names(&principals, sets.map(|set| set.and_then(Value::known)))?;
+            }
+            // The principal is created or replaced in this run, and its permissions with it.
+            if prior.is_some() && draft.principal.is_unknown() {
+                change.replace(path!(DatabaseGrants: principal));
+            }
+            return Ok(());
+        };
+        let principals = look(cx, &plan.server, Some(&plan.database)).await;
+        let grantee = principals.as_ref().and_then(|seen| plan.grantee_of(cx, seen));
+        let is_role = grantee.is_some_and(is_role);
+        draft.connect = if is_role { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
         if let Some(principals) = &principals {
-            plan.check_names(principals)?;
+            check_names(principals, plan.sets().map(Some))?;
+            plan.refuse_other_kinds(principals)?;
         }
-        let Some(prior) = &change.prior else { return Ok(()) };
-        // In place when the user is renamed: before that nobody has the new name, afterwards nobody has the old one.
-        let is_free = |name: &Identifier| {
-            principals.as_ref().is_some_and(|principals| matches!(principals.find(name.as_str(), None), Ok(None)))
+        let Some(prior) = prior else {
+            if let (Some(principals), Some(grantee), false) =
+                (&principals, grantee, cx.provider.ledger().has(&plan.key()))
+            {
+                plan.refuse_unseen(&principals.permissions_of(grantee)?)?;
+            }
+            return Ok(());
         };
-        let is_replaced = match (prior.principal.known(), plan.principal.known()) {
-            (Some(old), Some(new)) => old != new && !is_free(old) && !is_free(new),
-            _ => true,
-        };
-        let lifted: Vec<_> = prior.denied.known().into_iter().flatten().filter(|it| !plan.denies(it)).collect();
-        for permission in lifted {
-            let grantor = principals.as_ref().and_then(|principals| prior.grantor(principals, permission));
-            let by = grantor.map_or(String::new(), |grantor| format!(", set by {grantor}"));
-            let will = if plan.lifts() {
-                "Apply will lift it."
-            } else {
-                "Apply will refuse to lift it unless `lift_denies = true`."
-            };
-            cx.warn(
-                Diagnostic::warning(
-                    format!("{} is denied to {}{by}", permission.0, prior.principal_text()),
-                    format!("The configuration does not deny it. {will} To keep the DENY, add it to `denied`."),
-                )
-                .at(path!(denied)),
-            );
+        if !plan.is_same_principal(cx, prior, principals.as_deref()) {
+            Self::plan_delete(cx, prior).await?;
+            change.replace(path!(DatabaseGrants: principal));
+            return Ok(());
         }
-        if is_replaced {
-            change.replace(path!(principal));
+        plan.warn_of_lifting(cx, prior, principals.as_deref());
+        if let Some(principals) = &principals
+            && let Some(holder) = prior.grantee_of(cx, principals)
+        {
+            let changes = plan.changes(cx, prior, principals, holder)?;
+            warn_of_what_goes_along(cx, principals, holder, &changes);
+            if !prior.is_exclusive() && plan.is_exclusive() {
+                plan.warn_of_what_comes_into_sight(cx, &principals.permissions_of(holder)?);
+            }
         }
+        Ok(())
+    }
+
+    async fn plan_delete(cx: &Context<FabricMirror>, state: &Self) -> Result<()> {
+        let Some(principals) = look(cx, &state.server, Some(&state.database)).await else { return Ok(()) };
+        let Some(holder) = state.grantee_of(cx, &principals) else { return Ok(()) };
+        let changes = state.removal(cx, &principals, holder)?;
+        warn_of_what_goes_along(cx, &principals, holder, &changes);
         Ok(())
     }
 
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        plan.server.default_with(|| server.instance().server().canonical().parse::<ServerName>().ok().map(Text).into());
-        plan.bring_about(cx, &server, None).await
+        plan.server.default_with(|| server.canonical());
+        if cx.provider.ledger().has(&plan.key()) {
+            let name = format!("permissions of {}", plan.principal);
+            return Err(super::second_owner("set of", name).at(path!(DatabaseGrants: principal)));
+        }
+        let database = server.change().database(&plan.database);
+        let principals = database.principals().await?;
+        check_names(&principals, plan.sets().map(Some))?;
+        plan.refuse_other_kinds(&principals)?;
+        let grantee = plan.found(&principals)?;
+        plan.refuse_unseen(&principals.permissions_of(grantee)?)?;
+        let changes = plan.additions(&principals, grantee)?;
+        let name = super::identifier(&grantee.name)?;
+        database.change_permissions(&name, &changes).await?;
+        cx.provider.ledger().note(plan.key());
+        plan.read_back(cx, &server, grantee).await
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
-        let (Some(database), Some(name)) = (state.database.known(), state.principal.known()) else { return Ok(None) };
-        let principals = server.principals(database).await?;
-        let Some(user) = principals.find(name.as_str(), None)? else { return Ok(None) };
-        let rows: Vec<Permission> = principals.permissions_of(user)?.into_iter().cloned().collect();
-        Ok(Some(state.matching(&rows)))
+        let sid = cx.private().get(SID).map(str::to_owned);
+        let principals = server.principals_if_there(&state.database).await?;
+        let found = match &principals {
+            Some(seen) => seen.grantee(sid.as_deref(), state.principal.as_str())?.map(|grantee| (seen, grantee)),
+            None => None,
+        };
+        let Some((principals, grantee)) = found else {
+            if let Some(principals) = &principals {
+                state.refuse_other_kinds(principals)?;
+            }
+            cx.provider.ledger().forget(&state.key());
+            return Ok(None);
+        };
+        note_what_others_hold(cx, principals, grantee)?;
+        let rows = principals.permissions_of(grantee)?;
+        Ok(Some(state.matching(cx, grantee, &rows)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        if prior.principal != plan.principal {
-            // Gone, it was renamed. Still there, it was another user after all.
-            Self::delete(cx, prior.clone()).await?;
+        let database = server.change().database(&plan.database);
+        let principals = database.principals().await?;
+        check_names(&principals, plan.sets().map(Some))?;
+        let Some(holder) = prior.grantee_of(cx, &principals) else {
+            return Err(not_there_any_more("principal", prior.principal.as_str()));
+        };
+        let grantee = plan.found(&principals)?;
+        if grantee.sid != holder.sid {
+            let what = format!("Principal {}", prior.principal);
+            let advice = format!("It was to be renamed to {}, which is somebody else.", plan.principal);
+            return Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)));
         }
-        plan.bring_about(cx, &server, Some(&prior)).await
+        plan.refuse_lifting(cx, &prior, &principals, holder)?;
+        let changes = plan.changes(cx, &prior, &principals, holder)?;
+        refuse_unsaid_losses(cx, &principals, holder, &changes)?;
+        let name = super::identifier(&holder.name)?;
+        database.change_permissions(&name, &changes).await?;
+        cx.provider.ledger().forget(&prior.key());
+        cx.provider.ledger().note(plan.key());
+        plan.read_back(cx, &server, holder).await
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
-        let (Some(database), Some(name)) = (state.database.known(), state.principal.known()) else { return Ok(()) };
-        let database = server.change().database(database);
-        let principals = match database.principals().await {
-            // The database went with its principals.
-            Err(error) if error.number() == Some(4060) => return Ok(()),
+        let database = server.change().database(&state.database);
+        let principals = match database.principals().await.map_err(Error::from) {
+            Err(error) if server.is_gone(&state.database, &error).await => {
+                cx.provider.ledger().forget(&state.key());
+                return Ok(());
+            }
             principals => principals?,
         };
-        let Some(user) = principals.find(name.as_str(), None)? else { return Ok(()) };
-        let held = Permission::sets(principals.permissions_of(user)?);
-        let mut rest = held.clone();
-        // A DENY goes only if it was ours, or if that is allowed: somebody else's protects something.
-        let ours = cx.private().get(OUR_DENIES).unwrap_or_default().to_owned();
-        let ours: BTreeSet<&str> = ours.split(',').collect();
-        let managed = |set: &Value<Names>, name: &PermissionName| {
-            state.is_exclusive() || set.known().is_some_and(|set| set.contains(&Text(name.clone())))
-        };
-        rest.granted.retain(|name| name.as_str() == CONNECT || !managed(&state.permissions, name));
-        rest.with_grant_option.retain(|name| !managed(&state.permissions_with_grant_option, name));
-        rest.denied.retain(|name| !(state.lifts() || ours.contains(name.as_str())));
-        Ok(database.change_permissions(name, &rest.changes_from(&held)).await?)
+        let sid = cx.private().get(SID).map(str::to_owned);
+        if let Some(holder) = principals.grantee(sid.as_deref(), state.principal.as_str())? {
+            let changes = state.removal(cx, &principals, holder)?;
+            refuse_unsaid_losses(cx, &principals, holder, &changes)?;
+            database.change_permissions(&super::identifier(&holder.name)?, &changes).await?;
+        }
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
     /// `[server/]database/principal`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let (server, [database, principal]) = import_id::split_with_server(id, ["database", "principal"])?;
-        Ok(Self {
-            server: import_id::server(&cx.provider, server.as_deref())?,
-            database: Text(import_id::name(&database)?).into(),
-            principal: Text(import_id::name(&principal)?).into(),
-            permissions: Value::Null,
+        let server_name = import_id::server(&cx.provider, server.as_deref())?;
+        let (database, name) = (import_id::name(&database)?, import_id::name(&principal)?);
+        let server = cx.provider.sql(&server_name)?;
+        let principals = server.principals(&database).await?;
+        let found = Self {
+            server: server_name,
+            database: database.into(),
+            principal: name.into(),
+            permissions: Names::new(),
             permissions_with_grant_option: Value::Null,
             denied: Value::Null,
-            exclusive: Value::Known(true),
-            lift_denies: Value::Known(false),
+            exclusive: true.into(),
+            lift_denies: Value::Null,
             connect: Value::Null,
-        })
+        };
+        found.refuse_other_kinds(&principals)?;
+        let grantee = principals.grantee(None, found.principal.as_str())?;
+        let grantee = grantee.ok_or_else(|| super::nothing_to_import("user or role", found.principal.as_str()))?;
+        note_what_others_hold(cx, &principals, grantee)?;
+        let rows = principals.permissions_of(grantee)?;
+        Ok(found.matching(cx, grantee, &rows))
     }
 }
 
-/// Private state: the denies that the configuration asked for.
-const OUR_DENIES: &str = "denied";
-
 impl DatabaseGrants {
-    fn principal_text(&self) -> String {
-        self.principal.known().map(|name| name.to_string()).unwrap_or_default()
+    fn key(&self) -> Key {
+        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
+        Key::new(Self::NAME, &[&server, self.database.as_str(), self.principal.as_str()])
     }
 
     fn is_exclusive(&self) -> bool {
@@ -213,139 +298,468 @@ impl DatabaseGrants {
         self.lift_denies.known().copied().unwrap_or_default()
     }
 
+    /// Granted, granted with grant option, denied.
+    fn sets(&self) -> [&Names; 3] {
+        static NONE: Names = Names::new();
+        [
+            &self.permissions,
+            self.permissions_with_grant_option.known().unwrap_or(&NONE),
+            self.denied.known().unwrap_or(&NONE),
+        ]
+    }
+
     /// Whether a permission is in one of the three sets.
     fn lists(&self, name: &PermissionName) -> bool {
-        [&self.permissions, &self.permissions_with_grant_option, &self.denied]
-            .iter()
-            .any(|set| set.known().is_some_and(|set| set.contains(&Text(name.clone()))))
+        self.sets().iter().any(|set| contains(set, name.as_str()))
     }
 
-    fn denies(&self, permission: &Text<PermissionName>) -> bool {
-        self.denied.known().is_none_or(|denied| denied.contains(permission))
+    fn denies(&self, permission: &str) -> bool {
+        contains(self.sets()[2], permission)
     }
 
-    /// The database's principals, where they can be read at plan time.
-    async fn look(&self, cx: &Context<FabricMirror>) -> Option<std::sync::Arc<DatabasePrincipals>> {
-        let (database, true) = (self.database.known()?, self.server.is_known()) else { return None };
-        cx.provider.sql(&self.server).ok()?.principals(database).await.ok()
+    /// A row that this object speaks of: all of them, or those that it lists.
+    fn looks_at(&self, row: &Permission) -> bool {
+        self.is_exclusive() || self.lists(&row.name)
     }
 
-    fn check_names(&self, principals: &DatabasePrincipals) -> Result<()> {
-        let sets = [
-            (&self.permissions, path!(permissions)),
-            (&self.permissions_with_grant_option, path!(permissions_with_grant_option)),
-            (&self.denied, path!(denied)),
-        ];
-        for (set, path) in sets {
-            for permission in set.known().into_iter().flatten() {
-                principals.check_permission(&permission.0).map_err(|error| Error::from(error).at(path.clone()))?;
+    /// The principal, by the SID that it had when it was last seen, else by its name.
+    fn grantee_of<'a>(&self, cx: &Context<FabricMirror>, seen: &'a DatabasePrincipals) -> Option<&'a Principal> {
+        let sid = cx.private().get(SID).map(str::to_owned);
+        seen.grantee(sid.as_deref(), self.principal.as_str()).ok().flatten()
+    }
+
+    /// The principal that the configuration names.
+    fn found<'a>(&self, principals: &'a DatabasePrincipals) -> Result<&'a Principal> {
+        let grantee = principals.grantee(None, self.principal.as_str())?;
+        grantee.ok_or_else(|| {
+            let missing = mssql_admin::Error::NotFound {
+                what: "user or database role",
+                name: self.principal.to_string(),
+                fault: mssql_admin::Fault::Name,
+            };
+            Error::from(missing).hint(
+                "Let `principal` refer to the `principal` of a `fabricmirror_database_user`, so that the user is there \
+                 first.",
+            )
+        })
+    }
+
+    fn refuse_other_kinds(&self, principals: &DatabasePrincipals) -> Result<()> {
+        if principals.grantee(None, self.principal.as_str()).is_ok_and(|found| found.is_some()) {
+            return Ok(());
+        }
+        match principals.named(self.principal.as_str()) {
+            Some(other) => {
+                Err(other_kind(&other.name, other.kind.describe(), "permissions of users and database roles")
+                    .at(path!(DatabaseGrants: principal)))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn grantor(&self, principals: &DatabasePrincipals, permission: &PermissionName) -> Option<String> {
-        let user = principals.find(self.principal.known()?.as_str(), None).ok()??;
-        let rows = principals.permissions_of(user).ok()?;
-        let row = rows.into_iter().find(|row| row.state == PermissionState::Denied && row.name == *permission)?;
-        Some(row.grantor.clone())
+    /// Whether the configuration still means the principal of the state: it was or will be renamed, or nothing changed.
+    /// Before a rename in this run nobody has the new name; after one by somebody else nobody has the old one.
+    fn is_same_principal(
+        &self,
+        cx: &Context<FabricMirror>,
+        prior: &Self,
+        principals: Option<&DatabasePrincipals>,
+    ) -> bool {
+        if self.principal == prior.principal {
+            return true;
+        }
+        let Some(principals) = principals else { return false };
+        let of_now = principals.grantee(None, self.principal.as_str()).ok().flatten();
+        match (of_now, prior.grantee_of(cx, principals)) {
+            (None, _) => true,
+            (Some(named), Some(held)) => named.sid == held.sid,
+            (Some(_), None) => false,
+        }
     }
 
-    /// The three sets that are wanted, of what is looked at.
-    fn wanted(&self, held: &Grants, prior: Option<&Self>) -> Grants {
-        let names = |set: &Value<Names>| -> BTreeSet<PermissionName> {
-            set.known().into_iter().flatten().map(|name| name.0.clone()).collect()
-        };
-        let mut wanted = Grants {
-            granted: names(&self.permissions),
-            with_grant_option: names(&self.permissions_with_grant_option),
-            denied: names(&self.denied),
-        };
+    /// The three sets that are wanted. CONNECT is wanted of every user, unless it is listed otherwise.
+    fn wanted(&self, grantee: &Principal) -> Grants {
+        let names = |set: &Names| -> BTreeSet<PermissionName> { set.iter().map(|name| name.value().clone()).collect() };
+        let [granted, with_grant_option, denied] = self.sets();
+        let mut wanted =
+            Grants { granted: names(granted), with_grant_option: names(with_grant_option), denied: names(denied) };
         let connect: PermissionName = CONNECT.parse().expect("a legal name");
-        if !wanted.with_grant_option.contains(&connect) && !wanted.denied.contains(&connect) {
+        if !is_role(grantee) && !wanted.with_grant_option.contains(&connect) && !wanted.denied.contains(&connect) {
             wanted.granted.insert(connect);
-        }
-        if !self.is_exclusive() {
-            // Nothing is revoked in the update that switches it.
-            let looked_at = |name: &PermissionName| {
-                self.lists(name) || prior.is_some_and(|prior| !prior.is_exclusive() && prior.lists(name))
-            };
-            let others = |set: &BTreeSet<PermissionName>| {
-                set.iter().filter(|name| !looked_at(name)).cloned().collect::<Vec<_>>()
-            };
-            wanted.granted.extend(others(&held.granted));
-            wanted.with_grant_option.extend(others(&held.with_grant_option));
-            wanted.denied.extend(others(&held.denied));
         }
         wanted
     }
 
-    async fn bring_about(self, cx: &Context<FabricMirror>, server: &Server, prior: Option<&Self>) -> Result<Self> {
-        let (Some(database), Some(name)) = (self.database.known(), self.principal.known()) else {
-            return Err(incomplete(Self::NAME));
-        };
-        let database = server.change().database(database);
-        let principals = database.principals().await?;
-        self.check_names(&principals)?;
-        let user = found(&principals, name)?;
-        let held = Permission::sets(principals.permissions_of(user)?);
-        let wanted = self.wanted(&held, prior);
-        self.refuse_lifting(&principals, &held, &wanted)?;
-        database.change_permissions(name, &wanted.changes_from(&held)).await?;
-        let ours = self.denied.known().into_iter().flatten().map(|name| name.to_string()).collect::<Vec<_>>();
-        cx.private().set(OUR_DENIES, ours.join(","));
-        cx.keep(&self);
-        let principals = database.principals().await?;
-        let rows: Vec<Permission> =
-            principals.permissions_of(found(&principals, name)?)?.into_iter().cloned().collect();
-        Ok(self.matching(&rows))
+    /// What leads a new object to what is wanted: nothing is revoked.
+    fn additions(&self, principals: &DatabasePrincipals, grantee: &Principal) -> Result<Vec<PermissionChange>> {
+        let rows = principals.permissions_of(grantee)?;
+        Ok(self.wanted(grantee).changes_from(&rows, principals.operator(), |_| false))
     }
 
-    /// Before the first statement: a DENY that nobody asked to lift stays, and with it everything else.
-    fn refuse_lifting(&self, principals: &DatabasePrincipals, held: &Grants, wanted: &Grants) -> Result<()> {
-        let lifted: Vec<_> = held.denied.difference(&wanted.denied).collect();
-        if lifted.is_empty() || self.lifts() {
+    /// What leads from what the plan saw to what is wanted. Only that is revoked: what came since stays, and is the next
+    /// plan's to show.
+    fn changes(
+        &self,
+        cx: &Context<FabricMirror>,
+        prior: &Self,
+        principals: &DatabasePrincipals,
+        holder: &Principal,
+    ) -> Result<Vec<PermissionChange>> {
+        let rows = principals.permissions_of(holder)?;
+        let seen = Held::read(&cx.private(), HELD);
+        // Nothing is revoked in the update that switches it.
+        let switches = self.is_exclusive() != prior.is_exclusive();
+        let may_revoke = |row: &Permission| match row.state {
+            PermissionState::Denied => self.lifts() && (prior.denies(row.name.as_str()) || is_connect(row)),
+            _ => {
+                !switches
+                    && prior.looks_at(row)
+                    && seen.as_ref().map_or_else(|| prior.lists(&row.name), |seen| seen.has(row))
+            }
+        };
+        // Not exclusive, what others hold is no difference.
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter(|row| self.is_exclusive() || self.lists(&row.name) || prior.lists(&row.name) || is_connect(row))
+            .collect();
+        Ok(self.wanted(holder).changes_from(&rows, principals.operator(), may_revoke))
+    }
+
+    /// What takes away what is managed, and nothing else. A DENY goes only if it was ours, or if that is allowed: somebody
+    /// else's protects something.
+    fn removal(
+        &self,
+        cx: &Context<FabricMirror>,
+        principals: &DatabasePrincipals,
+        holder: &Principal,
+    ) -> Result<Vec<PermissionChange>> {
+        let rows = principals.permissions_of(holder)?;
+        let seen = Held::read(&cx.private(), HELD);
+        let ours = cx.private().get(OUR_DENIES).unwrap_or_default().to_owned();
+        let ours: BTreeSet<&str> = ours.split(',').collect();
+        let may_revoke = |row: &Permission| match row.state {
+            PermissionState::Denied => {
+                self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
+            }
+            _ => {
+                (!is_connect(row) || contains(self.sets()[1], CONNECT))
+                    && seen.as_ref().map_or_else(|| self.lists(&row.name), |seen| seen.has(row))
+            }
+        };
+        let mut wanted = Grants::default();
+        if !is_role(holder) && (ours.contains(CONNECT) || rows.iter().any(|row| is_connect(row))) {
+            // Whoever was let in before stays so.
+            let is_denied_by_others =
+                rows.iter().any(|row| is_connect(row) && row.state == PermissionState::Denied && !may_revoke(row));
+            if !is_denied_by_others {
+                wanted.granted.insert(CONNECT.parse().expect("a legal name"));
+            }
+        }
+        Ok(wanted.changes_from(&rows, principals.operator(), may_revoke))
+    }
+
+    /// No plan can show what a new object would have to revoke: there was none before.
+    fn refuse_unseen(&self, rows: &[&Permission]) -> Result<()> {
+        let unseen: Vec<String> = rows
+            .iter()
+            .filter(|row| {
+                let name = row.name.as_str();
+                match row.state {
+                    PermissionState::Denied => !self.denies(name) && (self.looks_at(row) || name == CONNECT),
+                    PermissionState::GrantedWithGrantOption => self.looks_at(row) && !contains(self.sets()[1], name),
+                    PermissionState::Granted => {
+                        self.looks_at(row)
+                            && name != CONNECT
+                            && !contains(self.sets()[0], name)
+                            && !contains(self.sets()[1], name)
+                    }
+                }
+            })
+            .map(|row| describe(row))
+            .collect();
+        if unseen.is_empty() {
             return Ok(());
         }
-        let mut said = Diagnostics::default();
-        for permission in lifted {
-            let name = self.principal_text();
-            let mut detail =
-                String::from("A DENY protects something, and a GRANT would lift it unsaid; nothing was changed.");
-            if let Some(grantor) = self.grantor(principals, permission) {
-                let _ = write!(detail, " It was set by {grantor}.");
-            }
-            let _ = write!(
-                detail,
-                "\n\nTo lift it, set `lift_denies = true`; to keep it, add \"{permission}\" to `denied`."
-            );
-            said.push(Diagnostic::error(format!("{permission} is denied to {name}"), detail).at(path!(permissions)));
+        let id = import_id::of_server(&self.server, &[self.database.as_str(), self.principal.as_str()]);
+        let import = import_id::block(Self::NAME, &id);
+        let mut detail = format!(
+            "A new object would have to take these away, and no plan could show it:\n{}\n\nImport what is held; the plan then \
+             shows what goes:\n\n{import}\n\nOr list them in the configuration",
+            unseen.join("\n")
+        );
+        detail += if self.is_exclusive() {
+            ", or set `exclusive = false`, which leaves alone what is not listed."
+        } else {
+            ". A DENY that is to go needs `lift_denies = true` then."
+        };
+        Err(Diagnostic::error(format!("{} holds other permissions already", self.principal), detail)
+            .at(path!(DatabaseGrants: permissions))
+            .into())
+    }
+
+    /// The denies of the state that the configuration does not list.
+    fn lifted<'a>(&self, prior: &'a Self) -> Vec<&'a str> {
+        let mut lifted: Vec<&str> =
+            prior.sets()[2].iter().map(|name| name.as_str()).filter(|name| !self.denies(name)).collect();
+        if prior.connect == false.into() && !self.denies(CONNECT) && !lifted.contains(&CONNECT) {
+            lifted.push(CONNECT);
         }
-        Err(said.into())
+        lifted
+    }
+
+    fn warn_of_lifting(&self, cx: &Context<FabricMirror>, prior: &Self, principals: Option<&DatabasePrincipals>) {
+        let rows = principals.and_then(|seen| seen.permissions_of(prior.grantee_of(cx, seen)?).ok());
+        for permission in self.lifted(prior) {
+            let denied = |row: &&&Permission| row.state == PermissionState::Denied && row.name.as_str() == permission;
+            let row = rows.as_ref().map(|rows| rows.iter().find(denied));
+            // CONNECT may be missing without any DENY.
+            if permission == CONNECT && !prior.denies(CONNECT) && row.is_none_or(|row| row.is_none()) {
+                continue;
+            }
+            let by = row.flatten().map_or(String::new(), |row| format!(", set by {}", row.grantor));
+            let will = if self.lifts() {
+                "Apply will lift it."
+            } else {
+                "Apply will refuse to lift it unless `lift_denies = true`."
+            };
+            cx.warn(
+                Diagnostic::warning(
+                    format!("{permission} is denied to {}{by}", prior.principal),
+                    format!("The configuration does not deny it. {will} To keep the DENY, add it to `denied`."),
+                )
+                .at(path!(DatabaseGrants: denied)),
+            );
+        }
+    }
+
+    fn warn_of_what_comes_into_sight(&self, cx: &Context<FabricMirror>, rows: &[&Permission]) {
+        let others: Vec<_> =
+            rows.iter().filter(|row| !self.lists(&row.name) && !is_connect(row)).map(|row| describe(row)).collect();
+        if others.is_empty() {
+            return;
+        }
+        cx.warn(
+            Diagnostic::warning(
+                format!("{} holds permissions that are not listed", self.principal),
+                format!(
+                    "This update revokes none of them. The plan after it shows them as differences, and would revoke them:\n{}",
+                    others.join("\n")
+                ),
+            )
+            .at(path!(DatabaseGrants: exclusive)),
+        );
+    }
+
+    /// Before the first statement: a DENY that nobody asked to lift stays, and with it everything else. So does one that
+    /// came since the plan.
+    fn refuse_lifting(
+        &self,
+        cx: &Context<FabricMirror>,
+        prior: &Self,
+        principals: &DatabasePrincipals,
+        holder: &Principal,
+    ) -> Result<()> {
+        let lifted = self.lifted(prior);
+        let wanted = self.wanted(holder);
+        let mut said = Diagnostics::default();
+        for row in principals.permissions_of(holder)? {
+            let name = row.name.as_str();
+            let is_planned = lifted.contains(&name);
+            let is_in_the_way = wanted.granted.contains(&row.name) || wanted.with_grant_option.contains(&row.name);
+            if row.state != PermissionState::Denied || (!is_planned && !is_in_the_way) || (is_planned && self.lifts()) {
+                continue;
+            }
+            let since = if is_planned { "" } else { " It came since the plan was made: a new plan shows it." };
+            said.push(
+                Diagnostic::error(
+                    format!("{name} is denied to {}", self.principal),
+                    format!(
+                        "A DENY protects something, and a GRANT would lift it unsaid; nothing was changed. It was set by \
+                         {}.{since}\n\nTo lift it, set `lift_denies = true`; to keep it, add \"{name}\" to `denied`.",
+                        row.grantor
+                    ),
+                )
+                .at(path!(DatabaseGrants: permissions)),
+            );
+        }
+        let _ = cx;
+        if said.is_empty() { Ok(()) } else { Err(said.into()) }
+    }
+
+    async fn read_back(self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Result<Self> {
+        let ours = self.sets()[2].iter().map(ToString::to_string).collect::<Vec<_>>();
+        cx.private().set(OUR_DENIES, ours.join(","));
+        cx.private().set(SID, holder.sid.as_str());
+        // Done: whatever a look says now is for the next plan.
+        cx.keep(&Self { connect: Value::Null, ..self.clone() });
+        let principals = server.instance().database(&self.database).principals().await?;
+        let held = principals.grantee(Some(&holder.sid), self.principal.as_str())?;
+        let Some(held) = held else { return Err(not_there_any_more("principal", self.principal.as_str())) };
+        note_what_others_hold(cx, &principals, held)?;
+        let rows = principals.permissions_of(held)?;
+        // Only what was planned is known to the plan that comes next.
+        let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name)).collect();
+        Held::of(&rows).write(&mut cx.private(), HELD);
+        Ok(self)
     }
 
     /// This object with what the server holds. Not exclusive, only the names in it are shown.
-    fn matching(mut self, rows: &[Permission]) -> Self {
-        let held = Permission::sets(rows);
+    fn matching(mut self, cx: &Context<FabricMirror>, grantee: &Principal, rows: &[&Permission]) -> Self {
+        let lists_connect = contains(&self.permissions, CONNECT);
         let connect: PermissionName = CONNECT.parse().expect("a legal name");
-        self.connect = Value::Known(held.granted.contains(&connect) || held.with_grant_option.contains(&connect));
-        let connect_listed = self.permissions.known().is_some_and(|set| set.contains(&Text(connect.clone())));
-        let shown = |set: &BTreeSet<PermissionName>, hide_connect: bool| -> Value<Names> {
-            let names = set.iter().filter(|name| self.is_exclusive() || self.lists(name));
-            let names = names.filter(|name| !(hide_connect && **name == connect));
-            Value::Known(names.cloned().map(Text).collect())
+        let all = Permission::sets(rows.iter().copied());
+        self.connect = if is_role(grantee) {
+            Value::Null
+        } else {
+            let granted = all.granted.contains(&connect) || all.with_grant_option.contains(&connect);
+            Value::Known(granted && !all.denied.contains(&connect))
         };
-        let (granted, with_grant_option, denied) =
-            (shown(&held.granted, !connect_listed), shown(&held.with_grant_option, false), shown(&held.denied, false));
-        (self.permissions, self.permissions_with_grant_option, self.denied) = (granted, with_grant_option, denied);
+        let rows: Vec<&Permission> = rows.iter().copied().filter(|row| self.looks_at(row)).collect();
+        cx.private().set(SID, grantee.sid.as_str());
+        Held::of(&rows).write(&mut cx.private(), HELD);
+        let held = Permission::sets(rows);
+        let shown = |set: &BTreeSet<PermissionName>, hides_connect: bool| -> Names {
+            set.iter().filter(|name| !(hides_connect && **name == connect)).cloned().map(Text::from).collect()
+        };
+        self.permissions = shown(&held.granted, !lists_connect);
+        self.permissions_with_grant_option = shown(&held.with_grant_option, false).into();
+        self.denied = shown(&held.denied, false).into();
+        if let Ok(name) = grantee.name.parse::<Identifier>() {
+            self.principal = name.into();
+        }
         self
     }
 }
 
-fn found<'a>(principals: &'a DatabasePrincipals, name: &Identifier) -> Result<&'a User> {
-    let user = principals.find(name.as_str(), None)?;
-    user.ok_or_else(|| {
-        let missing = mssql_admin::Error::NotFound { what: "user", name: name.to_string(), fault: mssql_admin::Fault::Name };
-        Error::from(missing).hint("Let `principal` refer to the `principal` of a `fabricmirror_database_user`, so that the user is there first.")
-    })
+/// The database's principals, where they can be read at plan time.
+async fn look(
+    cx: &Context<FabricMirror>,
+    server: &Value<Text<ServerName>>,
+    database: Option<&Text<Identifier>>,
+) -> Option<Arc<DatabasePrincipals>> {
+    let server = cx.provider.sql(server).ok()?;
+    server.at_plan(cx, server.principals(database?).await)
+}
+
+/// Each permission of the three sets, as far as they are known, is one of the server's.
+fn check_names(principals: &DatabasePrincipals, sets: [Option<&Names>; 3]) -> Result<()> {
+    let paths: [AttributePath; 3] = [
+        path!(DatabaseGrants: permissions),
+        path!(DatabaseGrants: permissions_with_grant_option),
+        path!(DatabaseGrants: denied),
+    ];
+    for (set, path) in sets.into_iter().zip(paths) {
+        for permission in set.into_iter().flatten() {
+            principals.check_permission(permission).map_err(|error| Error::from(error).at(path.clone()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A database role enters nothing.
+fn is_role(principal: &Principal) -> bool {
+    principal.kind == PrincipalKind::Role
+}
+
+/// The permission that a change takes from others too.
+fn cascades(change: &PermissionChange) -> Option<&PermissionName> {
+    match change {
+        PermissionChange::RevokeCascade(row) | PermissionChange::RevokeGrantOption(row) => Some(&row.name),
+        PermissionChange::Deny(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn contains(set: &Names, permission: &str) -> bool {
+    set.iter().any(|name| name.as_str() == permission)
+}
+
+fn is_connect(row: &Permission) -> bool {
+    row.name.as_str() == CONNECT
+}
+
+fn describe(row: &Permission) -> String {
+    let state = match row.state {
+        PermissionState::Granted => "granted",
+        PermissionState::GrantedWithGrantOption => "granted with grant option",
+        PermissionState::Denied => "denied",
+    };
+    format!("- {}, {state} by {}", row.name, row.grantor)
+}
+
+/// What others lose when the changes cascade.
+fn losses(principals: &DatabasePrincipals, holder: &Principal, changes: &[PermissionChange]) -> BTreeSet<String> {
+    passed_on(principals, holder, changes.iter().filter_map(cascades))
+}
+
+/// Notes what others hold from the principal, for the apply that comes after this look.
+fn note_what_others_hold(
+    cx: &Context<FabricMirror>,
+    principals: &DatabasePrincipals,
+    holder: &Principal,
+) -> Result<()> {
+    let rows = principals.permissions_of(holder)?;
+    let held = passed_on(principals, holder, rows.iter().map(|row| &row.name));
+    cx.private().set(ALONG, held.into_iter().collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+/// What others hold of these permissions from the principal, one line each.
+fn passed_on<'a>(
+    principals: &DatabasePrincipals,
+    holder: &Principal,
+    permissions: impl Iterator<Item = &'a PermissionName>,
+) -> BTreeSet<String> {
+    permissions
+        .flat_map(|permission| principals.taken_along(holder, permission))
+        .map(|taken| format!("- {} of {}, from {}", taken.name, taken.grantee, taken.grantor))
+        .collect()
+}
+
+fn warn_of_what_goes_along(
+    cx: &Context<FabricMirror>,
+    principals: &DatabasePrincipals,
+    holder: &Principal,
+    changes: &[PermissionChange],
+) {
+    let losses = losses(principals, holder, changes);
+    if losses.is_empty() {
+        return;
+    }
+    let list = losses.into_iter().collect::<Vec<_>>().join("\n");
+    cx.warn(
+        Diagnostic::warning(
+            format!("Others lose what {} granted to them", holder.name),
+            format!(
+                "A permission with grant option can only be revoked together with what its holder made of it. With it \
+                 go:\n{list}\n\nWhoever is to keep it needs it from somebody else first."
+            ),
+        )
+        .at(path!(DatabaseGrants: permissions_with_grant_option)),
+    );
+}
+
+/// What a plan has not said is not taken away.
+fn refuse_unsaid_losses(
+    cx: &Context<FabricMirror>,
+    principals: &DatabasePrincipals,
+    holder: &Principal,
+    changes: &[PermissionChange],
+) -> Result<()> {
+    let said = cx.private().get(ALONG).unwrap_or_default().to_owned();
+    let losses = losses(principals, holder, changes);
+    let unsaid: Vec<_> =
+        losses.iter().filter(|loss| !said.lines().any(|line| line == loss.as_str())).map(String::as_str).collect();
+    if unsaid.is_empty() {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        format!("Others would lose what {} granted to them", holder.name),
+        format!(
+            "No plan has said that these go with what is revoked:\n{}\n\nNothing was changed. Run again, and the plan says it.",
+            unsaid.join("\n")
+        ),
+    )
+    .at(path!(DatabaseGrants: permissions_with_grant_option))
+    .into())
 }

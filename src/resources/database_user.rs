@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{Identifier, NewUser, ServerName, Sid, User};
-use tfplugin::{Change, Context, Diagnostic, Model, Resource, Text, Value};
+use mssql_admin::{DatabasePrincipals, Identifier, NewUser, Principal, PrincipalKind, ServerName};
+use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Text, Value, path};
 
+use super::{Login, identifiers, names, not_there_any_more, other_kind};
 use crate::clients::Server;
-use crate::error::{Error, Result, incomplete};
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
 /// A user of a database, for a login.
 ///
 /// A user finds its login by security identifier, not by name. One whose login was dropped and came back with another
 /// identifier is an orphan: it shows as a difference of `login_name`, and is repaired in place.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct DatabaseUser {
     /// Server that holds the database; left out, the provider's `sql.server`.
     #[attr(optional, computed)]
@@ -22,14 +24,15 @@ pub struct DatabaseUser {
 
     /// Database.
     #[attr(required, replace)]
-    database: Value<Text<Identifier>>,
+    database: Text<Identifier>,
 
     /// Name, at most 128 UTF-16 units. A change renames the user, which keeps its roles and permissions.
     #[attr(required)]
-    name: Value<Text<Identifier>>,
+    name: Text<Identifier>,
 
-    /// Login that enters the database as this user.
-    #[attr(required)]
+    /// Login that enters the database as this user: `fabricmirror_login.….principal`, so that the user follows it when
+    /// it is replaced, or a name.
+    #[attr(required, can_vanish)]
     login_name: Value<Text<Identifier>>,
 
     /// Schema of names without one. It need not exist. Left out: not managed.
@@ -38,7 +41,7 @@ pub struct DatabaseUser {
 
     /// Database roles, exactly these, besides `public`. Left out: not managed.
     #[attr(optional, computed)]
-    roles: Value<BTreeSet<String>>,
+    roles: Value<BTreeSet<Text<Identifier>>>,
 
     /// Who gets the schemas that the user owns when it is destroyed. Left out, owning one is an error then.
     #[attr(optional)]
@@ -58,133 +61,205 @@ impl Resource for DatabaseUser {
     const NAME: &'static str = "database_user";
     type Provider = FabricMirror;
 
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(state.key());
+    }
+
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         let plan = &mut change.planned;
         let prior = change.prior.as_ref();
         cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
-        let Some(prior) = prior else { return plan.refuse_existing(cx).await };
-        if prior.name != plan.name {
+        let Some(prior) = prior else {
+            return match plan.whole() {
+                Some(plan) => plan.refuse_existing(cx).await,
+                None => Ok(()),
+            };
+        };
+        if prior.name != *plan.name.known().unwrap_or(&prior.name) || plan.name.is_unknown() {
             plan.principal = plan.name.clone().map(|name| name.to_string());
         }
-        if prior.login_name != plan.login_name {
+        if prior.login_name != plan.login_name || plan.login_is_replaced(cx, prior) {
             plan.sid = Value::Unknown;
+        }
+        if let Some(plan) = plan.whole() {
+            cx.provider.ledger().note(plan.key());
         }
         Ok(())
     }
 
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        plan.server.default_with(|| server.instance().server().canonical().parse::<ServerName>().ok().map(Text).into());
-        let (Some(database), Some(name), Some(login)) =
-            (plan.database.known(), plan.name.known(), plan.login_name.known())
-        else {
-            return Err(incomplete(Self::NAME));
-        };
-        let new = NewUser {
-            name: name.0.clone(),
-            login: login.0.clone(),
-            default_schema: plan.default_schema.known().map(|schema| schema.0.clone()),
-        };
-        let created = server.change().database(database).create_user(&new).await;
-        if let Err(error) = created {
-            // Lost on the way back: a user of this name for this login is the one that was just made.
-            let lost = matches!(error, mssql_admin::Error::AnswerLost { .. });
-            if !(lost && plan.is_there(&server).await?) {
-                return Err(plan.import_hint(error));
-            }
+        plan.server.default_with(|| server.canonical());
+        let (key, ledger) = (plan.key(), cx.provider.ledger());
+        if ledger.has(&key) {
+            let name = plan.name.as_str();
+            return Err(super::second_owner("user", name).at(path!(DatabaseUser: name)));
         }
-        cx.keep(&Self { roles: Value::Known(BTreeSet::new()), ..plan.clone() });
-        plan.set_roles(&server).await?;
+        let new = NewUser {
+            name: plan.name.value().clone(),
+            login: plan.login()?,
+            default_schema: plan.default_schema.known().map(|schema| schema.value().clone()),
+        };
+        let database = server.change().database(&plan.database);
+        database.create_user(&new).await.map_err(|error| plan.import_hint(error))?;
+        ledger.note(key);
+        plan.principal = plan.name.to_string().into();
+        cx.keep(&Self { roles: Value::Known(BTreeSet::new()), sid: Value::Null, ..plan.clone() });
+        let wanted: Vec<_> = names(plan.roles.known()).into_iter().collect();
+        database.change_roles(&new.name, &wanted, &[]).await?;
         plan.read_back(&server).await
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
-        let (Some(database), Some(name)) = (state.database.known(), state.name.known()) else { return Ok(None) };
-        server.note_in_state(&[database.as_str(), name.as_str()]);
-        let principals = server.principals(database).await?;
-        let Some(user) = principals.find(name.as_str(), state.known_sid())? else { return Ok(None) };
-        Ok(Some(state.matching(user, principals.login_of(user)?)))
+        let principals = server.principals_if_there(&state.database).await?;
+        let found = match &principals {
+            Some(principals) => state.find(principals)?.map(|user| (principals, user)),
+            None => None,
+        };
+        let Some((principals, user)) = found else {
+            cx.provider.ledger().forget(&state.key());
+            return Ok(None);
+        };
+        refuse_other_kinds(user)?;
+        Ok(Some(state.matching(principals, user)?))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        let (Some(database), Some(name), Some(new_name)) =
-            (plan.database.known(), prior.name.known(), plan.name.known())
-        else {
-            return Err(incomplete(Self::NAME));
+        let database = server.change().database(&plan.database);
+        let principals = database.principals().await?;
+        let Some(user) = prior.find(&principals)? else {
+            return Err(not_there_any_more("user", prior.name.as_str()));
         };
-        let database = server.change().database(database);
+        refuse_other_kinds(user)?;
+        let mut name = super::identifier(&user.name)?;
         let mut done = prior.clone();
-        if name != new_name {
-            database.rename_user(name, new_name).await?;
+        if prior.name != plan.name {
+            if name != *plan.name {
+                database.rename_user(Some(&user.sid), &name, &plan.name).await?;
+            }
+            name = plan.name.value().clone();
             (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
+            cx.provider.ledger().forget(&prior.key());
+            cx.provider.ledger().note(plan.key());
             cx.keep(&done);
         }
-        if let Some(login) = plan.login_name.known().filter(|_| prior.login_name != plan.login_name) {
-            database.map_user(new_name, login).await?;
-            done.login_name = plan.login_name.clone();
+        if plan.sid.is_unknown() {
+            let login = plan.login()?;
+            if !is_mapped_to(&server, &principals, user, &login).await? {
+                database.map_user(&name, &login).await?;
+            }
+            (done.login_name, done.sid) = (plan.login_name.clone(), Value::Null);
             cx.keep(&done);
         }
         if let Some(schema) = plan.default_schema.known().filter(|_| prior.default_schema != plan.default_schema) {
-            database.set_default_schema(new_name, schema).await?;
+            database.set_default_schema(&name, schema).await?;
             done.default_schema = plan.default_schema.clone();
             cx.keep(&done);
         }
         if prior.roles != plan.roles {
-            plan.set_roles(&server).await?;
+            // What came since the plan is the next plan's to show.
+            let (before, wanted) = (names(prior.roles.known()), names(plan.roles.known()));
+            let added: Vec<_> = wanted.difference(&user.roles).cloned().collect();
+            let removed: Vec<_> =
+                before.difference(&wanted).filter(|role| user.roles.contains(*role)).cloned().collect();
+            database.change_roles(&name, &added, &removed).await?;
         }
-        plan.read_back(&server).await
+        if plan.sid.is_unknown() { plan.read_back(&server).await } else { Ok(plan) }
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
-        let (Some(database), Some(name)) = (state.database.known(), state.name.known()) else { return Ok(()) };
-        let heir = state.transfer_schemas_to.known().map(|name| &name.0);
-        Ok(server.change().database(database).drop_user(name, heir).await?)
+        let heir = state.transfer_schemas_to.known().map(Text::value);
+        let sid = state.sid.known().map(String::as_str);
+        let dropped = server.change().database(&state.database).drop_user(sid, &state.name, heir).await;
+        if let Err(error) = dropped {
+            let error = Error::from(error);
+            if !server.is_gone(&state.database, &error).await {
+                return Err(error);
+            }
+        }
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
     /// `[server/]database/name`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let (server, [database, name]) = import_id::split_with_server(id, ["database", "name"])?;
-        Ok(Self {
-            server: import_id::server(&cx.provider, server.as_deref())?,
-            database: Text(import_id::name(&database)?).into(),
-            name: Text(import_id::name(&name)?).into(),
+        let server_name = import_id::server(&cx.provider, server.as_deref())?;
+        let (database, name) = (import_id::name(&database)?, import_id::name(&name)?);
+        let server = cx.provider.sql(&server_name)?;
+        let principals = server.principals(&database).await?;
+        let Some(user) = principals.user(None, name.as_str())? else {
+            return Err(match principals.named(name.as_str()) {
+                Some(other) => other_kind(&other.name, other.kind.describe(), "users with a login"),
+                None => super::nothing_to_import("user", &name),
+            });
+        };
+        refuse_other_kinds(user)?;
+        Self {
+            server: server_name,
+            database: database.into(),
+            name: name.into(),
             login_name: Value::Null,
             default_schema: Value::Null,
             roles: Value::Null,
             transfer_schemas_to: Value::Null,
             sid: Value::Null,
             principal: Value::Null,
-        })
+        }
+        .matching(&principals, user)
+    }
+}
+
+impl DatabaseUserDraft {
+    /// The login gets another SID in this very run: the user has to follow it.
+    fn login_is_replaced(&self, cx: &Context<FabricMirror>, prior: &DatabaseUser) -> bool {
+        let (Some(server), Some(login)) = (self.server.known(), self.login_name.known()) else { return false };
+        let sid = cx.provider.ledger().sid(&Key::new(Login::NAME, &[&server.canonical(), login.as_str()]));
+        match (sid, prior.sid.known()) {
+            (Some(planned), Some(held)) => !planned.to_string().eq_ignore_ascii_case(held),
+            _ => false,
+        }
     }
 }
 
 impl DatabaseUser {
-    fn known_sid(&self) -> Option<Sid> {
-        self.sid.known().and_then(|sid| sid.parse().ok())
+    fn key(&self) -> Key {
+        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
+        Key::new(Self::NAME, &[&server, self.database.as_str(), self.name.as_str()])
+    }
+
+    /// The login that is wanted.
+    fn login(&self) -> Result<Identifier> {
+        let missing = || Diagnostic::error("`login_name` is null", "Give it the name of a login.");
+        Ok(self.login_name.known().ok_or_else(|| missing().at(path!(DatabaseUser: login_name)))?.value().clone())
+    }
+
+    /// The user, by SID, else by name: a name that means somebody else is a difference of the name.
+    fn find<'a>(&self, principals: &'a DatabasePrincipals) -> Result<Option<&'a Principal>> {
+        Ok(principals.user(self.sid.known().map(String::as_str), self.name.as_str())?)
     }
 
     /// Says at plan time, when it can be seen, that the name is taken.
     async fn refuse_existing(&self, cx: &Context<FabricMirror>) -> Result<()> {
-        let (Some(database), Some(name), true) = (self.database.known(), self.name.known(), self.server.is_known())
-        else {
-            return Ok(());
-        };
         let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
-        if server.is_in_state(&[database.as_str(), name.as_str()]) {
+        if cx.provider.ledger().has(&self.key()) {
             return Ok(());
         }
-        let Ok(principals) = server.principals(database).await else { return Ok(()) };
-        match principals.find(name.as_str(), None) {
-            Ok(Some(user)) => Err(self.import_hint(mssql_admin::Error::AlreadyExists {
-                what: "user",
-                name: user.name.clone(),
-                details: principals.login_of(user).ok().flatten().map(|login| format!("for login {login}")),
-            })),
-            _ => Ok(()),
+        let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
+        let Some(existing) = principals.named(self.name.as_str()) else { return Ok(()) };
+        if !is_managed(existing.kind) {
+            return Err(other_kind(&existing.name, existing.kind.describe(), "users with a login")
+                .at(path!(DatabaseUser: name)));
         }
+        let login = principals.login_of(existing).ok().flatten();
+        Err(self.import_hint(mssql_admin::Error::AlreadyExists {
+            what: "user",
+            name: existing.name.clone(),
+            details: login.map(|login| format!("for login {}", login.name)),
+        }))
     }
 
     fn import_hint(&self, error: mssql_admin::Error) -> Error {
@@ -193,62 +268,53 @@ impl DatabaseUser {
         if !exists {
             return error;
         }
-        let part = |name: &Value<Text<Identifier>>| name.known().map(|name| name.to_string()).unwrap_or_default();
-        let id = import_id::of_server(&self.server, &[&part(&self.database), &part(&self.name)]);
-        let import = import_id::block(Self::NAME, &id);
-        error.hint(format!(
-            "It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"
-        ))
-    }
-
-    async fn is_there(&self, server: &Server) -> Result<bool> {
-        let (Some(database), Some(name), Some(login)) =
-            (self.database.known(), self.name.known(), self.login_name.known())
-        else {
-            return Ok(false);
-        };
-        let principals = server.instance().database(database).principals().await?;
-        let Some(user) = principals.find(name.as_str(), None)? else { return Ok(false) };
-        Ok(principals.login_of(user)?.is_some_and(|it| it.eq_ignore_ascii_case(login.as_str())))
-    }
-
-    async fn set_roles(&self, server: &Server) -> Result<()> {
-        let (Some(database), Some(name), Some(wanted)) = (self.database.known(), self.name.known(), self.roles.known())
-        else {
-            return Ok(());
-        };
-        let database = server.change().database(database);
-        let principals = database.principals().await?;
-        let held = principals.find(name.as_str(), None)?.map(|user| user.roles.clone()).unwrap_or_default();
-        Ok(database.set_roles(name, &held, wanted).await?)
+        let id = import_id::of_server(&self.server, &[self.database.as_str(), self.name.as_str()]);
+        error.hint(super::import_text(Self::NAME, &id))
     }
 
     async fn read_back(self, server: &Server) -> Result<Self> {
-        let (Some(database), Some(name)) = (self.database.known(), self.name.known()) else {
-            return Err(incomplete(Self::NAME));
-        };
-        let principals = server.instance().database(database).principals().await?;
-        match principals.find(name.as_str(), None)? {
-            Some(user) => Ok(self.matching(user, principals.login_of(user)?)),
-            None => {
-                Err(Diagnostic::error("The user is gone", "It was there a moment ago: somebody else drops it.").into())
-            }
+        let principals = server.instance().database(&self.database).principals().await?;
+        match principals.user(None, self.name.as_str())? {
+            Some(user) => self.matching(&principals, user),
+            None => Err(not_there_any_more("user", self.name.as_str())),
         }
     }
 
     /// This object with what the server holds.
-    fn matching(mut self, user: &User, login: Option<&str>) -> Self {
-        let name = |name: Option<&str>| name.and_then(|name| name.parse::<Identifier>().ok()).map(Text).into();
-        self.name = name(Some(&user.name));
-        // Names of logins are equal whatever their case: the configuration's spelling stays.
-        let same = self.login_name.known().zip(login);
-        if !same.is_some_and(|(prior, login)| prior.as_str().eq_ignore_ascii_case(login)) {
-            self.login_name = name(login);
+    fn matching(mut self, principals: &DatabasePrincipals, user: &Principal) -> Result<Self> {
+        let name = |name: &str| name.parse::<Identifier>().ok().map(Text::from);
+        if let Some(name) = name(&user.name) {
+            self.name = name;
         }
-        self.default_schema = name(user.default_schema.as_deref());
-        self.roles = super::names_as_spelled(&self.roles, &user.roles);
-        self.sid = user.sid.map(|sid| sid.to_string()).into();
-        self.principal = user.name.as_str().into();
-        self
+        self.login_name = principals.login_of(user)?.and_then(|login| name(&login.name)).into();
+        self.default_schema = user.default_schema.as_deref().and_then(name).into();
+        self.roles = identifiers(&user.roles);
+        self.sid = user.sid.as_str().into();
+        self.principal = self.name.to_string().into();
+        Ok(self)
     }
+}
+
+/// Whether the login that is wanted enters as this user already: then nothing is sent, which would need CONTROL.
+async fn is_mapped_to(
+    server: &Server,
+    principals: &DatabasePrincipals,
+    user: &Principal,
+    login: &Identifier,
+) -> Result<bool> {
+    match server.instance().logins().await?.by_name(login.as_str()) {
+        Some(login) => Ok(login.sid_text.eq_ignore_ascii_case(&user.sid)),
+        None => Ok(principals.login_of(user)?.is_some_and(|it| mssql_admin::same_name(&it.name, login.as_str()))),
+    }
+}
+
+fn is_managed(kind: PrincipalKind) -> bool {
+    matches!(kind, PrincipalKind::SqlUser | PrincipalKind::ExternalUser | PrincipalKind::ExternalGroup)
+}
+
+fn refuse_other_kinds(user: &Principal) -> Result<()> {
+    if is_managed(user.kind) {
+        return Ok(());
+    }
+    Err(other_kind(&user.name, user.kind.describe(), "users with a login").at(path!(DatabaseUser: name)))
 }

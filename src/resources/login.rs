@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{Identifier, LoginChange, NewLogin, OnExisting, ServerName, Sid};
+use mssql_admin::{Identifier, LoginChange, LoginKind, NewLogin, ServerName, Sid};
 use tfplugin::{Change, Context, Diagnostic, Model, Resource, Secret, Text, Value, path};
 
-use crate::error::{Error, Result, incomplete};
+use super::{identifiers, names, not_there_any_more, other_kind};
+use crate::clients::Server;
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
 /// A login of a SQL Managed Instance, with a password.
 ///
 /// The provider chooses the login's security identifier, so that a login that was dropped and is created again keeps
-/// its database users.
-#[derive(Clone, Debug, Model)]
+/// its database users. A login that exists already is never taken over: it is imported.
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct Login {
     /// Server that holds the login; left out, the provider's `sql.server`.
     #[attr(optional, computed)]
@@ -21,7 +24,7 @@ pub struct Login {
 
     /// Name, at most 128 UTF-16 units, compared as the instance's collation compares.
     #[attr(required)]
-    name: Value<Text<Identifier>>,
+    name: Text<Identifier>,
 
     /// Password. Sent to the server and kept nowhere. Change it by raising `password_wo_version`. Needed to create;
     /// after an import it may be left out, then the password is not managed.
@@ -34,10 +37,10 @@ pub struct Login {
 
     /// Server roles, exactly these, besides `public`. Left out: not managed.
     #[attr(optional, computed)]
-    server_roles: Value<BTreeSet<String>>,
+    server_roles: Value<BTreeSet<Text<Identifier>>>,
 
     /// Whether somebody can log in.
-    #[attr(optional, computed, default = true)]
+    #[attr(optional, computed, initial = true)]
     enabled: Value<bool>,
 
     /// Database that a connection without one gets. Left out: not managed.
@@ -45,7 +48,7 @@ pub struct Login {
     default_database: Value<Text<Identifier>>,
 
     /// Security identifier, `0x` and 32 hexadecimal digits; database users find their login by it. Left out, derived
-    /// from server and name.
+    /// from server and name when the login is created, and kept when it is renamed.
     #[attr(optional, computed, replace)]
     sid: Value<Text<Sid>>,
 
@@ -57,15 +60,30 @@ pub struct Login {
     /// When the password was last set, as the server says it: a password changed by somebody else shows here.
     #[attr(computed)]
     password_last_set: Value<String>,
+
+    /// The name, and not known while the login is created or replaced: a `fabricmirror_database_user` whose
+    /// `login_name` refers to it follows its login to another SID in the same run.
+    #[attr(computed)]
+    principal: Value<String>,
 }
+
+/// Private state: the SID that the provider chose, or found at import. A login of another one, under the same name, is
+/// somebody else's.
+const OUR_SID: &str = "sid";
+/// Private state, in a plan: the state holds a login of this name already.
+const IN_STATE: &str = "in_state";
 
 impl Resource for Login {
     const NAME: &'static str = "login";
     type Provider = FabricMirror;
 
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note_login(state.key(), state.known_sid());
+    }
+
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
-        let prior = change.prior.as_ref();
         let plan = &mut change.planned;
+        let prior = change.prior.as_ref();
         cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
         let Some(prior) = prior else {
             if change.config.password_wo.is_null() {
@@ -73,14 +91,49 @@ impl Resource for Login {
                     "A new login needs a password",
                     "Set `password_wo` and `password_wo_version`. Only an imported login can do without.",
                 )
-                .at(path!(password_wo))
+                .at(path!(Login: password_wo))
                 .into());
             }
-            if let (Value::Unknown, Some(server), Some(name)) = (&plan.sid, plan.server.known(), plan.name.known()) {
-                plan.sid = Sid::derived(server, name.as_str()).into();
+            let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) else { return Ok(()) };
+            let key = Key::new(Self::NAME, &[&server.canonical(), name.as_str()]);
+            let ledger = cx.provider.ledger();
+            // What was derived once is kept, under whatever name: the users of the login find it by that.
+            let ours = our_sid(cx).or_else(|| ledger.sid(&key));
+            plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
+            if !ledger.has(&key) {
+                return refuse_existing(cx, plan, change.config.password_wo.known()).await;
             }
-            return plan.refuse_existing(cx).await;
+            if our_sid(cx).is_none() {
+                // A tainted object that is replaced, or a second block: the CLI does not tell, apply will.
+                cx.private().set(IN_STATE, "yes");
+            }
+            return Ok(());
         };
+        let ours = our_sid(cx).or(prior.known_sid());
+        if change.config.sid.is_null() {
+            plan.sid = ours.map(Text::from).into();
+        }
+        if plan.sid != prior.sid {
+            plan.principal = Value::Unknown;
+            if change.config.sid.is_null() {
+                cx.warn(
+                    Diagnostic::warning(
+                        format!("Login {} was dropped and made again by somebody", prior.name),
+                        "It has another SID than the one that was created here, so its database users are not its own any \
+                         more. Apply drops it and makes it anew, with the former SID. To keep the one that is there, take \
+                         the block's object out of the state with a `removed` block and import the login.",
+                    )
+                    .at(path!(Login: sid)),
+                );
+            }
+        } else if plan.name != Value::Known(prior.name.clone()) {
+            plan.principal = plan.name.clone().map(|name| name.to_string());
+        }
+        // For the login's users, which follow it in the same run.
+        if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
+            let sid = plan.sid.known().map(|sid| *sid.value());
+            cx.provider.ledger().note_login(Key::new(Self::NAME, &[&server.canonical(), name.as_str()]), sid);
+        }
         if prior.password_wo_version != plan.password_wo_version && !plan.password_wo_version.is_null() {
             plan.password_last_set = Value::Unknown;
             if prior.password_wo_version.is_null() {
@@ -89,7 +142,7 @@ impl Resource for Login {
                         "The login's password will be replaced",
                         "It was not managed so far. Apply sets the one of the configuration.",
                     )
-                    .at(path!(password_wo)),
+                    .at(path!(Login: password_wo)),
                 );
             }
         }
@@ -98,43 +151,75 @@ impl Resource for Login {
 
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        plan.server.default_with(|| server.instance().server().canonical().parse::<ServerName>().ok().map(Text).into());
-        let (Some(name), Some(password)) = (plan.name.known().cloned(), plan.password_wo.known()) else {
-            return Err(incomplete(Self::NAME));
+        plan.server.default_with(|| server.canonical());
+        let Some(password) = plan.password_wo.known() else {
+            return Err(Diagnostic::error("A new login needs a password", "`password_wo` is null. Give it a value.")
+                .at(path!(Login: password_wo))
+                .into());
         };
-        let sid = plan.sid.known().map_or_else(|| Sid::derived(server.instance().server(), name.as_str()), |sid| sid.0);
+        let (key, ledger) = (plan.key(), cx.provider.ledger());
+        if ledger.has(&key) {
+            return Err(second_owner(&plan));
+        }
+        let sid = plan.known_sid().unwrap_or_else(|| Sid::derived(server.instance().server(), plan.name.as_str()));
         plan.sid = sid.into();
         let new = NewLogin {
-            name: name.0.clone(),
+            name: plan.name.value().clone(),
             password: password.inner().clone(),
             sid,
-            default_database: plan.default_database.known().map(|name| name.0.clone()),
+            default_database: plan.default_database.known().map(|name| name.value().clone()),
         };
-        server.change().create_login(&new, OnExisting::TakeOverIfSid).await.map_err(|error| plan.import_hint(error))?;
+        // What the state held when this was planned, and nobody deleted since, is another block's.
+        let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
+        server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(error))?;
+        cx.private().remove(IN_STATE);
+        cx.private().set(OUR_SID, sid.to_string());
+        ledger.note_login(key, Some(sid));
         // From here on it exists: a role that is refused must not lose it.
-        cx.keep(&Self { server_roles: Value::Known(BTreeSet::new()), ..plan.clone() });
-        if plan.enabled == Value::Known(false) {
-            let change = LoginChange { enabled: Some(false), ..Default::default() };
-            server.change().change_login(&name, &change).await?;
+        plan.principal = plan.name.to_string().into();
+        let made = Self {
+            server_roles: Value::Known(BTreeSet::new()),
+            enabled: true.into(),
+            password_last_set: Value::Null,
+            ..plan.clone()
+        };
+        cx.keep(&made);
+        // A login that was taken over may be further than that.
+        let login = plan.find(&server).await?;
+        if let Some(enabled) = plan.enabled.known().copied().filter(|enabled| *enabled != login.enabled) {
+            let change = LoginChange { enabled: Some(enabled), ..Default::default() };
+            server.change().change_login(&new.name, &change).await?;
         }
-        plan.set_server_roles(&server).await?;
-        plan.read_back(&server).await
+        let wanted = names(plan.server_roles.known());
+        let added: Vec<_> = wanted.difference(&login.server_roles).cloned().collect();
+        server.change().change_server_roles(&new.name, &added, &[]).await?;
+        Ok(plan.matching(&login))
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
-        let Some(name) = state.name.known() else { return Ok(None) };
-        server.note_in_state(&[name.as_str()]);
         let logins = server.logins().await?;
-        let found = logins.find(state.sid.known().map(|sid| sid.0), name.as_str())?.cloned();
-        Ok(found.map(|login| state.matching(&login)))
+        let Some(login) = logins.find(state.known_sid(), state.name.as_str())? else {
+            cx.provider.ledger().forget(&state.key());
+            return Ok(None);
+        };
+        refuse_other_kinds(login)?;
+        if cx.private().get(OUR_SID).is_none()
+            && let Some(sid) = state.known_sid()
+        {
+            cx.private().set(OUR_SID, sid.to_string());
+        }
+        Ok(Some(state.matching(login)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        let (Some(name), Some(new_name)) = (prior.name.known(), plan.name.known()) else {
-            return Err(incomplete(Self::NAME));
+        let login = match server.instance().logins().await?.find(prior.known_sid(), prior.name.as_str())? {
+            Some(login) if login.sid == prior.known_sid() => login.clone(),
+            _ => return Err(not_there_any_more("login", prior.name.as_str())),
         };
+        refuse_other_kinds(&login)?;
+        let current = super::identifier(&login.name)?;
         let rotated = prior.password_wo_version != plan.password_wo_version;
         let change = LoginChange {
             password: plan.password_wo.known().filter(|_| rotated).map(|password| password.inner().clone()),
@@ -142,106 +227,171 @@ impl Resource for Login {
                 .default_database
                 .known()
                 .filter(|_| prior.default_database != plan.default_database)
-                .map(|name| name.0.clone()),
+                .map(|name| name.value().clone()),
             enabled: plan.enabled.known().copied().filter(|_| prior.enabled != plan.enabled),
-            name: Some(new_name.0.clone()).filter(|_| name != new_name),
         };
-        server.change().change_login(name, &change).await?;
-        // Done; the roles of the plan are not yet there.
-        cx.keep(&Self { server_roles: prior.server_roles.clone(), password_last_set: Value::Null, ..plan.clone() });
-        if prior.server_roles != plan.server_roles {
-            plan.set_server_roles(&server).await?;
+        let mut done = Self { password_last_set: Value::Null, ..prior.clone() };
+        server.change().change_login(&current, &change).await?;
+        done.password_wo_version = plan.password_wo_version.clone();
+        (done.default_database, done.enabled) = (plan.default_database.clone(), plan.enabled.clone());
+        cx.keep(&done);
+        let mut name = current;
+        if prior.name != plan.name {
+            if name != *plan.name {
+                server.change().rename_login(prior.known_sid(), &name, &plan.name).await?;
+            }
+            name = plan.name.value().clone();
+            (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
+            cx.provider.ledger().forget(&prior.key());
+            cx.provider.ledger().note_login(plan.key(), prior.known_sid());
+            cx.keep(&done);
         }
-        plan.read_back(&server).await
+        if prior.server_roles != plan.server_roles {
+            // What came since the plan is the next plan's to show.
+            let (before, wanted) = (names(prior.server_roles.known()), names(plan.server_roles.known()));
+            let added: Vec<_> = wanted.difference(&login.server_roles).cloned().collect();
+            let removed: Vec<_> =
+                before.difference(&wanted).filter(|role| login.server_roles.contains(*role)).cloned().collect();
+            server.change().change_server_roles(&name, &added, &removed).await?;
+            done.server_roles = plan.server_roles.clone();
+            cx.keep(&done);
+        }
+        if plan.password_last_set.is_unknown() {
+            let login = plan.find(&server).await?;
+            return Ok(plan.matching(&login));
+        }
+        Ok(plan)
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
-        let Some(name) = state.name.known() else { return Ok(()) };
         let force = state.force_drop.known().copied().unwrap_or_default();
-        Ok(server.change().drop_login(name, force).await?)
+        server.change().drop_login(state.known_sid(), &state.name, force).await?;
+        // The object that comes in its place has the SID that was chosen, whatever somebody else made of it meanwhile.
+        cx.provider.ledger().note_login(state.key(), our_sid(cx).or(state.known_sid()));
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
     /// `[server/]name`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let (server, [name]) = import_id::split_with_server(id, ["name"])?;
-        Ok(Self {
-            server: import_id::server(&cx.provider, server.as_deref())?,
-            name: Text(import_id::name(&name)?).into(),
+        let server_name = import_id::server(&cx.provider, server.as_deref())?;
+        let name = import_id::name(&name)?;
+        let server = cx.provider.sql(&server_name)?;
+        let logins = server.logins().await?;
+        let login = logins.find(None, name.as_str())?.ok_or_else(|| super::nothing_to_import("login", &name))?;
+        refuse_other_kinds(login)?;
+        let found = Self {
+            server: server_name,
+            name: name.into(),
             password_wo: Value::Null,
             password_wo_version: Value::Null,
             server_roles: Value::Null,
             enabled: Value::Null,
             default_database: Value::Null,
             sid: Value::Null,
-            force_drop: Value::Known(false),
+            force_drop: Value::Null,
             password_last_set: Value::Null,
-        })
+            principal: Value::Null,
+        }
+        .matching(login);
+        if let Some(sid) = found.known_sid() {
+            cx.private().set(OUR_SID, sid.to_string());
+        }
+        Ok(found)
+    }
+}
+
+/// The SID that the object was given, however it is called now.
+fn our_sid(cx: &Context<FabricMirror>) -> Option<Sid> {
+    cx.private().get(OUR_SID).and_then(|sid| sid.parse().ok())
+}
+
+/// Says at plan time, when it can be seen, that the name is taken.
+async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password: Option<&Secret>) -> Result<()> {
+    let (Some(name), Some(sid)) = (plan.name.known(), plan.sid.known()) else { return Ok(()) };
+    let Ok(server) = cx.provider.sql(&plan.server) else { return Ok(()) };
+    let Some(logins) = server.at_plan(cx, server.logins().await) else { return Ok(()) };
+    let Some(login) = logins.by_name(name.as_str()) else { return Ok(()) };
+    // One with our SID may be ours, of a run whose answer was lost: then this password opens it. Any state derives the
+    // same SID, so that alone proves nothing.
+    let is_ours = login.sid == Some(*sid.value())
+        && login.kind == LoginKind::Sql
+        && match password {
+            Some(password) => !matches!(server.instance().can_log_in(name, password.inner()).await, Ok(false)),
+            None => true,
+        };
+    if is_ours {
+        return Ok(());
+    }
+    let kind = if login.kind == LoginKind::Sql { None } else { Some(login.kind.describe()) };
+    let error = Error::from(mssql_admin::Error::AlreadyExists {
+        what: "login",
+        name: login.name.clone(),
+        details: Some(kind.map_or_else(|| format!("SID {}", login.sid_text), str::to_owned)),
+    });
+    Err(match kind {
+        Some(kind) => error.hint(format!("It is {kind}, which this resource does not manage. Choose another name.")),
+        None => error.hint(import_text(&plan.server, name)),
+    })
+}
+
+fn import_text(server: &Value<Text<ServerName>>, name: &Identifier) -> String {
+    super::import_text(Login::NAME, &import_id::of_server(server, &[name.as_str()]))
+}
+
+fn second_owner(plan: &Login) -> Error {
+    super::second_owner("login", plan.name.as_str()).at(path!(Login: name))
+}
+
+fn refuse_other_kinds(login: &mssql_admin::Login) -> Result<()> {
+    match login.kind {
+        LoginKind::Sql => Ok(()),
+        kind => Err(other_kind(&login.name, kind.describe(), "logins with a password").at(path!(Login: name))),
     }
 }
 
 impl Login {
-    /// Says at plan time, when it can be seen, that the name is taken. A login with our SID is one that we made.
-    async fn refuse_existing(&self, cx: &Context<FabricMirror>) -> Result<()> {
-        let (Some(name), Some(sid), true) = (self.name.known(), self.sid.known(), self.server.is_known()) else {
-            return Ok(());
-        };
-        let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
-        if server.is_in_state(&[name.as_str()]) {
-            return Ok(());
-        }
-        let Ok(logins) = server.logins().await else { return Ok(()) };
-        match logins.by_name(name.as_str()) {
-            Some(login) if login.sid != Some(sid.0) => Err(self.import_hint(mssql_admin::Error::AlreadyExists {
-                what: "login",
-                name: login.name.clone(),
-                details: login.sid.map(|sid| format!("SID {sid}")),
-            })),
-            _ => Ok(()),
-        }
+    fn key(&self) -> Key {
+        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
+        Key::new(Self::NAME, &[&server, self.name.as_str()])
+    }
+
+    fn known_sid(&self) -> Option<Sid> {
+        self.sid.known().map(|sid| *sid.value())
     }
 
     fn import_hint(&self, error: mssql_admin::Error) -> Error {
-        let exists = matches!(error, mssql_admin::Error::AlreadyExists { .. });
-        let error = Error::from(error);
-        if !exists {
-            return error;
-        }
-        let import = import_id::block(
-            Self::NAME,
-            &import_id::of_server(&self.server, &[self.name.known().map_or("", |name| name.as_str())]),
-        );
-        error.hint(format!(
-            "It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}"
-        ))
-    }
-
-    async fn set_server_roles(&self, server: &crate::clients::Server) -> Result<()> {
-        let (Some(name), Some(wanted)) = (self.name.known(), self.server_roles.known()) else { return Ok(()) };
-        let logins = server.instance().logins().await?;
-        let held = logins.by_name(name.as_str()).map(|login| login.server_roles.clone()).unwrap_or_default();
-        Ok(server.change().set_server_roles(name, &held, wanted).await?)
-    }
-
-    async fn read_back(self, server: &crate::clients::Server) -> Result<Self> {
-        let logins = server.instance().logins().await?;
-        let name = self.name.known().map(|name| name.to_string()).unwrap_or_default();
-        match logins.find(self.sid.known().map(|sid| sid.0), &name)? {
-            Some(login) => Ok(self.matching(login)),
-            None => {
-                Err(Diagnostic::error("The login is gone", "It was there a moment ago: somebody else drops it.").into())
+        match error {
+            error @ mssql_admin::Error::AlreadyExists { .. } => {
+                Error::from(error).hint(import_text(&self.server, &self.name))
             }
+            error => error.into(),
+        }
+    }
+
+    /// The login as the server has it now.
+    async fn find(&self, server: &Server) -> Result<mssql_admin::Login> {
+        let logins = server.instance().logins().await?;
+        match logins.find(self.known_sid(), self.name.as_str())? {
+            Some(login) => Ok(login.clone()),
+            None => Err(not_there_any_more("login", self.name.as_str())),
         }
     }
 
     /// This object with what the server holds.
     fn matching(mut self, login: &mssql_admin::Login) -> Self {
-        self.name = login.name.parse::<Identifier>().ok().map(Text).into();
-        self.sid = login.sid.map(Text).into();
+        if let Ok(name) = login.name.parse::<Identifier>() {
+            self.name = name.into();
+        }
+        self.sid = login.sid.map(Text::from).into();
         self.enabled = login.enabled.into();
-        self.default_database = login.default_database.as_ref().and_then(|name| name.parse().ok()).map(Text).into();
+        self.default_database =
+            login.default_database.as_ref().and_then(|name| name.parse::<Identifier>().ok()).map(Text::from).into();
         self.password_last_set = login.password_last_set.clone().into();
-        self.server_roles = super::names_as_spelled(&self.server_roles, &login.server_roles);
+        self.server_roles = identifiers(&login.server_roles);
+        self.principal = self.name.to_string().into();
         self
     }
 }

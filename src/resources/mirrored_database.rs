@@ -1,25 +1,32 @@
 //! `fabricmirror_mirrored_database`: the item in Fabric. Starting it is `replication`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fabric_api::connections::{self, SQL_MANAGED_INSTANCE};
 use fabric_api::definition::{Definition, TableName};
 use fabric_api::mirrored_databases::{self, MirroringStatus, NewMirroredDatabase, ProvisioningStatus};
-use fabric_api::{Client, ConnectionId, ItemId, WorkspaceId};
-use tfplugin::{Change, Context, Diagnostic, Diagnostics, Model, Resource, Set, Text, Value, path};
+use fabric_api::{Client, ConnectionId, FolderId, ItemId, WorkspaceId};
+use mssql_admin::{Identifier, ServerName, SourceTables};
+use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Set, Text, Value, path};
 
-use crate::error::{Error, Result, incomplete};
+use super::{changed_since, not_there_any_more};
+use crate::duration::{Timeout, limit};
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
+use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT, paused_capacity, source_tables};
 use crate::pace::{Pace, Pause};
 use crate::provider::FabricMirror;
 
 /// A database of a SQL Managed Instance, mirrored into a Fabric workspace.
 ///
 /// This is the item: what is mirrored and how it is laid out. It copies nothing until a `fabricmirror_replication`
-/// starts it, so that a start that fails does not make the next apply delete the copy.
+/// starts it, so that a start that fails does not make the next apply delete the copy. A change of `tables` or
+/// `connection_id` of a mirror that runs is waited for until what was changed replicates.
 ///
 /// Read compares with the definition that Fabric holds, so a table added in the portal shows as a difference.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct MirroredDatabase {
     /// Id of the item.
     #[attr(computed)]
@@ -27,42 +34,46 @@ pub struct MirroredDatabase {
 
     /// The workspace. It needs an active capacity.
     #[attr(required, replace)]
-    workspace_id: Value<Text<WorkspaceId>>,
+    workspace_id: Text<WorkspaceId>,
 
-    /// Name, unique in the workspace, at most 123 characters. The SQL analytics endpoint gets the same.
-    #[attr(required)]
-    display_name: Value<String>,
+    /// Name, unique in the workspace. The SQL analytics endpoint gets the same.
+    #[attr(required, length = 1..=123)]
+    display_name: String,
 
-    /// Description, at most 256 characters.
-    #[attr(optional)]
+    /// Description. Left out: not managed.
+    #[attr(optional, computed, length = 0..=256)]
     description: Value<String>,
 
-    /// Folder of the workspace that holds the item; left out, none.
-    #[attr(optional, replace)]
-    folder_id: Value<Text<ItemId>>,
+    /// Folder of the workspace that holds the item; a change moves it. Left out: not managed.
+    #[attr(optional, computed)]
+    folder_id: Value<Text<FolderId>>,
 
     /// A connection to the database, of the type "SQL Managed Instance": `fabricmirror_connection`. Another one is
     /// taken in place – the mirror is stopped, changed and started, and copies every table again – if it leads to the
     /// same database.
     #[attr(required)]
-    connection_id: Value<Text<ConnectionId>>,
+    connection_id: Text<ConnectionId>,
 
     /// Given, the source's schemas are kept, and this is the one of tables without; left out, Fabric folds schemas into
     /// table names. Usually `dbo`.
     #[attr(optional, replace)]
-    default_schema: Value<String>,
+    default_schema: Value<Text<Identifier>>,
 
     /// The tables to mirror, exactly these. Left out, all of them, and new ones as they appear.
     #[attr(optional)]
     tables: Value<Set<Table>>,
 
-    /// Days for which files of older versions are kept in OneLake, 1 to 30.
-    #[attr(optional, computed, default = 7)]
+    /// Days for which files of older versions are kept in OneLake. Left out, what is there stays.
+    #[attr(optional, computed, initial = 7, range = 1..=30)]
     retention_in_days: Value<i64>,
 
-    /// Deleting the item skips the tenant's recycle bin, where there is one.
+    /// Deleting the item skips the tenant's recycle bin, where there is one. Needs the workspace role Admin.
     #[attr(optional, computed, default = false)]
     hard_delete: Value<bool>,
+
+    /// How long to wait.
+    #[attr(optional)]
+    timeouts: Value<Timeouts>,
 
     /// Where OneLake holds the tables.
     #[attr(computed)]
@@ -78,11 +89,23 @@ pub struct MirroredDatabase {
 pub struct Table {
     /// Schema.
     #[attr(required)]
-    schema: Value<String>,
+    schema: Text<Identifier>,
 
     /// Name.
     #[attr(required)]
-    name: Value<String>,
+    name: Text<Identifier>,
+}
+
+/// Durations such as `60m` or `1h30m`.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub struct Timeouts {
+    /// For a change of a mirror that runs, until what was changed replicates; 60 minutes when left out.
+    #[attr(optional)]
+    update: Value<Text<Timeout>>,
+
+    /// For the stop before the deletion; 20 minutes when left out.
+    #[attr(optional)]
+    delete: Value<Text<Timeout>>,
 }
 
 /// A SQL analytics endpoint.
@@ -99,58 +122,43 @@ pub struct SqlEndpoint {
 
 /// The SQL endpoint is made within a minute or so of the item.
 const ENDPOINT_LIMIT: Duration = Duration::from_secs(10 * 60);
-/// Stopping took 37 s where it was recorded (fabric-api facts §11).
-const STOP_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 impl Resource for MirroredDatabase {
     const NAME: &'static str = "mirrored_database";
     type Provider = FabricMirror;
 
-    fn validate(config: &Self) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        let mut refuse = |wrong: bool, summary: &str, detail: &str, path| {
-            if wrong {
-                found.push(Diagnostic::error(summary, detail).at(path));
-            }
-        };
-        let length = |value: &Value<String>| value.known().map_or(1, |text| text.chars().count());
-        refuse(
-            !(1..=123).contains(&length(&config.display_name)),
-            "The name is too long, or empty",
-            "An item's name has 1 to 123 characters.",
-            path!(display_name),
-        );
-        refuse(
-            length(&config.description) > 256,
-            "The description is too long",
-            "It has at most 256 characters.",
-            path!(description),
-        );
-        refuse(
-            config.retention_in_days.known().is_some_and(|days| !(1..=30).contains(days)),
-            "The retention is out of range",
-            "It is 1 to 30 days.",
-            path!(retention_in_days),
-        );
-        refuse(
-            config.tables.known().is_some_and(|tables| tables.is_empty()),
-            "A mirror of no table",
-            "What an empty list means to Fabric is not documented. Leave `tables` out to mirror all tables, or list some.",
-            path!(tables),
-        );
-        found
+    fn validate(config: &MirroredDatabaseDraft) -> Diagnostics {
+        if config.tables.known().is_none_or(|tables| !tables.is_empty()) {
+            return Diagnostics::default();
+        }
+        let detail = "What an empty list means to Fabric is not documented. Leave `tables` out to mirror all tables, or list some.";
+        Diagnostic::error("A mirror of no table", detail).at(path!(MirroredDatabase: tables)).into()
+    }
+
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(state.key());
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
-        let Some(prior) = &change.prior else { return Ok(()) };
-        if prior.connection_id != change.planned.connection_id {
+        let plan = change.planned.whole();
+        let prior = change.prior.as_ref();
+        if let Some(plan) = &plan {
+            plan.check_tables(cx, prior).await?;
+        }
+        let Some(prior) = prior else {
+            return match plan {
+                Some(plan) => plan.refuse_existing(cx).await,
+                None => Ok(()),
+            };
+        };
+        if change.planned.connection_id != Value::Known(prior.connection_id.clone()) {
             cx.warn(
                 Diagnostic::warning(
                     "All tables will be copied again",
                     "Another connection is taken by stopping the mirror, changing it and starting it, which copies every \
                      table from the beginning.",
                 )
-                .at(path!(connection_id)),
+                .at(path!(MirroredDatabase: connection_id)),
             );
         }
         Ok(())
@@ -158,44 +166,51 @@ impl Resource for MirroredDatabase {
 
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(name), Some(connection)) =
-            (plan.workspace_id.known(), plan.display_name.known(), plan.connection_id.known())
-        else {
-            return Err(incomplete(Self::NAME));
-        };
-        check_connection(&fabric, **connection, None).await?;
+        if cx.provider.ledger().has(&plan.key()) {
+            let name = &plan.display_name;
+            return Err(super::second_owner("mirrored database", name).at(path!(MirroredDatabase: display_name)));
+        }
+        let connection = *plan.connection_id.value();
+        check_connection(&fabric, connection, None).await?;
         let new = NewMirroredDatabase {
-            display_name: name.clone(),
+            display_name: plan.display_name.clone(),
             description: plan.description.known().cloned(),
-            folder_id: plan.folder_id.known().map(|id| **id),
-            definition: plan.definition(**connection),
+            folder_id: plan.folder_id.known().map(|id| *id.value()),
+            definition: Definition::new(
+                connection,
+                plan.default_schema.known().map(|schema| schema.spelling().to_owned()),
+                plan.retention_in_days.known().copied().unwrap_or(7),
+            )
+            .with_tables(plan.table_names()),
         };
-        let created = match fabric.create_mirrored_database(**workspace, &new).await {
+        let created = {
+            let _turn = cx.provider.turn().await;
+            fabric.create_mirrored_database(*plan.workspace_id, &new).await
+        };
+        let created = match created {
             Ok(created) => created,
-            Err(error) => return Err(explain_existing(&fabric, **workspace, name, error).await),
+            Err(error) => return Err(plan.explain_existing(&fabric, error).await),
         };
-        let workspace = **workspace;
+        cx.provider.ledger().note(plan.key());
         let mut item = plan.matching(&created);
         item.onelake_tables_path = Value::Null;
         item.sql_endpoint = Value::Null;
-        // From here on it exists: whatever happens, the state knows it.
+        // From here on it exists, and nothing taints it: whatever happens, the state knows it.
         cx.keep(&item);
-        item.await_endpoint(cx, &fabric, workspace, created.id).await
+        Ok(item.await_endpoint(cx, &fabric, created.id).await)
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.id.known()) else { return Ok(None) };
-        let read = async {
-            let item = fabric.mirrored_database(**workspace, **id).await?;
-            Ok::<_, fabric_api::Error>((item, fabric.definition(**workspace, **id).await?))
-        };
-        match read.await {
-            Ok((item, definition)) => Ok(Some(state.matching(&item).matching_definition(&definition))),
-            Err(error) if error.is_gone() => Ok(None),
+        match look(&fabric, *state.workspace_id, *state.id.held().value()).await {
+            Ok(Some((item, definition))) => Ok(Some(state.matching(&item).matching_definition(&definition))),
+            Ok(None) => {
+                cx.provider.ledger().forget(&state.key());
+                Ok(None)
+            }
             // Nothing can be said about items of a paused capacity; they are not gone.
             Err(error) if error.is_inactive_capacity() => {
-                cx.warn(paused_capacity(**workspace));
+                cx.warn(paused_capacity(*state.workspace_id));
                 Ok(Some(state))
             }
             Err(error) => Err(error.into()),
@@ -203,141 +218,285 @@ impl Resource for MirroredDatabase {
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
-        let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(id), Some(connection)) =
-            (plan.workspace_id.known(), plan.id.known(), plan.connection_id.known())
-        else {
-            return Err(incomplete(Self::NAME));
+        let id = *plan.id.held().value();
+        let mirror = Mirror::new(cx, *plan.workspace_id, id)?;
+        let fabric = &mirror.fabric;
+        let Some((item, definition)) = look(fabric, mirror.workspace, id).await? else {
+            return Err(not_there_any_more("mirrored database", &prior.display_name));
         };
-        let (workspace, id, connection) = (**workspace, **id, **connection);
+        prior.refuse_change_since(&plan, &definition)?;
         let mut done = prior.clone();
-        if prior.display_name != plan.display_name || prior.description != plan.description {
-            let description = plan.description.known().cloned().unwrap_or_default();
-            let name = plan.display_name.known().cloned().unwrap_or_default();
-            fabric.rename_mirrored_database(workspace, id, &name, &description).await?;
+        let name = Some(plan.display_name.as_str()).filter(|name| *name != prior.display_name);
+        let description = plan.description.known().filter(|_| plan.description != prior.description);
+        if name.is_some() || description.is_some() {
+            fabric.rename_mirrored_database(mirror.workspace, id, name, description.map(String::as_str)).await?;
             (done.display_name, done.description) = (plan.display_name.clone(), plan.description.clone());
+            cx.provider.ledger().forget(&prior.key());
+            cx.provider.ledger().note(plan.key());
             cx.keep(&done);
         }
-        if prior.connection_id != plan.connection_id {
-            let before = prior.connection_id.known().map(|id| **id);
-            check_connection(&fabric, connection, before).await?;
-            let ran = fabric.mirroring(workspace, id).await?.status;
-            stop(cx, &fabric, workspace, id, STOP_LIMIT).await?;
-            plan.send_definition(&fabric, workspace, id, connection).await?;
-            (done.connection_id, done.tables) = (plan.connection_id.clone(), plan.tables.clone());
-            done.retention_in_days = plan.retention_in_days.clone();
-            cx.keep(&done);
-            if matches!(ran, MirroringStatus::Running | MirroringStatus::Starting) {
-                fabric.start_mirroring(workspace, id).await?;
+        if plan.folder_id != prior.folder_id {
+            let target = plan.folder_id.known().map(|id| *id.value());
+            if item.folder_id != target {
+                fabric.move_item(mirror.workspace, id, target).await?;
             }
-        } else if prior.tables != plan.tables || prior.retention_in_days != plan.retention_in_days {
-            plan.send_definition(&fabric, workspace, id, connection).await?;
+            done.folder_id = plan.folder_id.clone();
+            cx.keep(&done);
         }
-        let item = fabric.mirrored_database(workspace, id).await?;
-        Ok(plan.matching(&item))
+        (done.hard_delete, done.timeouts) = (plan.hard_delete.clone(), plan.timeouts.clone());
+        let has_new_connection = prior.connection_id != plan.connection_id;
+        let has_new_tables = prior.tables != plan.tables;
+        if !has_new_connection && !has_new_tables && prior.retention_in_days == plan.retention_in_days {
+            return Ok(plan);
+        }
+        if has_new_connection {
+            check_connection(fabric, *plan.connection_id, Some(*prior.connection_id)).await?;
+        }
+        let mut pace = Pace::new(limit(&plan.timeouts, |timeouts| &timeouts.update, START_LIMIT));
+        let runs = matches!(mirror.look().await?.status, MirroringStatus::Running | MirroringStatus::Starting);
+        if has_new_connection && mirror.stop(cx, STOP_LIMIT).await?.is_none() {
+            return Err(not_there_any_more("mirrored database", &prior.display_name));
+        }
+        // On top of the definition that is there: what this provider does not know, or does not change, stays.
+        let mut definition = definition;
+        definition.source.type_properties.connection = Some(*plan.connection_id);
+        definition.target.type_properties.retention_in_days = plan.retention_in_days.known().copied();
+        if has_new_tables {
+            definition = definition.with_tables(plan.table_names());
+        }
+        fabric.change_definition(mirror.workspace, id, &definition).await?;
+        // Done, as far as the definition goes: a wait that fails is taken up by the replication.
+        done.connection_id = plan.connection_id.clone();
+        (done.tables, done.retention_in_days) = (plan.tables.clone(), plan.retention_in_days.clone());
+        cx.keep(&done);
+        if has_new_connection && runs {
+            match fabric.start_mirroring(mirror.workspace, id).await {
+                // Lost on the way back: the wait shows whether it was heard.
+                Ok(()) | Err(fabric_api::Error::AnswerLost { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if runs && (has_new_connection || has_new_tables) {
+            let required = plan.required(cx, fabric, if has_new_connection { None } else { Some(&prior) }).await;
+            mirror.wait(cx, Asks::Replicating, &required, None, &mut pace).await?;
+        }
+        Ok(plan)
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
-        let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.id.known()) else { return Ok(()) };
+        let mirror = Mirror::new(cx, *state.workspace_id, *state.id.held().value())?;
         let hard = state.hard_delete.known().copied().unwrap_or_default();
         // A mirror that is deleted while it runs may leave its change feed behind in the source.
-        match stop(cx, &fabric, **workspace, **id, STOP_LIMIT).await {
-            Err(error) if error.fabric().is_some_and(fabric_api::Error::is_gone) => return Ok(()),
-            result => result?,
-        };
-        match fabric.delete_mirrored_database(**workspace, **id, hard).await {
-            Err(error) if error.is_gone() => Ok(()),
-            result => Ok(result?),
+        let limit = limit(&state.timeouts, |timeouts| &timeouts.delete, STOP_LIMIT);
+        if mirror.stop(cx, limit).await?.is_some() {
+            mirror.fabric.delete_mirrored_database(mirror.workspace, mirror.item, hard).await?;
         }
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
-    async fn import(_cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let (workspace, item) = import_id::workspace_and_item(id)?;
-        Ok(Self {
-            id: Text(item).into(),
-            workspace_id: Text(workspace).into(),
-            display_name: Value::Null,
+    async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
+        let (workspace, id) = import_id::workspace_and_item(id)?;
+        let fabric = cx.provider.fabric()?;
+        let (item, definition) =
+            look(&fabric, workspace, id).await?.ok_or_else(|| super::nothing_to_import("mirrored database", id))?;
+        let kind = &definition.source.kind;
+        let Some(connection) = definition.source.type_properties.connection.filter(|_| kind == SQL_MANAGED_INSTANCE)
+        else {
+            return Err(Diagnostic::error(
+                "The mirrored database is of another kind",
+                format!(
+                    "Item {id} mirrors a source of the type `{kind}`. This resource manages mirrors of the type \
+                     `{SQL_MANAGED_INSTANCE}`."
+                ),
+            )
+            .into());
+        };
+        let found = Self {
+            id: id.into(),
+            workspace_id: workspace.into(),
+            display_name: String::new(),
             description: Value::Null,
             folder_id: Value::Null,
-            connection_id: Value::Null,
+            connection_id: connection.into(),
             default_schema: Value::Null,
             tables: Value::Null,
             retention_in_days: Value::Null,
-            hard_delete: Value::Known(false),
+            hard_delete: Value::Null,
+            timeouts: Value::Null,
             onelake_tables_path: Value::Null,
             sql_endpoint: Value::Null,
-        })
+        };
+        Ok(found.matching(&item).matching_definition(&definition))
     }
 }
 
+/// The item and its definition; `None` when it is gone for certain.
+async fn look(
+    fabric: &Client,
+    workspace: WorkspaceId,
+    id: ItemId,
+) -> fabric_api::Result<Option<(mirrored_databases::MirroredDatabase, Definition)>> {
+    let Some(item) = fabric.find_mirrored_database(workspace, id).await? else { return Ok(None) };
+    Ok(Some((item, fabric.definition(workspace, id).await?)))
+}
+
 impl MirroredDatabase {
-    fn definition(&self, connection: ConnectionId) -> Definition {
-        let tables = self.tables.known().map(|tables| tables.iter().filter_map(Table::name_of).collect());
-        let retention = self.retention_in_days.known().copied().unwrap_or(7);
-        Definition::new(connection, self.default_schema.known().cloned(), retention).with_tables(tables)
+    fn key(&self) -> Key {
+        Key::new(Self::NAME, &[&self.workspace_id.value().to_string(), &self.display_name])
     }
 
-    /// Sends the definition on top of the one that is there: what this provider does not know stays.
-    async fn send_definition(
-        &self,
-        fabric: &Client,
-        workspace: WorkspaceId,
-        id: ItemId,
-        connection: ConnectionId,
-    ) -> Result<()> {
-        let ours = self.definition(connection);
-        let mut definition = fabric.definition(workspace, id).await?;
-        definition.source.type_properties.connection = Some(connection);
-        definition.target.type_properties.retention_in_days = ours.target.type_properties.retention_in_days;
-        definition.mounted_tables = ours.mounted_tables;
-        Ok(fabric.change_definition(workspace, id, &definition).await?)
+    fn table_names(&self) -> Option<Vec<TableName>> {
+        let name = |table: &Table| TableName {
+            schema_name: table.schema.spelling().to_owned(),
+            table_name: table.name.spelling().to_owned(),
+        };
+        Some(self.tables.known()?.iter().map(name).collect())
+    }
+
+    /// The tables that a change has to bring to replicating: those that are new since `prior`, or all.
+    async fn required(&self, cx: &Context<FabricMirror>, fabric: &Client, prior: Option<&Self>) -> Required {
+        let Some(tables) = self.tables.known() else {
+            return match source_tables(cx, fabric, *self.connection_id).await {
+                Some(source) => Required::Eligible(eligible(&source)),
+                None => Required::Any,
+            };
+        };
+        let before = prior.and_then(|prior| prior.tables.known());
+        let new = tables.iter().filter(|table| before.is_none_or(|before| !before.contains(table)));
+        Required::Listed(new.map(Table::place).collect())
+    }
+
+    /// Somebody changed what this change replaces: no plan has shown that.
+    fn refuse_change_since(&self, plan: &Self, definition: &Definition) -> Result<()> {
+        let now = self.clone().matching_definition(definition);
+        for (what, planned, changed) in [
+            (
+                "The mirror's connection",
+                plan.connection_id != self.connection_id,
+                now.connection_id != self.connection_id,
+            ),
+            ("The mirror's list of tables", plan.tables != self.tables, now.tables != self.tables),
+            (
+                "The mirror's retention",
+                plan.retention_in_days != self.retention_in_days,
+                now.retention_in_days != self.retention_in_days,
+            ),
+        ] {
+            if planned && changed {
+                return Err(changed_since(what, "Somebody else set it."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables that are listed anew have to be in the source, and such that mirroring takes them – where that can be seen.
+    async fn check_tables(&self, cx: &Context<FabricMirror>, prior: Option<&Self>) -> Result<()> {
+        let before = prior.and_then(|prior| prior.tables.known());
+        let is_new = |table: &&Table| before.is_none_or(|before| !before.contains(table));
+        let new: Vec<_> = self.tables.known().into_iter().flat_map(|tables| tables.iter()).filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
+        let Some(source) = source_tables(cx, &fabric, *self.connection_id).await else { return Ok(()) };
+        let mut wrong = Vec::new();
+        for table in new {
+            let found = source.tables.iter().find(|it| Name::new(&it.schema, &it.name) == table.place());
+            match found {
+                None => wrong.push(format!("- {} is not there", table.place())),
+                Some(found) if !found.eligibility().is_mirrored() => {
+                    let reasons: Vec<_> =
+                        found.eligibility().findings.into_iter().map(|finding| finding.reason).collect();
+                    wrong.push(format!("- {} cannot be mirrored: {}", table.place(), reasons.join("; ")));
+                }
+                Some(_) => {}
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Diagnostic::error(
+            "Listed tables cannot be mirrored",
+            format!("The source says:\n{}\n\nCorrect the names, or leave these tables out.", wrong.join("\n")),
+        )
+        .at(path!(MirroredDatabase: tables))
+        .into())
+    }
+
+    /// Says at plan time, when it can be seen, that the name is taken.
+    async fn refuse_existing(&self, cx: &Context<FabricMirror>) -> Result<()> {
+        if cx.provider.ledger().has(&self.key()) {
+            return Ok(());
+        }
+        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
+        match self.existing(&fabric).await {
+            Some(text) => Err(Diagnostic::error("A mirrored database of this name exists in the workspace", text)
+                .at(path!(MirroredDatabase: display_name))
+                .into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The block that imports whatever has the name.
+    async fn existing(&self, fabric: &Client) -> Option<String> {
+        let all = fabric.mirrored_databases(*self.workspace_id).await.ok()?;
+        let item = all.iter().find(|item| item.display_name.to_lowercase() == self.display_name.to_lowercase())?;
+        let id = import_id::join(&[&self.workspace_id.value().to_string(), &item.id.to_string()]);
+        Some(super::import_text(Self::NAME, &id))
+    }
+
+    async fn explain_existing(&self, fabric: &Client, error: fabric_api::Error) -> Error {
+        let existing = self.existing(fabric).await;
+        let error = Error::from(error);
+        match existing {
+            Some(text) => error.hint(format!("A mirrored database of this name exists. {text}")),
+            None => error,
+        }
     }
 
     /// Waits until the SQL endpoint is there, so that the second plan has nothing to add. A failure here is no failure
     /// of the item: it stays, untainted.
-    async fn await_endpoint(
-        mut self,
-        cx: &Context<FabricMirror>,
-        fabric: &Client,
-        workspace: WorkspaceId,
-        id: ItemId,
-    ) -> Result<Self> {
+    async fn await_endpoint(mut self, cx: &Context<FabricMirror>, fabric: &Client, id: ItemId) -> Self {
         let mut pace = Pace::new(ENDPOINT_LIMIT);
         loop {
-            let item = fabric.mirrored_database(workspace, id).await?;
-            let endpoint = item.properties.as_ref().and_then(|properties| properties.sql_endpoint_properties.as_ref());
-            let provisioning = endpoint.map(|endpoint| endpoint.provisioning_status.clone());
-            self = self.matching(&item);
-            let unfinished = match provisioning {
-                Some(ProvisioningStatus::Success) => return Ok(self),
-                Some(ProvisioningStatus::Failed) => Some("Fabric could not provision it."),
-                _ => match pace.pause(cx).await {
-                    Pause::Over => None,
-                    Pause::TimedOut => Some("Fabric has not provisioned it so far."),
-                    Pause::Stopped => Some("The run was interrupted before."),
+            let why = match fabric.mirrored_database(*self.workspace_id, id).await {
+                Ok(item) => {
+                    let properties = item.properties.as_ref();
+                    let endpoint = properties.and_then(|properties| properties.sql_endpoint_properties.as_ref());
+                    let provisioning = endpoint.map(|endpoint| endpoint.provisioning_status.clone());
+                    self = self.matching(&item);
+                    match provisioning {
+                        Some(ProvisioningStatus::Success) => return self,
+                        Some(ProvisioningStatus::Failed) => Some("Fabric could not provision it.".to_owned()),
+                        _ => None,
+                    }
+                }
+                Err(error) => Some(format!("Asking for it failed: {error}.")),
+            };
+            let why = match why {
+                Some(why) => why,
+                None => match pace.pause(cx).await {
+                    Pause::Over => continue,
+                    Pause::TimedOut => "Fabric has not provisioned it so far.".to_owned(),
+                    Pause::Stopped => "The run was interrupted before.".to_owned(),
                 },
             };
-            if let Some(why) = unfinished {
-                cx.warn(Diagnostic::warning(
-                    "The mirrored database has no SQL endpoint yet",
-                    format!("{why} The item was created; mirroring can be started once the endpoint is there."),
-                ));
-                return Ok(self);
-            }
+            cx.warn(Diagnostic::warning(
+                "The mirrored database has no SQL endpoint yet",
+                format!("{why} The item was created; mirroring can be started once the endpoint is there."),
+            ));
+            return self;
         }
     }
 
     /// This object with what the service holds of the item.
     fn matching(mut self, item: &mirrored_databases::MirroredDatabase) -> Self {
-        self.id = Text(item.id).into();
-        self.display_name = item.display_name.as_str().into();
-        // Absent, null and empty mean the same; a configured empty text stays.
-        let description = item.description.clone().filter(|text| !text.is_empty());
-        if description.is_some() || self.description.known().is_none_or(|prior| !prior.is_empty()) {
-            self.description = description.into();
-        }
-        self.folder_id = item.folder_id.map(Text).into();
+        self.id = item.id.into();
+        self.display_name.clone_from(&item.display_name);
+        // Absent, null and empty mean the same.
+        self.description = item.description.clone().unwrap_or_default().into();
+        self.folder_id = item.folder_id.map(Text::from).into();
         if let Some(properties) = &item.properties {
             self.onelake_tables_path = properties.one_lake_tables_path.clone().into();
             self.sql_endpoint = properties
@@ -354,37 +513,40 @@ impl MirroredDatabase {
     }
 
     fn matching_definition(mut self, definition: &Definition) -> Self {
-        self.connection_id = definition.source.type_properties.connection.map(Text).into();
-        self.default_schema = definition.target.type_properties.default_schema.clone().into();
+        let name = |text: &str| text.parse::<Identifier>().ok().map(Text::from);
+        if let Some(connection) = definition.source.type_properties.connection {
+            self.connection_id = connection.into();
+        }
+        self.default_schema = definition.target.type_properties.default_schema.as_deref().and_then(name).into();
         self.retention_in_days = definition.target.type_properties.retention_in_days.into();
-        let tables: Value<Set<Table>> = definition
+        self.tables = definition
             .tables()
             .map(|tables| {
-                tables
-                    .into_iter()
-                    .map(|table| Table {
-                        schema: table.schema_name.as_str().into(),
-                        name: table.table_name.as_str().into(),
-                    })
-                    .collect::<Set<Table>>()
+                let table = |table: &&TableName| {
+                    Some(Table { schema: name(&table.schema_name)?, name: name(&table.table_name)? })
+                };
+                tables.iter().filter_map(table).collect::<Set<Table>>()
             })
             .into();
-        if self.tables != tables {
-            self.tables = tables;
-        }
         self
     }
 }
 
 impl Table {
-    fn name_of(&self) -> Option<TableName> {
-        Some(TableName { schema_name: self.schema.known()?.clone(), table_name: self.name.known()?.clone() })
+    fn place(&self) -> Name {
+        Name::new(self.schema.as_str(), self.name.as_str())
     }
+}
+
+fn eligible(source: &SourceTables) -> BTreeSet<Name> {
+    let taken = source.tables.iter().filter(|table| table.eligibility().is_mirrored());
+    taken.map(|table| Name::new(&table.schema, &table.name)).collect()
 }
 
 /// A connection of another type, or one that leads elsewhere than the one before, is refused before Fabric is asked.
 async fn check_connection(fabric: &Client, id: ConnectionId, before: Option<ConnectionId>) -> Result<()> {
-    let connection = fabric.connection(id).await.map_err(|error| Error::from(error).at(path!(connection_id)))?;
+    let at = || path!(MirroredDatabase: connection_id);
+    let connection = fabric.connection(id).await.map_err(|error| Error::from(error).at(at()))?;
     let details = &connection.connection_details;
     if details.kind != SQL_MANAGED_INSTANCE {
         return Err(Diagnostic::error(
@@ -396,93 +558,31 @@ async fn check_connection(fabric: &Client, id: ConnectionId, before: Option<Conn
                 details.kind
             ),
         )
-        .at(path!(connection_id))
+        .at(at())
         .into());
     }
     let Some(before) = before else { return Ok(()) };
-    let path_of = |details: &connections::ConnectionDetails| details.path.clone().unwrap_or_default();
-    let old = match fabric.connection(before).await {
-        Ok(connection) => path_of(&connection.connection_details),
-        // The old one is gone or no longer visible: there is nothing to compare with.
-        Err(error) if error.is_gone() => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let new = path_of(details);
-    if old.eq_ignore_ascii_case(&new) {
+    // The old one is gone, or no longer visible: there is nothing to compare with.
+    let Some(old) = fabric.find_connection(before).await? else { return Ok(()) };
+    if leads_to(&old) == leads_to(&connection) {
         return Ok(());
     }
+    let place = |connection: &connections::Connection| connection.connection_details.path.clone().unwrap_or_default();
     Err(Diagnostic::error(
         "The connection leads to another database",
         format!(
-            "The mirror holds the tables of `{old}`; the new connection leads to `{new}`. Fabric documents no change of \
-             the source in place. Make a new mirror: run again with `-replace=ADDRESS` of this resource."
+            "The mirror holds the tables of `{}`; the new connection leads to `{}`. Fabric documents no change of the \
+             source in place. Make a new mirror: run again with `-replace=ADDRESS` of this resource.",
+            place(&old),
+            place(&connection)
         ),
     )
-    .at(path!(connection_id))
+    .at(at())
     .into())
 }
 
-/// A name that is taken is shown with the block that imports whatever has it.
-async fn explain_existing(fabric: &Client, workspace: WorkspaceId, name: &str, error: fabric_api::Error) -> Error {
-    let existing = fabric.mirrored_databases(workspace).await.unwrap_or_default();
-    let existing = existing.iter().find(|item| item.display_name.eq_ignore_ascii_case(name));
-    let error = Error::from(error);
-    match existing {
-        Some(item) => {
-            let id = import_id::join(&[&workspace.to_string(), &item.id.to_string()]);
-            let import = import_id::block(MirroredDatabase::NAME, &id);
-            error.hint(format!("A mirrored database of this name exists. To manage it, import it:\n\n{import}"))
-        }
-        None => error,
-    }
-}
-
-/// Stops a mirror that is not at rest, and waits until it is.
-pub(super) async fn stop(
-    cx: &Context<FabricMirror>,
-    fabric: &Client,
-    workspace: WorkspaceId,
-    id: ItemId,
-    limit: Duration,
-) -> Result<MirroringStatus> {
-    let mut pace = Pace::new(limit);
-    let mut asked = false;
-    loop {
-        let status = fabric.mirroring(workspace, id).await?.status;
-        match status {
-            MirroringStatus::Stopped | MirroringStatus::Initialized => return Ok(status),
-            // Nothing runs yet, and a stop would be refused.
-            MirroringStatus::Initializing if !asked => return Ok(status),
-            // Whether a stop is taken while it starts is UNCONFIRMED: it is let run first.
-            MirroringStatus::Stopping | MirroringStatus::Starting => {}
-            _ if asked => {}
-            _ => match fabric.stop_mirroring(workspace, id).await {
-                // It changed in between: look again.
-                Err(error) if error.code() == Some("OperationNotAllowedInCurrentStatus") => {}
-                stopped => {
-                    stopped?;
-                    asked = true;
-                }
-            },
-        }
-        if pace.pause(cx).await != Pause::Over {
-            return Err(Diagnostic::error(
-                "The mirror has not stopped",
-                format!("Its status is {status} after {} s. Run again: stopping goes on.", pace.elapsed().as_secs()),
-            )
-            .into());
-        }
-    }
-}
-
-/// What is said instead of "gone" while a capacity is paused.
-pub(super) fn paused_capacity(workspace: WorkspaceId) -> Diagnostic {
-    Diagnostic::warning(
-        "The workspace's capacity is paused",
-        format!(
-            "Nothing can be read from workspace {workspace}, so this object is taken as it was last seen. Resume the \
-             capacity; mirroring does not continue by itself then."
-        ),
-    )
-    .at(path!(workspace_id))
+/// Where a connection leads, whatever the spelling of server and database.
+fn leads_to(connection: &connections::Connection) -> Option<(ServerName, Identifier)> {
+    let (server, database) = connection.connection_details.server_and_database()?;
+    Some((server.parse().ok()?, database.parse().ok()?))
 }

@@ -1,4 +1,4 @@
-//! Resources, by their Terraform names.
+//! Resources, by their Terraform names, and what they say alike.
 
 mod connection;
 mod database_grants;
@@ -9,8 +9,13 @@ mod replication;
 mod workspace_role_assignment;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use tfplugin::Value;
+use mssql_admin::Identifier;
+use tfplugin::{Diagnostic, Text, Value};
+
+use crate::error::{Error, Result};
+use crate::import_id;
 
 pub use connection::Connection;
 pub use database_grants::DatabaseGrants;
@@ -20,11 +25,70 @@ pub use mirrored_database::MirroredDatabase;
 pub use replication::Replication;
 pub use workspace_role_assignment::WorkspaceRoleAssignment;
 
-/// A set of names as the state shows it: in the spelling it had while it means the same names.
-fn names_as_spelled(prior: &Value<BTreeSet<String>>, held: &BTreeSet<String>) -> Value<BTreeSet<String>> {
-    let fold = |names: &BTreeSet<String>| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
-    match prior.known() {
-        Some(prior) if fold(prior) == fold(held) => Value::Known(prior.clone()),
-        _ => Value::Known(held.clone()),
-    }
+/// The names of a set, without their spelling.
+fn names(set: Option<&BTreeSet<Text<Identifier>>>) -> BTreeSet<Identifier> {
+    set.into_iter().flatten().map(|name| name.value().clone()).collect()
+}
+
+/// A set of names as an attribute.
+fn identifiers(names: &BTreeSet<Identifier>) -> Value<BTreeSet<Text<Identifier>>> {
+    Value::Known(names.iter().cloned().map(Text::from).collect())
+}
+
+/// A name that the server sent.
+fn identifier(name: &str) -> Result<Identifier> {
+    name.parse().map_err(|error| Diagnostic::error("The server sent an impossible name", format!("{error}.")).into())
+}
+
+/// What an error about something that exists goes on with.
+fn import_text(type_name: &str, id: &str) -> String {
+    let import = import_id::block(type_name, id);
+    format!("It was not made by this configuration, and is not taken over. To manage it, import it:\n\n{import}")
+}
+
+/// An object that the state has, or this run has just made, under another address.
+fn second_owner(what: &str, name: impl Display) -> Error {
+    Diagnostic::error(
+        format!("The {what} {name} is managed already"),
+        "Another block of this configuration has it: in the state, or made by this very run. Remove one of the two blocks, \
+         or give them different names. If this is the new object of a replacement, take `create_before_destroy` out of \
+         its `lifecycle`: the old one has to go first.",
+    )
+    .into()
+}
+
+/// An object that was there when the plan was made.
+fn not_there_any_more(what: &str, name: impl Display) -> Error {
+    Diagnostic::error(
+        format!("The {what} {name} is not there any more"),
+        "Somebody dropped or replaced it since the plan was made. Nothing was changed. Run again: a new plan shows what is \
+         there now.",
+    )
+    .into()
+}
+
+/// Something that a change relies on is not as the plan saw it.
+fn changed_since(what: impl Display, advice: impl Display) -> Error {
+    Diagnostic::error(
+        format!("{what} changed since the plan was made"),
+        format!("{advice} Nothing was changed. Run again: a new plan shows what is there now."),
+    )
+    .into()
+}
+
+/// An object of a kind that the resource does not manage: never replaced by one of another kind.
+fn other_kind(name: impl Display, kind: &str, manages: &str) -> Error {
+    Diagnostic::error(
+        format!("{name} is {kind}"),
+        format!(
+            "This resource manages {manages}, and does not turn one kind into another. Nothing was changed. Take the object out \
+             of the state with a `removed` block, or choose another name."
+        ),
+    )
+    .into()
+}
+
+fn nothing_to_import(what: &str, name: impl Display) -> Error {
+    Diagnostic::error(format!("There is no {what} {name}"), "Check the import id, and the server it is looked for on.")
+        .into()
 }

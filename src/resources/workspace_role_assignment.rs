@@ -3,10 +3,12 @@
 
 use fabric_api::workspaces::{self, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{PrincipalId, WorkspaceId};
-use tfplugin::{Context, Diagnostic, Diagnostics, Model, Resource, Text, Value, path};
+use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Text, Value, Word, path};
 
+use super::not_there_any_more;
 use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
 /// A principal's role in a workspace.
@@ -14,23 +16,29 @@ use crate::provider::FabricMirror;
 /// A SQL Managed Instance publishes its rows into OneLake with its own system-assigned managed identity, which needs
 /// to write the mirrored database. There is no API that grants that on one item, so the documented way is a role in the
 /// workspace; `Contributor` suffices. It covers every item there: a workspace of its own for mirrors keeps it small.
-#[derive(Clone, Debug, Model)]
+///
+/// A principal has one role in a workspace. One that somebody else gave is never changed or taken over: it is imported.
+#[derive(Clone, Debug, PartialEq, Model)]
 pub struct WorkspaceRoleAssignment {
     /// The workspace.
     #[attr(required, replace)]
-    workspace_id: Value<Text<WorkspaceId>>,
+    workspace_id: Text<WorkspaceId>,
 
     /// Who gets the role.
-    #[attr(required, replace)]
-    principal: Value<Principal>,
-
-    /// `Admin`, `Member`, `Contributor` or `Viewer`.
     #[attr(required)]
-    role: Value<String>,
+    principal: Principal,
+
+    /// The role.
+    #[attr(required, one_of = ["Admin", "Member", "Contributor", "Viewer"])]
+    role: Word,
 
     /// Id of the assignment.
     #[attr(computed)]
-    id: Value<String>,
+    id: Value<Text<PrincipalId>>,
+
+    /// The principal's type as the service knows it, which corrects a wrong one by itself.
+    #[attr(computed)]
+    principal_type: Value<String>,
 }
 
 /// An Entra principal.
@@ -38,120 +46,151 @@ pub struct WorkspaceRoleAssignment {
 pub struct Principal {
     /// Object id. Of an application or managed identity it is that of the *enterprise application* (service
     /// principal), never the client id.
-    #[attr(required)]
-    id: Value<Text<PrincipalId>>,
+    #[attr(required, replace)]
+    id: Text<PrincipalId>,
 
-    /// `User`, `Group`, `ServicePrincipal` (also a managed identity) or `ServicePrincipalProfile`.
-    #[attr(required)]
-    r#type: Value<String>,
+    /// What it is; a managed identity is a `ServicePrincipal`.
+    #[attr(required, one_of = ["User", "Group", "ServicePrincipal", "ServicePrincipalProfile"])]
+    r#type: Word,
 }
-
-const ROLES: [&str; 4] = ["Admin", "Member", "Contributor", "Viewer"];
-const TYPES: [&str; 4] = ["User", "Group", "ServicePrincipal", "ServicePrincipalProfile"];
 
 impl Resource for WorkspaceRoleAssignment {
     const NAME: &'static str = "workspace_role_assignment";
     type Provider = FabricMirror;
 
-    fn validate(config: &Self) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        let mut one_of = |value: Option<&String>, allowed: &[&str], path| {
-            if let Some(value) = value.filter(|value| !allowed.contains(&value.as_str())) {
-                let detail = format!("`{value}` is none of {}.", allowed.join(", "));
-                found.push(Diagnostic::error("Unknown word", detail).at(path));
-            }
-        };
-        one_of(config.role.known(), &ROLES, path!(role));
-        one_of(config.principal.known().and_then(|principal| principal.r#type.known()), &TYPES, path!(principal.type));
-        found
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(state.key());
+    }
+
+    async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
+        match (&change.prior, change.planned.whole()) {
+            (None, Some(plan)) => plan.refuse_existing(cx).await,
+            _ => Ok(()),
+        }
     }
 
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
-        let (workspace, principal, role) = plan.parts()?;
-        match fabric.add_workspace_role(workspace, &principal, &role).await {
-            Ok(assignment) => Ok(plan.matching(&assignment)),
-            // A role that somebody else gave is not ours to change.
-            Err(error) if error.code() == Some("PrincipalAlreadyHasWorkspaceRolePermissions") => {
-                let id = import_id::join(&[&workspace.to_string(), &principal.id.to_string()]);
-                let import = import_id::block(Self::NAME, &id);
-                Err(Error::from(error).hint(format!("To manage the role it has, import it:\n\n{import}")))
-            }
-            Err(error) => Err(error.into()),
+        if cx.provider.ledger().has(&plan.key()) {
+            let name = plan.principal.id.value();
+            return Err(super::second_owner("role of", name).at(path!(WorkspaceRoleAssignment: principal)));
         }
+        let principal = workspaces::Principal {
+            id: *plan.principal.id.value(),
+            kind: PrincipalType::from(plan.principal.r#type.as_str()),
+            service_principal_details: None,
+        };
+        let added = {
+            let _turn = cx.provider.turn().await;
+            fabric.add_workspace_role(*plan.workspace_id, &principal, &plan.wanted()).await
+        };
+        let assignment = match added {
+            Ok(assignment) => assignment,
+            Err(error) => {
+                // Lost on the way back, or given by somebody else: nobody can tell. It is shown, and not taken over.
+                let there = fabric.find_workspace_role(*plan.workspace_id, principal.id).await;
+                let error = Error::from(error);
+                return Err(match there {
+                    Ok(Some(existing)) => error.hint(plan.already_there(&existing)),
+                    _ => error,
+                });
+            }
+        };
+        cx.provider.ledger().note(plan.key());
+        Ok(plan.matching(&assignment))
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.assignment()) else { return Ok(None) };
-        match fabric.workspace_role(**workspace, id).await {
-            Ok(assignment) => Ok(Some(state.matching(&assignment))),
-            Err(error) if error.is_gone() || error.code() == Some("PrincipalWithoutWorkspaceRolePermissions") => {
-                Ok(None)
-            }
+        let assignment = fabric.find_workspace_role(*state.workspace_id, *state.id.held().value()).await?;
+        if assignment.is_none() {
+            cx.provider.ledger().forget(&state.key());
+        }
+        Ok(assignment.map(|assignment| state.matching(&assignment)))
+    }
+
+    async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
+        if prior.role == plan.role {
+            // Another word for the principal's type: the service has its own.
+            return Ok(plan);
+        }
+        let fabric = cx.provider.fabric()?;
+        let id = *prior.id.held().value();
+        let _turn = cx.provider.turn().await;
+        match fabric.change_workspace_role(*plan.workspace_id, id, &plan.wanted()).await {
+            Ok(assignment) => Ok(plan.matching(&assignment)),
+            Err(error) if error.may_mean_gone() => match fabric.find_workspace_role(*plan.workspace_id, id).await? {
+                None => Err(not_there_any_more("role of", id)),
+                Some(_) => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn update(cx: &Context<FabricMirror>, _prior: Self, plan: Self) -> Result<Self> {
-        let fabric = cx.provider.fabric()?;
-        let (workspace, principal, role) = plan.parts()?;
-        let id = plan.assignment().unwrap_or(principal.id);
-        Ok(plan.clone().matching(&fabric.change_workspace_role(workspace, id, &role).await?))
-    }
-
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let fabric = cx.provider.fabric()?;
-        let (Some(workspace), Some(id)) = (state.workspace_id.known(), state.assignment()) else { return Ok(()) };
-        match fabric.remove_workspace_role(**workspace, id).await {
-            Err(error) if error.is_gone() || error.code() == Some("PrincipalWithoutWorkspaceRolePermissions") => Ok(()),
-            result => Ok(result?),
-        }
+        let _turn = cx.provider.turn().await;
+        fabric.remove_workspace_role(*state.workspace_id, *state.id.held().value()).await?;
+        cx.provider.ledger().forget(&state.key());
+        Ok(())
     }
 
-    async fn import(_cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
+    async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let [workspace, assignment] = import_id::split(id, ["workspace", "assignment"])?;
-        Ok(Self {
-            workspace_id: Text(import_id::parse::<WorkspaceId>(&workspace)?).into(),
-            principal: Value::Null,
-            role: Value::Null,
-            id: import_id::parse::<PrincipalId>(&assignment)?.to_string().into(),
-        })
+        let workspace = import_id::parse::<WorkspaceId>(&workspace)?;
+        let id = import_id::parse::<PrincipalId>(&assignment)?;
+        let found = cx.provider.fabric()?.find_workspace_role(workspace, id).await?;
+        let assignment = found.ok_or_else(|| super::nothing_to_import("role assignment", id))?;
+        let kind = assignment.principal.kind.as_str();
+        let found = Self {
+            workspace_id: workspace.into(),
+            principal: Principal { id: assignment.principal.id.into(), r#type: kind.into() },
+            role: assignment.role.as_str().into(),
+            id: Value::Null,
+            principal_type: Value::Null,
+        };
+        Ok(found.matching(&assignment))
     }
 }
 
 impl WorkspaceRoleAssignment {
-    fn parts(&self) -> Result<(WorkspaceId, workspaces::Principal, WorkspaceRole)> {
-        let principal = self.principal.known().and_then(|it| Some((it.id.known()?, it.r#type.known()?)));
-        match (self.workspace_id.known(), principal, self.role.known()) {
-            (Some(workspace), Some((id, kind)), Some(role)) => {
-                let principal = workspaces::Principal {
-                    id: **id,
-                    kind: PrincipalType::from(kind.as_str()),
-                    service_principal_details: None,
-                };
-                Ok((**workspace, principal, WorkspaceRole::from(role.as_str())))
+    fn key(&self) -> Key {
+        Key::new(Self::NAME, &[&self.workspace_id.value().to_string(), &self.principal.id.value().to_string()])
+    }
+
+    fn wanted(&self) -> WorkspaceRole {
+        WorkspaceRole::from(self.role.as_str())
+    }
+
+    /// Says at plan time, when it can be seen, that the principal has a role.
+    async fn refuse_existing(&self, cx: &Context<FabricMirror>) -> Result<()> {
+        if cx.provider.ledger().has(&self.key()) {
+            return Ok(());
+        }
+        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
+        let Ok(roles) = fabric.workspace_roles(*self.workspace_id).await else { return Ok(()) };
+        match roles.iter().find(|it| it.principal.id == *self.principal.id) {
+            Some(existing) => {
+                Err(Diagnostic::error("The principal has a role in the workspace", self.already_there(existing))
+                    .at(path!(WorkspaceRoleAssignment: principal))
+                    .into())
             }
-            _ => Err(crate::error::incomplete(Self::NAME)),
+            None => Ok(()),
         }
     }
 
-    fn assignment(&self) -> Option<PrincipalId> {
-        self.id.known().and_then(|id| id.parse().ok())
+    fn already_there(&self, existing: &RoleAssignment) -> String {
+        let id = import_id::join(&[&self.workspace_id.value().to_string(), &existing.id.to_string()]);
+        format!("It is {}. {}", existing.role, super::import_text(Self::NAME, &id))
     }
 
-    /// This object with what the service holds.
+    /// This object with what the service holds. What was asked of the principal's type is kept apart from what the
+    /// service says.
     fn matching(mut self, assignment: &RoleAssignment) -> Self {
-        self.principal = Value::Known(Principal {
-            id: Text(assignment.principal.id).into(),
-            // The service corrects a wrong type by itself; the configuration's word stays, or no plan would be empty.
-            r#type: match self.principal.known().and_then(|prior| prior.r#type.known()) {
-                Some(kind) => kind.clone().into(),
-                None => assignment.principal.kind.to_string().into(),
-            },
-        });
-        self.role = assignment.role.to_string().into();
-        self.id = assignment.id.to_string().into();
+        self.principal.id = assignment.principal.id.into();
+        self.role = assignment.role.as_str().into();
+        self.id = assignment.id.into();
+        self.principal_type = assignment.principal.kind.as_str().into();
         self
     }
 }

@@ -6,6 +6,8 @@ use fabricmirror_tests::run::{Run, tutorial};
 use fabricmirror_tests::{Result, fail};
 use serde_json::json;
 
+use crate::hcl::{edited, without_block};
+use crate::world::generic_connection;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -28,13 +30,6 @@ fn without(part: &str, replacement: &str) -> Result<String> {
         fail!("the tutorial does not hold {part:?}");
     }
     Ok(text.replace(part, replacement))
-}
-
-/// The tutorial without a whole block.
-fn without_block(text: &str, start: &str) -> Result<String> {
-    let from = text.find(start).ok_or_else(|| format!("the tutorial has no block {start:?}"))?;
-    let to = text[from..].find("\n}\n").ok_or("the block does not end")? + from + 3;
-    Ok(format!("{}{}", &text[..from], &text[to..]))
 }
 
 /// Applies under the documentation of May 2025; it fails, and names step and fix.
@@ -68,7 +63,7 @@ async fn without_the_user(run: &mut Run) -> Result<()> {
     let text = text
         .replace("fabricmirror_database_user.fabric.login_name", "fabricmirror_login.fabric.name")
         .replace("fabricmirror_database_grants.fabric.database", "var.database")
-        .replace("    fabricmirror_database_grants.fabric,\n", "");
+        .replace("fabricmirror_database_grants.fabric.principal", "\"fabric_user\"");
     fails(run, &text, "credentials", "mapped to a user of the database").await
 }
 
@@ -93,42 +88,14 @@ async fn without_view_performance_definition(run: &mut Run) -> Result<()> {
 }
 
 async fn with_a_connection_of_another_kind(run: &mut Run) -> Result<()> {
-    let ready = run.emulator.ready.clone();
-    let text = |name: &str, value: &str| json!({ "dataType": "Text", "name": name, "value": value });
-    let (status, connection) = run
-        .emulator
-        .rest(
-            "POST",
-            "/connections",
-            Some(json!({
-                "connectivityType": "ShareableCloud",
-                "displayName": "generic",
-                "connectionDetails": {
-                    "type": "SQL",
-                    "creationMethod": "Sql",
-                    "parameters": [text("server", &ready.sql.server), text("database", &ready.scenario.database)],
-                },
-                "privacyLevel": "Organizational",
-                "credentialDetails": {
-                    "connectionEncryption": "Encrypted",
-                    "credentials": {
-                        "credentialType": "Basic",
-                        "username": ready.sql.username,
-                        "password": ready.sql.password,
-                    },
-                },
-            })),
-        )
-        .await?;
-    let id =
-        connection["id"].as_str().filter(|_| status == 201).ok_or_else(|| format!("no connection: {connection}"))?;
+    let id = generic_connection(run).await?;
     let text = without("fabricmirror_connection.source.id", &format!("\"{id}\""))?;
     fails(run, &text, "not of the type \"SQL Managed Instance\"", "fabricmirror_connection").await
 }
 
 async fn without_the_identitys_role(run: &mut Run) -> Result<()> {
     let text = without_block(&tutorial()?, "resource \"fabricmirror_workspace_role_assignment\"")?;
-    let text = text.replace("    fabricmirror_workspace_role_assignment.instance,\n", "");
+    let text = edited(&text, &[("  depends_on           = [fabricmirror_workspace_role_assignment.instance]\n", "")])?;
     fails(run, &text, "managed identity may not write", "fabricmirror_workspace_role_assignment").await
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::hcl::{EVERYTHING, MIRROR, tutorial_with};
 use crate::tutorial::values;
+use crate::world::path_of_the_mirror;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -85,12 +86,6 @@ async fn codes_with_other_statuses_and_numbers(run: &mut Run) -> Result<()> {
     let stop = format!("{}/stopMirroring", path_of_the_mirror(run).await?);
     run.emulator.rest("POST", &stop, None).await?;
     run.destroy().await?.success().map(drop)
-}
-
-async fn path_of_the_mirror(run: &mut Run) -> Result<String> {
-    let item = values(&run.state().await?, "fabricmirror_mirrored_database.source")["id"].clone();
-    let workspace = &run.emulator.ready.scenario.workspace_id;
-    Ok(format!("/workspaces/{workspace}/mirroredDatabases/{}", item.as_str().unwrap_or_default()))
 }
 
 async fn paused(run: &mut Run, face: &str) -> Result<()> {

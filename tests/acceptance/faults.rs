@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::hcl::{CONNECTION, MIRROR, PRINCIPALS, tutorial_with};
 use crate::tutorial::values;
+use crate::world::import_id;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -97,8 +98,7 @@ async fn lost_answers_of_fabric_lead_to_an_import(run: &mut Run) -> Result<()> {
         if there != 1 {
             fail!("{there} of {list}");
         }
-        let id = error.detail.split_once("id = \"").and_then(|(_, rest)| rest.split_once('"'));
-        let id = id.ok_or("no id")?.0.to_owned();
+        let id = import_id(&error.detail)?;
         run.run(&["import", "-no-color", "-input=false", address, &id]).await?.success()?;
     }
     run.apply().await?.success()?;
@@ -126,20 +126,6 @@ async fn a_lost_answer_to_the_start_is_made_up_for(run: &mut Run) -> Result<()> 
     Ok(())
 }
 
-/// Processes whose command line begins with the provider's path and that belong to this folder.
-fn providers(run: &Run) -> Vec<u32> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let is_ours = std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == run.binaries.provider);
-        let is_here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == run.folder);
-        if is_ours && is_here {
-            found.push(pid);
-        }
-    }
-    found
-}
-
 async fn a_killed_cli_leaves_nothing_behind(run: &mut Run) -> Result<()> {
     run.use_tutorial()?;
     let before = run.emulator.state().await?;
@@ -164,13 +150,13 @@ async fn a_killed_cli_leaves_nothing_behind(run: &mut Run) -> Result<()> {
         }
         std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status()?;
         child.wait().await?;
-        let mut left = providers(run);
+        let mut left = run.providers();
         for _ in 0..150 {
             if left.is_empty() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
-            left = providers(run);
+            left = run.providers();
         }
         if !left.is_empty() {
             fail!("killed at {moment}: the provider still runs: {left:?}");
@@ -184,8 +170,7 @@ async fn a_killed_cli_leaves_nothing_behind(run: &mut Run) -> Result<()> {
                 break;
             }
             let error = said.fails_with("import {")?;
-            let id = error.detail.split_once("id = \"").and_then(|(_, rest)| rest.split_once('"'));
-            let id = id.ok_or("no id")?.0.to_owned();
+            let id = import_id(&error.detail)?;
             run.run(&["import", "-no-color", "-input=false", &error.address, &id]).await?.success()?;
         }
         let state = run.state().await?;

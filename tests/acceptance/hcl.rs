@@ -66,3 +66,18 @@ pub fn edited(text: &str, parts: &[(&str, &str)]) -> Result<String> {
 pub fn tutorial_with(parts: &[(&str, &str)]) -> Result<String> {
     edited(&tutorial()?, parts)
 }
+
+/// The tutorial with these tables alone.
+pub fn listing(tables: &[(&str, &str)]) -> Result<String> {
+    let list: Vec<String> =
+        tables.iter().map(|(schema, name)| format!("{{ schema = \"{schema}\", name = \"{name}\" }}")).collect();
+    let list = format!("default_schema = \"dbo\"\n  tables = [{}]", list.join(", "));
+    tutorial_with(&[("default_schema = \"dbo\"", &list)])
+}
+
+/// The text without a whole block.
+pub fn without_block(text: &str, start: &str) -> Result<String> {
+    let from = text.find(start).ok_or_else(|| format!("there is no block {start:?}"))?;
+    let to = text[from..].find("\n}\n").ok_or("the block does not end")? + from + 3;
+    Ok(format!("{}{}", &text[..from], &text[to..]))
+}

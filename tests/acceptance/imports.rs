@@ -7,6 +7,7 @@ use crate::hcl::{
     CONNECTION, EVERYTHING, GRANTS, HEAD, LOGIN, MIRROR, PRINCIPALS, REPLICATION, ROLE, USER, edited, tutorial_with,
 };
 use crate::tutorial::values;
+use crate::world::{import, import_id};
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -18,6 +19,9 @@ pub fn cases() -> Vec<Case> {
         case!(items_made_by_hand_are_refused_with_their_import_block),
     ]
 }
+
+const PRINCIPAL: &str =
+    "  principal            = fabricmirror_database_grants.fabric.principal # whom the connection logs in as\n";
 
 async fn everything_is_imported_with_an_empty_plan(run: &mut Run) -> Result<()> {
     run.use_tutorial()?;
@@ -47,9 +51,11 @@ async fn everything_is_imported_with_an_empty_plan(run: &mut Run) -> Result<()> 
         &[
             ("  password_wo         = ephemeral.fabricmirror_password.fabric.result\n", ""),
             ("  password_wo_version = local.password_version\n", ""),
+            // Whom the connection logs in as, no service tells.
+            (PRINCIPAL, ""),
         ],
     )?;
-    let blocks: String = ids.iter().map(|(to, id)| format!("import {{\n  to = {to}\n  id = \"{id}\"\n}}\n")).collect();
+    let blocks: String = ids.iter().map(|(to, id)| import(to, id)).collect();
     run.write("main.tf", &format!("{without_passwords}\n{blocks}"))?;
     let plan = run.plan().await?;
     for address in EVERYTHING {
@@ -64,10 +70,9 @@ async fn an_import_with_the_password_plans_its_rotation(run: &mut Run) -> Result
     run.emulator.sql("master", "CREATE LOGIN fabric_login WITH PASSWORD = 'Set-By-Hand-1'").await?;
     run.emulator.sql("Sales", "CREATE USER fabric_user FOR LOGIN fabric_login").await?;
     run.emulator.sql("Sales", "GRANT SELECT TO fabric_user").await?;
-    let blocks = format!(
-        "import {{\n  to = {LOGIN}\n  id = \"fabric_login\"\n}}\nimport {{\n  to = {USER}\n  id = \
-         \"Sales/fabric_user\"\n}}\nimport {{\n  to = {GRANTS}\n  id = \"Sales/fabric_user\"\n}}\n"
-    );
+    let blocks = [(LOGIN, "fabric_login"), (USER, "Sales/fabric_user"), (GRANTS, "Sales/fabric_user")]
+        .map(|(to, id)| import(to, id));
+    let blocks = blocks.concat();
     run.write("main.tf", &format!("{PRINCIPALS}{blocks}"))?;
     let plan = run.plan().await?;
     plan.does(LOGIN, &["update"])?.does(USER, &["no-op"])?.does(GRANTS, &["no-op"])?;
@@ -124,7 +129,6 @@ async fn what_exists_is_refused_with_its_import_block(run: &mut Run) -> Result<(
     if !id.ends_with("/fabric_login") || run.emulator.state().await? != before {
         fail!("the import id is {id}, or something was changed");
     }
-    let import = |to: &str, id: &str| format!("import {{\n  to = {to}\n  id = \"{id}\"\n}}\n");
     let login = import(LOGIN, &id);
     run.write("main.tf", &format!("{PRINCIPALS}{login}"))?;
     let user = run.plan().await?.said.fails_with("The user fabric_user exists")?;
@@ -133,13 +137,6 @@ async fn what_exists_is_refused_with_its_import_block(run: &mut Run) -> Result<(
     run.write("main.tf", &format!("{PRINCIPALS}{login}{user}"))?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()
-}
-
-/// The id of the import block in a diagnostic.
-fn import_id(detail: &str) -> Result<String> {
-    let block = detail.split_once("import {").ok_or_else(|| format!("there is no import block: {detail}"))?.1;
-    let id = block.split_once("id = \"").and_then(|(_, rest)| rest.split_once('"'));
-    Ok(id.ok_or_else(|| format!("the import block has no id: {detail}"))?.0.to_owned())
 }
 
 async fn items_made_by_hand_are_refused_with_their_import_block(run: &mut Run) -> Result<()> {
@@ -167,7 +164,7 @@ async fn items_made_by_hand_are_refused_with_their_import_block(run: &mut Run) -
     }
     run.run(&["import", "-no-color", "-input=false", CONNECTION, &id(CONNECTION)]).await?.success()?;
     let said = run.apply().await?;
-    let mirror = said.fails_with("An item of this name exists")?;
+    let mirror = said.fails_with("A mirrored database of this name exists")?;
     if import_id(&mirror.detail)? != format!("{workspace}/{}", id(MIRROR)) {
         fail!("the import block of the mirror is wrong: {}", mirror.detail);
     }

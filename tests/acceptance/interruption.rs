@@ -1,12 +1,11 @@
 //! A wait that ends early loses nothing: the next apply goes on where it was.
 
-use std::time::Duration;
-
 use fabricmirror_tests::emulator::Options;
 use fabricmirror_tests::run::{Run, tutorial};
 use fabricmirror_tests::{Result, fail};
 
 use crate::tutorial::values;
+use crate::world::{calls, is_call, until};
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -21,12 +20,8 @@ async fn an_interrupted_wait_is_taken_up_again(run: &mut Run) -> Result<()> {
     run.use_tutorial()?;
     let arguments = ["apply", "-json", "-input=false", "-auto-approve"];
     let child = run.spawn(&arguments)?;
-    let pid = child.id().ok_or("the CLI has ended already")?;
-    wait_for_start(run).await?;
-    let interrupted = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status()?;
-    if !interrupted.success() {
-        fail!("the CLI cannot be interrupted");
-    }
+    until(run, 0, "the start", |it| is_call(it, "POST", "/startMirroring")).await?;
+    run.interrupt(&child)?;
     run.finish(&arguments, child).await?.fails_with("interrupted")?;
     goes_on(run).await
 }
@@ -41,24 +36,6 @@ async fn a_wait_that_timed_out_is_taken_up_again(run: &mut Run) -> Result<()> {
     run.apply().await?.fails_with("was not there in time")?;
     run.use_tutorial()?;
     goes_on(run).await
-}
-
-async fn wait_for_start(run: &Run) -> Result<()> {
-    for _ in 0..600 {
-        if count(run, "POST", "/startMirroring").await? > 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    fail!("the mirror was not started within a minute")
-}
-
-async fn count(run: &Run, method: &str, end: &str) -> Result<usize> {
-    let calls = run.emulator.requests().await?;
-    Ok(calls
-        .iter()
-        .filter(|it| it["method"] == method && it["path"].as_str().is_some_and(|path| path.ends_with(end)))
-        .count())
 }
 
 /// The next apply ends replicating, with the same item, started once and never stopped.
@@ -76,7 +53,8 @@ async fn goes_on(run: &mut Run) -> Result<()> {
     if values(&state, "data.fabricmirror_replication_status.source")["state"] != "Running" {
         fail!("the mirror does not run");
     }
-    let (starts, stops) = (count(run, "POST", "/startMirroring").await?, count(run, "POST", "/stopMirroring").await?);
+    let starts = calls(run, 0, "POST", "/startMirroring").await?;
+    let stops = calls(run, 0, "POST", "/stopMirroring").await?;
     let deletes = run.emulator.requests().await?.iter().filter(|it| it["method"] == "DELETE").count();
     if (starts, stops, deletes) != (1, 0, 0) {
         fail!("started {starts} times, stopped {stops} times, {deletes} deletes");

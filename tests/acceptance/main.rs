@@ -9,15 +9,26 @@ mod choices;
 mod drift;
 mod endurance;
 mod faults;
+mod grants_in_company;
 mod handshake;
 mod hcl;
+mod health;
 mod imports;
 mod interruption;
 mod mirror;
+mod mirror_in_company;
+mod moments;
 mod monitor;
+mod names_and_sids;
 mod principals;
+mod proof;
+mod second_owner;
+mod servers;
+mod spelling;
+mod starts;
 mod third_party;
 mod tutorial;
+mod world;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -90,6 +101,16 @@ fn main() -> ExitCode {
         access::cases(),
         faults::cases(),
         choices::cases(),
+        second_owner::cases(),
+        names_and_sids::cases(),
+        grants_in_company::cases(),
+        spelling::cases(),
+        mirror_in_company::cases(),
+        health::cases(),
+        starts::cases(),
+        servers::cases(),
+        proof::cases(),
+        moments::cases(),
     ]
     .into_iter()
     .flatten()
@@ -141,7 +162,7 @@ fn main() -> ExitCode {
 fn trial(case: &Case, cli: Cli, base: PathBuf) -> Trial {
     let (name, options, test) = (case.name, case.options.clone(), case.test);
     Trial::test(format!("{name} [{}]", cli.name), move || {
-        let folder = base.join(format!("{}-{}", name.replace("::", "-"), cli.name));
+        let folder = base.join(format!("{}-{}", name.replace("::", "-").replace(['<', '>'], ""), cli.name));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(story(cli, &folder, &options, test))
     })

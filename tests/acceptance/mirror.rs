@@ -4,8 +4,9 @@ use fabricmirror_tests::run::Run;
 use fabricmirror_tests::{Result, fail};
 use serde_json::{Value, json};
 
-use crate::hcl::{EVERYTHING, MIRROR, REPLICATION, edited, tutorial_with};
+use crate::hcl::{EVERYTHING, MIRROR, REPLICATION, edited, listing, tutorial_with};
 use crate::tutorial::values;
+use crate::world::calls;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -17,14 +18,6 @@ pub fn cases() -> Vec<Case> {
         case!(names_change_in_place_and_the_schema_replaces),
         case!(a_paused_capacity_deletes_nothing),
     ]
-}
-
-/// The tutorial with these tables alone.
-fn listing(tables: &[(&str, &str)]) -> Result<String> {
-    let list: Vec<String> =
-        tables.iter().map(|(schema, name)| format!("{{ schema = \"{schema}\", name = \"{name}\" }}")).collect();
-    let list = format!("default_schema = \"dbo\"\n  tables = [{}]", list.join(", "));
-    tutorial_with(&[("default_schema = \"dbo\"", &list)])
 }
 
 /// The mirrored tables, as the data source shows them.
@@ -48,11 +41,6 @@ async fn settled(run: &mut Run) -> Result<()> {
     run.plan().await?.is_empty()
 }
 
-async fn calls(run: &Run, end: &str) -> Result<usize> {
-    let journal = run.emulator.requests().await?;
-    Ok(journal.iter().filter(|it| text(&it["path"]).ends_with(end)).count())
-}
-
 async fn listed_tables_are_mirrored_and_one_more_in_place(run: &mut Run) -> Result<()> {
     run.write("main.tf", &listing(&[("dbo", "Orders")])?)?;
     run.apply().await?.success()?;
@@ -70,7 +58,7 @@ async fn listed_tables_are_mirrored_and_one_more_in_place(run: &mut Run) -> Resu
     if mirrored(run).await? != ["dbo.Orders Replicating", "sales.Regions Replicating"] {
         fail!("mirrored: {:?}", mirrored(run).await?);
     }
-    if calls(run, "/stopMirroring").await? != 0 {
+    if calls(run, 0, "POST", "/stopMirroring").await? != 0 {
         fail!("the mirror was stopped");
     }
     // Back to all of them.
@@ -87,14 +75,13 @@ async fn listed_tables_are_mirrored_and_one_more_in_place(run: &mut Run) -> Resu
 async fn a_listed_table_that_cannot_be_mirrored_is_named(run: &mut Run) -> Result<()> {
     let listed = listing(&[("dbo", "Orders"), ("dbo", "Measurements")])?;
     run.write("main.tf", &listed)?;
-    let error = run.apply().await?.fails_with("dbo.Measurements")?;
-    if error.address != REPLICATION {
-        fail!("the error is at {}", error.address);
+    // The connection has to be there before its source can be looked at.
+    let error = run.apply().await?.fails_with("dbo.Measurements cannot be mirrored")?;
+    if error.address != MIRROR || calls(run, 0, "POST", "/mirroredDatabases").await? != 0 {
+        fail!("the error is at {}, or the mirror was made", error.address);
     }
-    // Somebody can live with that.
-    run.write("main.tf", &edited(&listed, &[("\"running\"", "\"running\"\n  on_table_error = \"warn\"")])?)?;
-    let said = run.apply().await?.success()?;
-    said.warns("dbo.Measurements")?;
+    run.write("main.tf", &listing(&[("dbo", "Orders")])?)?;
+    run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
     run.destroy().await?.success().map(drop)
 }
@@ -110,7 +97,7 @@ async fn stopped_and_running_again(run: &mut Run) -> Result<()> {
     let stopped = tutorial_with(&[("\"running\"", "\"stopped\"")])?;
     run.write("main.tf", &stopped)?;
     run.apply().await?.success()?;
-    if calls(run, "/startMirroring").await? != 0 {
+    if calls(run, 0, "POST", "/startMirroring").await? != 0 {
         fail!("the mirror was started");
     }
     settled(run).await?;
@@ -149,12 +136,14 @@ async fn names_change_in_place_and_the_schema_replaces(run: &mut Run) -> Result<
         .does(REPLICATION, &["no-op"])?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
-    // Without it, the description is gone.
+    // Left out, the description stays; an empty one takes it away.
     run.write("main.tf", &edited(&renamed, &[("\n  description = \"All of it\"", "")])?)?;
-    run.plan().await?.changes(MIRROR, "description", &json!("All of it"), &Value::Null)?;
+    run.plan().await?.is_empty()?;
+    run.write("main.tf", &edited(&renamed, &[("\"All of it\"", "\"\"")])?)?;
+    run.plan().await?.changes(MIRROR, "description", &json!("All of it"), &json!(""))?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
-    if values(&run.state().await?, MIRROR)["id"] != id || calls(run, "/stopMirroring").await? != 0 {
+    if values(&run.state().await?, MIRROR)["id"] != id || calls(run, 0, "POST", "/stopMirroring").await? != 0 {
         fail!("the mirror was stopped or replaced");
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::hcl::{CONNECTION, EVERYTHING, GRANTS, HEAD, LOGIN, PRINCIPALS, USER, edited, tutorial_with};
 use crate::tutorial::values;
+use crate::world::changes;
 use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -18,17 +19,6 @@ pub fn cases() -> Vec<Case> {
         case!(grants_that_are_not_exclusive_leave_others_alone),
         case!(a_misspelled_permission_is_refused_at_its_attribute),
     ]
-}
-
-/// The statements that changed something, since the entry of this number.
-async fn changes(run: &Run, since: usize) -> Result<Vec<String>> {
-    let entries = run.emulator.requests().await?.split_off(since);
-    let texts = entries.iter().filter_map(|entry| entry["text"].as_str());
-    let changing = ["GRANT ", "REVOKE ", "DENY ", "CREATE ", "ALTER ", "DROP "];
-    Ok(texts
-        .filter(|text| !text.contains("HAS_PERMS_BY_NAME") && changing.iter().any(|word| text.contains(word)))
-        .map(str::to_owned)
-        .collect())
 }
 
 async fn a_renamed_user_keeps_its_grants(run: &mut Run) -> Result<()> {

@@ -33,7 +33,9 @@ pub struct Emulator {
 /// The ready-file.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Ready {
+    /// The first instance.
     pub sql: Sql,
+    pub instances: Vec<Instance>,
     pub fabric: Fabric,
     pub entra: Entra,
     pub scenario: Scenario,
@@ -49,6 +51,14 @@ pub struct Sql {
     pub port: u16,
     pub username: String,
     pub password: String,
+}
+
+/// One of several instances.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Instance {
+    pub name: String,
+    #[serde(flatten)]
+    pub sql: Sql,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -193,9 +203,10 @@ impl Emulator {
         }
     }
 
-    /// The newest entry of the request journal.
+    /// The newest entry of the request journal; null before the first.
     pub async fn last_request(&self) -> Result<Value> {
-        Ok(self.control(reqwest::Method::GET, "/requests?limit=1", None).await?[0].take())
+        let entries = self.control(reqwest::Method::GET, "/requests?limit=1", None).await?;
+        Ok(entries.get(0).cloned().unwrap_or_default())
     }
 
     pub async fn plant(&self, fault: Value) -> Result<()> {

@@ -186,6 +186,16 @@ impl Run {
         self.run(&["apply", "-json", "-input=false", "-auto-approve"]).await
     }
 
+    /// Applies what [`Run::plan`] has planned, whatever happened since.
+    pub async fn apply_planned(&mut self) -> Result<Said> {
+        self.run(&["apply", "-json", "-input=false", "plan.bin"]).await
+    }
+
+    /// Applies with one more flag, such as `-replace=ADDRESS`.
+    pub async fn apply_with(&mut self, flag: &str) -> Result<Said> {
+        self.run(&["apply", "-json", "-input=false", "-auto-approve", flag]).await
+    }
+
     pub async fn destroy(&mut self) -> Result<Said> {
         self.run(&["destroy", "-json", "-input=false", "-auto-approve"]).await
     }
@@ -194,6 +204,38 @@ impl Run {
     pub async fn state(&mut self) -> Result<Value> {
         let shown = self.run(&["show", "-json"]).await?.success()?;
         Ok(serde_json::from_str(&shown.stdout)?)
+    }
+
+    /// What the CLI has kept is somebody else's from now on: the next command knows of nothing.
+    pub fn forget_state(&self) -> Result<()> {
+        for file in ["terraform.tfstate", "terraform.tfstate.backup"] {
+            match std::fs::remove_file(self.folder.join(file)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The providers that run for this folder.
+    pub fn providers(&self) -> Vec<u32> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let is_ours = std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == self.binaries.provider);
+            let is_here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == self.folder);
+            if is_ours && is_here {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
+    /// Ctrl-C, as the CLI gets it.
+    pub fn interrupt(&self, child: &Child) -> Result<()> {
+        let pid = child.id().ok_or("the CLI has ended already")?;
+        let done = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status()?;
+        if done.success() { Ok(()) } else { fail!("the CLI cannot be interrupted") }
     }
 
     /// Writes down what the emulator holds, for whoever looks into a failure. Its journal lies there already.
@@ -261,6 +303,14 @@ impl Said {
             .ok_or_else(|| format!("{}: no warning says {text:?}:\n{}", self.command, self.explain()).into())
     }
 
+    /// No diagnostic says `text`.
+    pub fn does_not_say(&self, text: &str) -> Result<()> {
+        match self.diagnostics().into_iter().find(|it| it.summary.contains(text) || it.detail.contains(text)) {
+            Some(it) => fail!("{}: something says {text:?}: {it:?}", self.command),
+            None => Ok(()),
+        }
+    }
+
     /// What a reader of a failure wants to see: diagnostics where the output has any, else the output.
     pub fn explain(&self) -> String {
         let diagnostics = self.diagnostics();
@@ -288,6 +338,15 @@ impl Plan {
             0 => Ok(()),
             2 => fail!("the plan is not empty: {}", self.summary()),
             _ => fail!("{} failed:\n{}", self.said.command, self.said.explain()),
+        }
+    }
+
+    /// What `-detailed-exitcode` answers: 0 without changes, 2 with.
+    pub fn answers(&self, code: i32) -> Result<&Self> {
+        if self.said.code == code {
+            Ok(self)
+        } else {
+            fail!("the plan answers {} instead of {code}: {}{}", self.said.code, self.summary(), self.said.explain())
         }
     }
 

@@ -1,6 +1,6 @@
 //! The one pipeline: every call gets its token, its retries and its error here.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -10,20 +10,33 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::auth::{Credential, FABRIC_SCOPE, Tokens};
+use crate::certificates::check_certificates;
 use crate::error::{Error, ErrorBody, Result, chain, says_capacity_is_inactive};
+use crate::outage::Outage;
+use crate::stop::{Stop, Stopped};
 
 /// The public cloud's endpoint.
 pub const DEFAULT_ENDPOINT: &str = "https://api.fabric.microsoft.com";
 
 /// One request, answer included, takes no longer.
 const REQUEST_LIMIT: Duration = Duration::from_secs(100);
+/// A connection is made within this time, or not at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A connection that cannot be made is tried for no longer.
+const UNCONNECTED_LIMIT: Duration = Duration::from_secs(5);
 /// A server that asks for more patience than this is not waited for.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(120);
+/// A call that fails is repeated for no longer.
+const RETRY_LIMIT: Duration = Duration::from_secs(300);
 /// A deleted item's name is free again after 20 s to 5 min (fabric-api facts §8.6, §11).
 const NAME_WAIT: Duration = Duration::from_secs(600);
+/// The directory knows a new identity after this time, or not at all.
+const PRINCIPAL_WAIT: Duration = Duration::from_secs(120);
 /// The service's own operations (a definition read or written) end within seconds.
 const OPERATION_LIMIT: Duration = Duration::from_secs(600);
 
@@ -35,9 +48,11 @@ pub struct Options {
     pub credential: Credential,
     /// Entra's login endpoint; `None` is `AZURE_AUTHORITY_HOST` or the public cloud.
     pub authority_host: Option<String>,
-    /// Certificates in PEM form that are trusted besides the system's.
-    pub ca_certificate_file: Option<PathBuf>,
+    /// Certificates in PEM form that are trusted besides the system's; see [`crate::check_certificates`].
+    pub ca_certificates: Option<Arc<[u8]>>,
     pub user_agent: String,
+    /// Cancelled, it ends every pause at once, and every call within a second.
+    pub stop: CancellationToken,
 }
 
 /// A caller of the Fabric API. Cheap to clone.
@@ -46,6 +61,8 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     tokens: Tokens,
+    stop: Stop,
+    outage: Outage,
     /// Every pause is divided by this.
     haste: u32,
 }
@@ -61,11 +78,21 @@ pub(crate) struct Call {
     body: Option<Value>,
     /// Sending it twice does the same as sending it once.
     idempotent: bool,
+    /// It names a principal that may have been made a moment ago.
+    fresh_principal: bool,
 }
 
 impl Call {
     pub(crate) fn get(operation: &'static str, path: String) -> Self {
-        Self { operation, method: Method::GET, path, query: Vec::new(), body: None, idempotent: true }
+        Self {
+            operation,
+            method: Method::GET,
+            path,
+            query: Vec::new(),
+            body: None,
+            idempotent: true,
+            fresh_principal: false,
+        }
     }
 
     /// A POST with effect: never sent again once it may have arrived.
@@ -84,6 +111,12 @@ impl Call {
     /// A POST that only reads, or that brings about a state rather than a thing.
     pub(crate) fn repeatable(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// A principal that the directory does not know yet is waited for.
+    pub(crate) fn awaits_principal(mut self) -> Self {
+        self.fresh_principal = true;
         self
     }
 
@@ -118,13 +151,60 @@ enum Again {
     /// After a growing pause.
     Yes,
     After(Duration),
+    /// No connection was made, after this time.
+    Unconnected(Duration),
     /// The name of a deleted item is not free yet.
     NameReserved,
+    /// The directory does not know a principal yet.
+    PrincipalUnknown,
+}
+
+/// The one policy of repeating: how long which failure is put up with. Pauses count in full, also where they are
+/// shortened.
+struct Patience {
+    began: Instant,
+    paused: Duration,
+    /// When the failures to connect began that nothing else came between.
+    unconnected: Option<Duration>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { began: Instant::now(), paused: Duration::ZERO, unconnected: None }
+    }
+
+    /// The pause before the next attempt, of which `planned` is what the growing pauses have; `None`: give up.
+    fn pause(&mut self, again: Again, planned: Option<Duration>) -> Option<Duration> {
+        let spent = self.began.elapsed().max(self.paused);
+        // What comes by itself is not counted: the pauses may be short, the wait long.
+        let asking = |longest| {
+            let longest = Duration::from_secs(longest);
+            planned.unwrap_or(longest).clamp(Duration::from_secs(2), longest)
+        };
+        let (pause, limit) = match again {
+            Again::No => return None,
+            Again::Yes => (planned?, RETRY_LIMIT),
+            Again::After(pause) => (planned.map(|_| pause)?, RETRY_LIMIT),
+            Again::Unconnected(took) => {
+                let since = *self.unconnected.get_or_insert(spent.saturating_sub(took));
+                (planned?, since + UNCONNECTED_LIMIT)
+            }
+            Again::NameReserved => (asking(20), NAME_WAIT),
+            Again::PrincipalUnknown => (asking(10), PRINCIPAL_WAIT),
+        };
+        if !matches!(again, Again::Unconnected(_)) {
+            self.unconnected = None;
+        }
+        (spent + pause <= limit).then(|| {
+            self.paused += pause;
+            pause
+        })
+    }
 }
 
 impl Client {
     /// # Errors
-    /// [`Error::Setup`]: an endpoint that is no URL, a certificate file that cannot be read, an unusable credential.
+    /// [`Error::Setup`]: an endpoint that is no URL, certificates that cannot be used, an unusable credential.
     pub fn new(options: &Options) -> Result<Self> {
         let mut base = Url::parse(&options.endpoint)
             .ok()
@@ -133,22 +213,20 @@ impl Client {
         base.set_path("/v1/");
         let mut http = reqwest::Client::builder()
             .user_agent(&options.user_agent)
-            .connect_timeout(Duration::from_secs(20))
+            .connect_timeout(CONNECT_LIMIT)
             .timeout(REQUEST_LIMIT)
             // A redirect would carry the token to wherever it points.
             .redirect(reqwest::redirect::Policy::none());
-        if let Some(file) = &options.ca_certificate_file {
-            let unusable = |why: String| Error::Setup(format!("the CA certificate file {}: {why}", file.display()));
-            let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(chain(&error)))?;
-            if certificates.is_empty() {
-                return Err(unusable("holds no certificate in PEM form".to_owned()));
-            }
+        if let Some(pem) = &options.ca_certificates {
+            let unusable = |why: String| Error::Setup(format!("the CA certificates cannot be used: {why}"));
+            check_certificates(pem).map_err(unusable)?;
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| unusable(chain(&error)))?;
             http = http.tls_certs_merge(certificates);
         }
         let http = http.build().map_err(|error| Error::Setup(format!("no HTTP client: {}", chain(&error))))?;
-        let tokens = Tokens::new(&options.credential, options.authority_host.as_deref(), &http)?;
-        Ok(Self { http, base, tokens, haste: 1 })
+        let (authority_host, stop) = (options.authority_host.as_deref(), options.stop.clone());
+        let tokens = Tokens::new(&options.credential, authority_host, &http, stop.clone())?;
+        Ok(Self { http, base, tokens, stop: Stop::new(stop), outage: Outage::default(), haste: 1 })
     }
 
     /// The same client with shorter pauses: for tests of what it waits for.
@@ -165,12 +243,12 @@ impl Client {
 
     /// Calls and reads the answer, which a long-running operation may give later.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
-        let operation = call.operation;
-        let answer = self.complete(call).await?;
-        answer.map_or_else(
-            || Err(Error::Decode { operation, cause: "there is none, and one was expected".to_owned() }),
-            |answer| decode(operation, &answer),
-        )
+        let (operation, idempotent) = (call.operation, call.idempotent);
+        let read = match self.complete(call).await? {
+            Some(answer) => decode(operation, &answer),
+            None => Err(Error::Decode { operation, cause: "there is none, and one was expected".to_owned() }),
+        };
+        read.map_err(|error| outcome_unknown(operation, idempotent, error))
     }
 
     /// Calls where no answer is of interest.
@@ -200,19 +278,28 @@ impl Client {
 
     /// Calls, and where the service goes on by itself waits until it is done. `None` when there is no result.
     async fn complete(&self, call: Call) -> Result<Option<Vec<u8>>> {
-        let operation = call.operation;
+        let (operation, idempotent) = (call.operation, call.idempotent);
         let answer = self.send(call).await?;
         if answer.status != StatusCode::ACCEPTED {
             return Ok(Some(answer.bytes).filter(|bytes| !bytes.is_empty()));
         }
         let Some(id) = operation_id(&answer.headers) else { return Ok(None) };
-        let started = tokio::time::Instant::now();
-        let mut pause = retry_after(&answer.headers).unwrap_or(Duration::from_secs(2));
+        let pause = retry_after(&answer.headers).unwrap_or(Duration::from_secs(2));
+        // The service has accepted the call and works on: what happens to the looks at it is not what happens to it.
+        self.result(operation, &id, pause).await.map_err(|error| outcome_unknown(operation, idempotent, error))
+    }
+
+    /// Waits until an operation of the service is done; the first look comes after `pause`.
+    async fn result(&self, operation: &'static str, id: &str, mut pause: Duration) -> Result<Option<Vec<u8>>> {
+        let started = Instant::now();
+        let mut paused = Duration::ZERO;
         loop {
-            if started.elapsed() > OPERATION_LIMIT {
+            if started.elapsed().max(paused) > OPERATION_LIMIT {
                 return Err(Error::Timeout { operation, seconds: OPERATION_LIMIT.as_secs() });
             }
-            tokio::time::sleep(pause.min(RETRY_AFTER_LIMIT) / self.haste).await;
+            pause = pause.min(RETRY_AFTER_LIMIT);
+            self.stop.pause(pause / self.haste).await;
+            paused += pause;
             let answer = self.send(Call::get(operation, format!("operations/{id}"))).await?;
             let state: OperationState = decode(operation, &answer.bytes)?;
             match state.status.to_ascii_lowercase().as_str() {
@@ -235,42 +322,46 @@ impl Client {
     }
 
     async fn send(&self, call: Call) -> Result<Answer> {
-        let (started, haste) = (tokio::time::Instant::now(), self.haste);
+        let mut patience = Patience::new();
+        let (stop, haste) = (self.stop.clone(), self.haste);
         let policy = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(30))
             .with_max_times(8);
-        (|| self.send_once(&call))
+        let sent = (|| self.send_once(&call))
             .retry(policy)
-            .sleep(move |pause| tokio::time::sleep(pause / haste))
-            .when(|failed| match failed.again {
-                Again::No => false,
-                Again::Yes | Again::After(_) => true,
-                Again::NameReserved => started.elapsed() < NAME_WAIT,
+            .sleep(move |pause| {
+                let stop = stop.clone();
+                async move { stop.pause(pause / haste).await }
             })
-            .adjust(|failed, planned| match failed.again {
-                Again::After(pause) => planned.map(|_| pause),
-                // Not counted: the pauses may be short, the wait long.
-                Again::NameReserved => Some(
-                    planned.unwrap_or(Duration::from_secs(20)).clamp(Duration::from_secs(2), Duration::from_secs(20)),
-                ),
-                _ => planned,
-            })
+            .adjust(|failed, planned| patience.pause(failed.again, planned))
             .notify(|failed, pause| {
                 tracing::info!(operation = call.operation, error = %failed.error, ?pause, "trying again");
             })
-            .await
-            .map_err(|failed| failed.error)
+            .await;
+        match &sent {
+            Ok(_) => self.outage.is_over(),
+            Err(Failed { error: Error::Unreachable { cause, .. }, again: Again::Unconnected(_) }) => {
+                self.outage.remember(cause);
+            }
+            Err(_) => {}
+        }
+        sent.map_err(|failed| failed.error)
     }
 
     async fn send_once(&self, call: &Call) -> Result<Answer, Failed> {
         let operation = call.operation;
-        let token = self.tokens.token(FABRIC_SCOPE).await.map_err(|error| Failed { error, again: Again::No })?;
-        let mut url = self
-            .base
-            .join(&call.path)
-            .map_err(|error| Failed { error: Error::Setup(format!("{operation}: {error}")), again: Again::No })?;
+        let at_once = |error| Failed { error, again: Again::No };
+        if let Some(cause) = self.outage.lately(self.haste) {
+            return Err(at_once(Error::Unreachable { operation, cause }));
+        }
+        let token = self.tokens.token(FABRIC_SCOPE).await.map_err(|error| match error {
+            Error::Interrupted { .. } => at_once(Error::Interrupted { operation }),
+            error => at_once(error),
+        })?;
+        let mut url =
+            self.base.join(&call.path).map_err(|error| at_once(Error::Setup(format!("{operation}: {error}"))))?;
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
@@ -290,33 +381,60 @@ impl Client {
             };
             Failed { error, again }
         };
-        let response = match request.send().await {
-            Ok(response) => response,
+        let began = Instant::now();
+        let answer = async {
+            let response = request.send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?.to_vec()))
+        };
+        let (status, headers, bytes) = match self.stop.or_outcome(answer).await {
+            Ok(Ok(answer)) => answer,
             // A connection that was never made has carried nothing.
-            Err(error) if error.is_connect() => {
+            Ok(Err(error)) if error.is_connect() => {
                 let cause = chain(&error.without_url());
                 // A certificate that is not trusted now will not be in a minute.
-                let again = if cause.contains("certificate") { Again::No } else { Again::Yes };
+                let again = if cause.contains("certificate") { Again::No } else { Again::Unconnected(began.elapsed()) };
                 return Err(Failed { error: Error::Unreachable { operation, cause }, again });
             }
-            Err(error) => return Err(unanswered(error)),
+            Ok(Err(error)) => return Err(unanswered(error)),
+            Err(Stopped::Meanwhile) if !call.idempotent => {
+                let cause = "interrupted before the answer came".to_owned();
+                return Err(at_once(Error::AnswerLost { operation, cause }));
+            }
+            Err(Stopped::Before | Stopped::Meanwhile) => return Err(at_once(Error::Interrupted { operation })),
         };
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.map_err(unanswered)?.to_vec();
         tracing::debug!(operation, method = %call.method, path = %call.path, status = status.as_u16(), "called");
         if status.is_success() {
             return Ok(Answer { status, headers, bytes });
         }
         let body = error_body(&headers, &bytes);
-        let again = again(status, &headers, &body, call.idempotent);
+        // A gateway in between that got no answer; the service itself gives a code.
+        if !call.idempotent && body.error_code.is_empty() && matches!(status.as_u16(), 502 | 504) {
+            let cause = format!("a gateway in between got none ({})", status.as_u16());
+            return Err(at_once(Error::AnswerLost { operation, cause }));
+        }
+        let again = again(status, &headers, &body, call);
         Err(Failed { error: Error::Api { operation, status: status.as_u16(), body: Box::new(body) }, again })
     }
 }
 
+/// What is left of an error that came after the service had accepted the call: a call with effect has had it, or will,
+/// unless the service itself says that it failed.
+fn outcome_unknown(operation: &'static str, idempotent: bool, error: Error) -> Error {
+    match error {
+        Error::Operation { .. } | Error::AnswerLost { .. } => error,
+        error if idempotent => error,
+        error => Error::AnswerLost { operation, cause: error.without_operation() },
+    }
+}
+
 /// Whether a refused call may be made again. What may have had an effect is not repeated.
-fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: bool) -> Again {
+fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, call: &Call) -> Again {
     if body.error_code == "ItemDisplayNameNotAvailableYet" {
         return Again::NameReserved;
+    }
+    if call.fresh_principal && body.error_code == "PrincipalNotFound" {
+        return Again::PrincipalUnknown;
     }
     // Whoever resumes a capacity takes longer than any retry, even where the status says "unavailable".
     if says_capacity_is_inactive(&body.error_code) {
@@ -327,7 +445,7 @@ fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, idempotent: 
     let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504)
         || body.is_retriable == Some(true)
         || body.error_code == "MirroredDatabaseNotReady";
-    if refused_untouched || (passing && idempotent) {
+    if refused_untouched || (passing && call.idempotent) {
         match retry_after(headers) {
             None => Again::Yes,
             Some(pause) if pause > RETRY_AFTER_LIMIT => Again::No,

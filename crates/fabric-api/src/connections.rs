@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::client::{Call, Client};
+use crate::decode::null_is_default;
 use crate::error::Result;
 use crate::extensible::extensible;
+use crate::gone;
 use crate::ids::ConnectionId;
 
 /// The connector of a SQL Managed Instance. A connection of another type is refused by mirroring, also when it leads
@@ -19,16 +21,19 @@ const CREATION_METHOD: &str = "AzureSqlMI.Database";
 pub struct Connection {
     pub id: ConnectionId,
     pub display_name: Option<String>,
+    /// Whether a gateway is used; a `gatewayId` does not tell, cloud connections have one too.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub connectivity_type: ConnectivityType,
+    #[serde(default, deserialize_with = "null_is_default")]
     pub connection_details: ConnectionDetails,
     pub privacy_level: Option<PrivacyLevel>,
     pub credential_details: Option<CredentialDetails>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ConnectionDetails {
     /// The connector; [`SQL_MANAGED_INSTANCE`] for ours.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub kind: String,
     /// `server;database`. The parameters themselves are never returned.
     #[serde(default)]
@@ -46,6 +51,7 @@ impl ConnectionDetails {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialDetails {
+    #[serde(default, deserialize_with = "null_is_default")]
     pub credential_type: String,
     pub connection_encryption: Option<ConnectionEncryption>,
 }
@@ -103,6 +109,13 @@ pub struct ConnectionChange {
     pub credentials: Option<(Credentials, ConnectionEncryption)>,
 }
 
+impl ConnectionChange {
+    /// Nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.display_name.is_none() && self.privacy_level.is_none() && self.credentials.is_none()
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangeRequest<'a> {
@@ -148,6 +161,11 @@ impl Client {
         self.call(Call::get("reading the connection", format!("connections/{id}"))).await
     }
 
+    /// `None`: the list of connections is without it. A list may leave the credential details out.
+    pub async fn find_connection(&self, id: ConnectionId) -> Result<Option<Connection>> {
+        gone::found(self.connection(id).await, self.connections(), |connection| connection.id == id).await
+    }
+
     /// Every connection the caller has a role on.
     pub async fn connections(&self) -> Result<Vec<Connection>> {
         self.list(Call::get("listing connections", "connections".into()), "value").await
@@ -166,7 +184,9 @@ impl Client {
         self.call(Call::patch("changing the connection", format!("connections/{id}")).body(&request)).await
     }
 
+    /// That it is gone already is no error.
     pub async fn delete_connection(&self, id: ConnectionId) -> Result<()> {
-        self.call_for_effect(Call::delete("deleting the connection", format!("connections/{id}"))).await
+        let deleted = self.call_for_effect(Call::delete("deleting the connection", format!("connections/{id}"))).await;
+        gone::deleted(deleted, self.connections(), |connection| connection.id == id).await
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::connections::SQL_MANAGED_INSTANCE;
+use crate::decode::null_is_default;
 use crate::error::{Error, Result};
 use crate::ids::ConnectionId;
 
@@ -29,10 +30,14 @@ pub struct Definition {
 pub struct Source {
     #[serde(rename = "type")]
     pub kind: String,
+    /// Null where a source of another kind has none.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub type_properties: SourceProperties,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionId>,
@@ -46,6 +51,8 @@ pub struct Target {
     #[serde(rename = "type")]
     pub kind: String,
     pub type_properties: TargetProperties,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,7 +88,9 @@ pub struct MountedSource {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TableName {
+    #[serde(default, deserialize_with = "null_is_default")]
     pub schema_name: String,
+    #[serde(default, deserialize_with = "null_is_default")]
     pub table_name: String,
 }
 
@@ -92,6 +101,7 @@ impl Definition {
             source: Source {
                 kind: SQL_MANAGED_INSTANCE.to_owned(),
                 type_properties: SourceProperties { connection: Some(connection), other: Map::new() },
+                other: Map::new(),
             },
             target: Target {
                 kind: "MountedRelationalDatabase".to_owned(),
@@ -101,6 +111,7 @@ impl Definition {
                     retention_in_days: Some(retention_in_days),
                     other: Map::new(),
                 },
+                other: Map::new(),
             },
             mounted_tables: None,
             other: Map::new(),
@@ -204,11 +215,21 @@ mod tests {
             "{{ \"properties\": {{ \"source\": {{ \"type\": \"AzureSqlMI\", \"typeProperties\": {{ \"connection\": \
              \"{CONNECTION}\", \"database\": \"Sales\" }} }},\r\n  \"target\": {{ \"type\": \
              \"MountedRelationalDatabase\", \"typeProperties\": {{ \"format\": \"Delta\", \
-             \"enableDeltaChangeDataFeed\": true }} }}, \"later\": 1 }} }}"
+             \"enableDeltaChangeDataFeed\": true }}, \"later\": 2 }}, \"later\": 1 }} }}"
         );
         let read = Definition::from_envelope("test", &envelope(&json)).unwrap();
         assert_eq!(read.tables(), None);
         let sent: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), sent["properties"]);
+    }
+
+    #[test]
+    fn a_mirror_of_another_kind_is_read_for_what_it_is() {
+        let json = r#"{ "properties": { "source": { "type": "GenericMirror", "typeProperties": null },
+            "target": { "type": "MountedRelationalDatabase", "typeProperties": { "format": "Delta" } },
+            "mountedTables": [{ "source": { "typeProperties": { "tableName": "t" } } }] } }"#;
+        let read = Definition::from_envelope("test", &envelope(json)).unwrap();
+        assert_eq!((read.source.kind.as_str(), read.source.type_properties.connection), ("GenericMirror", None));
+        assert_eq!(read.tables().unwrap()[0].schema_name, "");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::decode::null_is_default;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed. No variant holds a secret or a body that was sent.
@@ -18,16 +20,20 @@ pub enum Error {
     Operation { operation: &'static str, body: Box<ErrorBody> },
 
     /// No token: the credential is wrong, or Entra could not be reached.
-    #[error("no token for Microsoft Fabric: {0}")]
+    #[error("no token from Entra: {0}")]
     Auth(String),
 
     /// The service could not be reached. Nothing was changed, or the call is one that does no harm when it is repeated.
     #[error("{operation}: the service could not be reached: {cause}")]
     Unreachable { operation: &'static str, cause: String },
 
-    /// The connection broke after a request with effect was sent: it may have happened.
-    #[error("{operation}: the connection broke before the answer came; the request may have taken effect: {cause}")]
+    /// A request with effect was sent, and what became of it is not known: it may have happened.
+    #[error("{operation}: the answer was lost, the request may have taken effect: {cause}")]
     AnswerLost { operation: &'static str, cause: String },
+
+    /// The caller wanted to end. Nothing was changed, or the call is one that does no harm when it is repeated.
+    #[error("{operation}: interrupted")]
+    Interrupted { operation: &'static str },
 
     /// An answer that is not what the API describes.
     #[error("{operation}: the answer cannot be read: {cause}")]
@@ -46,9 +52,9 @@ pub enum Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorBody {
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub error_code: String,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(deserialize_with = "null_is_default")]
     pub message: String,
     pub request_id: Option<String>,
     pub more_details: Option<Vec<ErrorDetail>>,
@@ -61,10 +67,6 @@ pub struct ErrorBody {
 pub struct ErrorDetail {
     pub error_code: Option<String>,
     pub message: Option<String>,
-}
-
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl ErrorBody {
@@ -115,6 +117,40 @@ pub(crate) fn says_capacity_is_inactive(code: &str) -> bool {
     matches!(code, "CapacityNotActive" | "CapacityNotInActiveState")
 }
 
+fn says_not_found(code: &str) -> bool {
+    code.ends_with("NotFound") || code == "PrincipalWithoutWorkspaceRolePermissions"
+}
+
+/// Codes of refusals that say nothing about whether the thing is there (fabric-api facts §8.2, §11).
+fn says_something_else(code: &str) -> bool {
+    const CALLER: [&str; 11] = [
+        "Unauthorized",
+        "Forbidden",
+        "InvalidToken",
+        "TokenIsMissing",
+        "TokenExpired",
+        "TenantNotAllowed",
+        "TenantSwitchDisabled",
+        "UserNotLicensed",
+        "FeatureNotAvailable",
+        "MissingMinimalPermissions",
+        "PrincipalNotWorkspaceAdmin",
+    ];
+    const THROTTLING: [&str; 2] = ["RequestBlocked", "TooManyRequests"];
+    const STATE: [&str; 4] = [
+        "OperationNotAllowedInCurrentStatus",
+        "MirroredDatabaseNotReady",
+        "MirroringDefinitionMissing",
+        "DatabaseAlreadyMirrored",
+    ];
+    CALLER.contains(&code)
+        || THROTTLING.contains(&code)
+        || STATE.contains(&code)
+        || code.starts_with("Insufficient")
+        || code.starts_with("Capacity")
+        || matches!(code, "WorkspaceNotFound" | "WorkspaceHasNoCapacityAssigned")
+}
+
 impl Error {
     /// The service's code for the error.
     pub fn code(&self) -> Option<&str> {
@@ -140,12 +176,37 @@ impl Error {
         }
     }
 
-    /// The service says that the thing is not there. 404 alone does not say so, and an operation that failed because of
-    /// something else that is missing does not either. `WorkspaceNotFound` is also what a caller without a role in the
-    /// workspace gets (UNCONFIRMED): invisible is not deleted.
-    pub fn is_gone(&self) -> bool {
-        const GONE: [&str; 3] = ["ItemNotFound", "EntityNotFound", "NotFound"];
-        matches!(self, Self::Api { body, .. } if GONE.contains(&body.error_code.as_str()))
+    /// The thing may not be there any more: only a list can tell. Whatever is refused may be refused for that, unless
+    /// the code speaks of the caller, of the capacity, of too many calls or of the thing's own state.
+    /// `WorkspaceNotFound` is also what a caller without a role in the workspace gets (UNCONFIRMED): invisible is not
+    /// deleted.
+    pub fn may_mean_gone(&self) -> bool {
+        match self {
+            Self::Api { status, body, .. } => match body.error_code.as_str() {
+                "" => matches!(status, 400 | 404 | 410),
+                code if says_something_else(code) => false,
+                code => says_not_found(code) || matches!(status, 400 | 402..=407 | 409..=428 | 430..=499),
+            },
+            Self::Operation { body, .. } => says_not_found(&body.error_code) && !says_something_else(&body.error_code),
+            _ => false,
+        }
+    }
+
+    /// The text without what was being done.
+    pub(crate) fn without_operation(&self) -> String {
+        let text = self.to_string();
+        match self {
+            Self::Api { operation, .. }
+            | Self::Operation { operation, .. }
+            | Self::Unreachable { operation, .. }
+            | Self::AnswerLost { operation, .. }
+            | Self::Interrupted { operation }
+            | Self::Decode { operation, .. }
+            | Self::Timeout { operation, .. } => {
+                text.strip_prefix(operation).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
+            }
+            Self::Auth(_) | Self::Setup(_) => text,
+        }
     }
 
     /// The workspace's capacity is paused: nothing can be said about its items (fabric-api facts §11).

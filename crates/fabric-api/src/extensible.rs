@@ -1,4 +1,5 @@
 //! Enumerations that the service may extend: a value nobody knew when this was written is kept as it came.
+//! The service takes its words in any case, so they are read in any case.
 
 macro_rules! extensible {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
@@ -21,10 +22,17 @@ macro_rules! extensible {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                match text {
-                    $(stringify!($variant) => Self::$variant,)+
-                    other => Self::Other(other.to_owned()),
-                }
+                $(if text.eq_ignore_ascii_case(stringify!($variant)) {
+                    return Self::$variant;
+                })+
+                Self::Other(text.to_owned())
+            }
+        }
+
+        /// What an answer is taken to say that says nothing.
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Other(String::new())
             }
         }
 
@@ -49,3 +57,19 @@ macro_rules! extensible {
 }
 
 pub(crate) use extensible;
+
+#[cfg(test)]
+mod tests {
+    extensible! { Word { One, TwoWords } }
+
+    #[test]
+    fn words_are_read_in_any_case_and_others_are_kept() {
+        for text in ["TwoWords", "twowords", "TWOWORDS"] {
+            assert_eq!(Word::from(text), Word::TwoWords);
+            assert_eq!(serde_json::from_value::<Word>(text.into()).unwrap().as_str(), "TwoWords");
+        }
+        assert_eq!(Word::from("threeWords"), Word::Other("threeWords".to_owned()));
+        assert_eq!(serde_json::to_value(Word::from("threeWords")).unwrap(), "threeWords");
+        assert_ne!(Word::from("One"), Word::default());
+    }
+}

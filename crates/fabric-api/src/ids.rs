@@ -22,7 +22,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = NoId;
             fn from_str(text: &str) -> Result<Self, NoId> {
-                // Only the form with hyphens that the service writes; of the others a user would not expect an id.
+                // In any case, but only the form with hyphens that the service writes.
                 match Uuid::try_parse(text) {
                     Ok(id) if id.to_string() == text.to_ascii_lowercase() => Ok(Self(id)),
                     _ => Err(NoId(text.to_owned())),
@@ -37,6 +37,8 @@ id! {
     WorkspaceId
     /// An item of a workspace, such as a mirrored database.
     ItemId
+    /// A folder of a workspace.
+    FolderId
     /// A connection of the tenant.
     ConnectionId
     /// A capacity. Not the resource id that Azure Resource Manager uses.
@@ -49,3 +51,21 @@ id! {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no id: expected the form 00000000-0000-0000-0000-000000000000")]
 pub struct NoId(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_any_case_and_in_no_other_form() {
+        let lower = "abcdef01-2345-6789-abcd-ef0123456789";
+        let id: ItemId = lower.parse().unwrap();
+        for spelling in [lower.to_uppercase(), "AbCdEf01-2345-6789-aBcD-eF0123456789".to_owned()] {
+            assert_eq!(spelling.parse(), Ok(id));
+            assert_eq!(spelling.parse::<ItemId>().unwrap().to_string(), lower);
+        }
+        for other in ["", &lower.replace('-', ""), &format!("{{{lower}}}"), &format!("urn:uuid:{lower}"), &lower[1..]] {
+            assert!(other.parse::<ItemId>().is_err(), "{other}");
+        }
+    }
+}

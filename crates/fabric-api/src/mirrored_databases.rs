@@ -4,10 +4,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Call, Client};
+use crate::decode::{empty_is_none, null_is_default};
 use crate::definition::{Definition, Envelope};
 use crate::error::{ErrorBody, Result};
 use crate::extensible::extensible;
-use crate::ids::{ItemId, WorkspaceId};
+use crate::gone;
+use crate::ids::{FolderId, ItemId, WorkspaceId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,8 +19,9 @@ pub struct MirroredDatabase {
     /// Absent, null and empty mean the same.
     #[serde(default)]
     pub description: Option<String>,
-    #[serde(default)]
-    pub folder_id: Option<ItemId>,
+    /// Absent, null and empty mean the workspace's root.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    pub folder_id: Option<FolderId>,
     /// Absent in the answer to the creation.
     #[serde(default)]
     pub properties: Option<Properties>,
@@ -35,6 +38,7 @@ pub struct Properties {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlEndpoint {
+    #[serde(default, deserialize_with = "null_is_default")]
     pub provisioning_status: ProvisioningStatus,
     pub id: Option<String>,
     pub connection_string: Option<String>,
@@ -61,6 +65,10 @@ extensible! {
 }
 
 extensible! {
+    SourceObjectType { Table, View }
+}
+
+extensible! {
     TableStatus { Initialized, Snapshotting, Replicating, Reseeding, Stopped, Failed }
 }
 
@@ -75,8 +83,11 @@ pub struct Mirroring {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MirroredTable {
+    /// Described as always there, and left out by the service's samples.
+    pub source_object_type: Option<SourceObjectType>,
     pub source_schema_name: Option<String>,
     pub source_table_name: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
     pub status: TableStatus,
     pub metrics: Option<Metrics>,
     pub error: Option<ErrorBody>,
@@ -86,7 +97,9 @@ pub struct MirroredTable {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
+    #[serde(default, deserialize_with = "null_is_default")]
     pub processed_bytes: i64,
+    #[serde(default, deserialize_with = "null_is_default")]
     pub processed_rows: i64,
     /// UTC, as the service writes it.
     pub last_sync_date_time: Option<String>,
@@ -100,7 +113,8 @@ pub struct NewMirroredDatabase {
     pub display_name: String,
     /// At most 256 characters.
     pub description: Option<String>,
-    pub folder_id: Option<ItemId>,
+    /// `None`: the workspace's root.
+    pub folder_id: Option<FolderId>,
     pub definition: Definition,
 }
 
@@ -133,27 +147,48 @@ impl Client {
         self.call(Call::get("reading the mirrored database", item(workspace, id))).await
     }
 
+    /// `None`: the workspace's list, which holds those in folders too, is without it.
+    pub async fn find_mirrored_database(&self, workspace: WorkspaceId, id: ItemId) -> Result<Option<MirroredDatabase>> {
+        let read = self.mirrored_database(workspace, id).await;
+        gone::found(read, self.mirrored_databases(workspace), |item| item.id == id).await
+    }
+
     pub async fn mirrored_databases(&self, workspace: WorkspaceId) -> Result<Vec<MirroredDatabase>> {
         let path = format!("workspaces/{workspace}/mirroredDatabases");
         self.list(Call::get("listing mirrored databases", path), "value").await
     }
 
-    /// Changes the texts.
+    /// Changes the texts that are given.
     pub async fn rename_mirrored_database(
         &self,
         workspace: WorkspaceId,
         id: ItemId,
-        display_name: &str,
-        description: &str,
+        display_name: Option<&str>,
+        description: Option<&str>,
     ) -> Result<MirroredDatabase> {
-        let body = json!({ "displayName": display_name, "description": description });
+        let texts = [("displayName", display_name), ("description", description)];
+        let given = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?))));
+        let body = Map::from_iter(given);
+        if body.is_empty() {
+            return self.mirrored_database(workspace, id).await;
+        }
         self.call(Call::patch("changing the mirrored database", item(workspace, id)).body(&body)).await
     }
 
-    /// `hard`: not kept in the tenant's recycle bin, where there is one.
+    /// Moves the item into a folder of its workspace; `None` is the root.
+    pub async fn move_item(&self, workspace: WorkspaceId, item: ItemId, target: Option<FolderId>) -> Result<()> {
+        // The root has no id: it is what is meant when none is there.
+        let target = target.map(|folder| ("targetFolderId".to_owned(), json!(folder)));
+        let body = Map::from_iter(target);
+        let call = Call::post("moving the item", format!("workspaces/{workspace}/items/{item}/move"));
+        self.call_for_effect(call.repeatable().body(&body)).await
+    }
+
+    /// `hard`: not kept in the tenant's recycle bin, where there is one. That it is gone already is no error.
     pub async fn delete_mirrored_database(&self, workspace: WorkspaceId, id: ItemId, hard: bool) -> Result<()> {
         let call = Call::delete("deleting the mirrored database", item(workspace, id));
-        self.call_for_effect(if hard { call.query("hardDelete", "true") } else { call }).await
+        let deleted = self.call_for_effect(if hard { call.query("hardDelete", "true") } else { call }).await;
+        gone::deleted(deleted, self.mirrored_databases(workspace), |item| item.id == id).await
     }
 
     /// Needs write on the item: a reader may not.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Call, Client};
 use crate::error::Result;
 use crate::extensible::extensible;
+use crate::gone;
 use crate::ids::{CapacityId, PrincipalId, WorkspaceId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -88,7 +89,18 @@ impl Client {
         self.call(Call::get("reading the workspace's role assignment", path)).await
     }
 
-    /// A principal has one role: a second assignment is `PrincipalAlreadyHasWorkspaceRolePermissions`.
+    /// `None`: the workspace's list is without it.
+    pub async fn find_workspace_role(
+        &self,
+        workspace: WorkspaceId,
+        assignment: PrincipalId,
+    ) -> Result<Option<RoleAssignment>> {
+        let read = self.workspace_role(workspace, assignment).await;
+        gone::found(read, self.workspace_roles(workspace), |role| role.id == assignment).await
+    }
+
+    /// A principal has one role: a second assignment is `PrincipalAlreadyHasWorkspaceRolePermissions`. One that was made
+    /// a moment ago may not be known yet: it is waited for, up to two minutes.
     pub async fn add_workspace_role(
         &self,
         workspace: WorkspaceId,
@@ -97,7 +109,7 @@ impl Client {
     ) -> Result<RoleAssignment> {
         let path = format!("workspaces/{workspace}/roleAssignments");
         let body = serde_json::json!({ "principal": principal, "role": role });
-        self.call(Call::post("assigning the workspace role", path).body(&body)).await
+        self.call(Call::post("assigning the workspace role", path).awaits_principal().body(&body)).await
     }
 
     pub async fn change_workspace_role(
@@ -110,8 +122,10 @@ impl Client {
         self.call(Call::patch("changing the workspace role", path).body(&serde_json::json!({ "role": role }))).await
     }
 
+    /// That it is gone already is no error.
     pub async fn remove_workspace_role(&self, workspace: WorkspaceId, assignment: PrincipalId) -> Result<()> {
         let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
-        self.call_for_effect(Call::delete("removing the workspace role", path)).await
+        let removed = self.call_for_effect(Call::delete("removing the workspace role", path)).await;
+        gone::deleted(removed, self.workspace_roles(workspace), |role| role.id == assignment).await
     }
 }

@@ -7,6 +7,18 @@ use crate::statement::{Identifier, Statement};
 /// facts §4.3).
 pub const DISABLE_CHANGE_FEED: &str = "EXEC sys.sp_change_feed_disable_db;";
 
+/// What to do about a change feed that stayed on without a mirror: the database is then refused as mirrored already
+/// (sql-mi facts §4.1, §4.3, §5.1 D5).
+pub fn change_feed_left_on(database: &Identifier) -> String {
+    format!(
+        "A mirror that is gone left the change feed of database {database} on: in sys.databases its flags \
+         is_change_feed_enabled and is_data_lake_replication_enabled are both 1, the log is kept, and the database counts \
+         as mirrored. If no other workspace mirrors it – look in the recycle bin of its workspace too –, let a DBA turn the \
+         feed off in that database; it takes db_owner or CONTROL: {}",
+        Statement::new("USE {}; EXEC sys.sp_change_feed_disable_db;", &[database]).text()
+    )
+}
+
 /// Grants permissions on the current database.
 pub fn grant(permissions: &[PermissionName], user: &Identifier) -> String {
     let mut statement = Statement::default();
@@ -24,6 +36,15 @@ pub fn add_to_server_role(role: &Identifier, login: &Identifier) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rescue_names_both_flags_the_database_and_the_statement() {
+        let text = change_feed_left_on(&"Sa]les".parse().unwrap());
+        for words in ["is_change_feed_enabled", "is_data_lake_replication_enabled", "db_owner or CONTROL"] {
+            assert!(text.contains(words), "{text}");
+        }
+        assert!(text.ends_with(&format!("USE [Sa]]les]; {DISABLE_CHANGE_FEED}")), "{text}");
+    }
 
     #[test]
     fn names_are_quoted_in_advice_too() {

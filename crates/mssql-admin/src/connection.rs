@@ -1,20 +1,22 @@
-//! Connections: TLS always, redirects followed, one per database, thrown away as soon as anything went wrong on it.
+//! Connections: TLS always, one per database, thrown away as soon as anything went wrong on it. Every wait ends at an
+//! interrupt, and a server that cannot be reached costs one time-out.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
-use secrecy::{ExposeSecret, SecretString};
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, Row};
-use tokio::net::TcpStream;
-use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Fault, Refusal, Result};
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::retry::{Effect, Next, is_transient, lost, next};
+use crate::row::Row;
 use crate::server_name::ServerName;
 use crate::statement::{Identifier, Statement};
 
@@ -43,39 +45,65 @@ impl fmt::Debug for Credentials {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConnectOptions {
     pub credentials: Credentials,
-    /// Certificates that are trusted besides the system's.
-    pub ca_certificate_file: Option<PathBuf>,
+    /// Certificates that are trusted besides the system's: a PEM bundle that was checked already.
+    pub ca_certificates: Option<Arc<[u8]>>,
     /// Shown in `sys.dm_exec_sessions.program_name`.
     pub application: String,
+    /// Cancelled by an interrupt: every wait ends within 1.5 s, and nothing new is sent.
+    pub stop: CancellationToken,
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("credentials", &self.credentials)
+            .field("ca_certificates", &self.ca_certificates.as_ref().map(|bundle| bundle.len()))
+            .field("application", &self.application)
+            .finish_non_exhaustive()
+    }
 }
 
 /// TCP, TLS and login together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// A connection that is refused or breaks is tried again for so long.
+const REFUSED_LIMIT: Duration = Duration::from_secs(5);
+/// A server that could not be reached is not asked again for so long.
+const UNREACHABLE: Duration = Duration::from_secs(60);
 /// A statement waits for locks at most this long.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(120);
-const REDIRECTS: usize = 3;
+/// What is on its way at an interrupt has this long to be answered.
+const GRACE: Duration = Duration::from_secs(1);
 /// A connection that was idle for longer may have been closed on the way: a change is not sent into the void.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Errors that pass by themselves: Microsoft's own lists for connections, and a deadlock (sql-mi facts §1.5).
-const TRANSIENT: [u32; 17] =
-    [1205, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 233, 40020, 40166];
-
-type Link = Client<Compat<TcpStream>>;
-
 /// The connection to one database, if it is open, and when it was last used.
 type Slot = tokio::sync::Mutex<Option<(Link, Instant)>>;
+
+/// The result sets of a batch.
+pub(crate) type Results = Vec<Vec<Row>>;
 
 /// Connections to one server, at most one for each database.
 pub(crate) struct Connections {
     server: ServerName,
     options: ConnectOptions,
     links: Mutex<HashMap<String, Arc<Slot>>>,
+    reach: Mutex<Reach>,
+    /// Held by the one that connects while nobody has succeeded: the others wait for what comes of it.
+    gate: tokio::sync::Mutex<()>,
     #[cfg(test)]
     pub(crate) script: Option<crate::script::Script>,
+}
+
+/// Whether the server can be reached, as far as is known.
+#[derive(Default)]
+enum Reach {
+    #[default]
+    Unknown,
+    Reached,
+    Failed(Instant, Error),
 }
 
 impl fmt::Debug for Connections {
@@ -84,22 +112,14 @@ impl fmt::Debug for Connections {
     }
 }
 
-/// Whether a statement may be sent a second time when its answer did not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    Reads,
-    Changes,
-}
-
-/// The result sets of a batch.
-pub(crate) type Results = Vec<Vec<Row>>;
-
 impl Connections {
     pub(crate) fn new(server: ServerName, options: ConnectOptions) -> Self {
         Self {
             server,
             options,
             links: Mutex::default(),
+            reach: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
             #[cfg(test)]
             script: None,
         }
@@ -111,181 +131,158 @@ impl Connections {
 
     /// Runs a batch to its end. Batches of one database never overlap.
     pub(crate) async fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
-        #[cfg(test)]
-        if let Some(script) = &self.script {
-            return script.run(database, statement, effect);
-        }
-        let slot = {
-            let mut links = self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            links.entry(database.as_str().to_owned()).or_default().clone()
-        };
-        let mut slot = slot.lock().await;
-        let policy =
-            ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(5);
-        let mut attempt = 0_u32;
+        // By its spelling: on a server that distinguishes case two spellings are two databases.
+        let slot = locked(&self.links).entry(database.as_str().to_owned()).or_default().clone();
+        let mut slot = self.unless_stopped(slot.lock()).await?;
+        let mut attempt = 0;
+        // Something was sent, and may have happened.
+        let mut sent: Option<Error> = None;
         loop {
             attempt += 1;
-            // Taken out: if this future is dropped half-way, the connection goes with it. Its stream would be out of
-            // step (sql-mi facts §8).
-            let (mut link, reused) = match slot.take() {
-                Some((link, used)) if used.elapsed() < IDLE_LIMIT => (link, true),
-                _ => ((|| self.connect(database)).retry(policy).when(is_transient).await?, false),
+            // Taken out: if this future is dropped half-way, the connection goes with it.
+            let link = match slot.take() {
+                Some((link, used)) if used.elapsed() < IDLE_LIMIT && !self.options.stop.is_cancelled() => Ok(link),
+                _ => self.connect(database).await,
             };
-            let ran = tokio::time::timeout(STATEMENT_LIMIT, async {
-                link.simple_query(statement.text()).await?.into_results().await
-            });
-            let error = match ran.await {
-                Ok(Ok(results)) => {
+            let mut link = match link {
+                Ok(link) => link,
+                Err(error) => return Err(sent.unwrap_or(error)),
+            };
+            let error = match self.exchange(&mut link, statement, effect).await {
+                Ok(results) => {
                     *slot = Some((link, Instant::now()));
                     return Ok(results);
                 }
-                Ok(Err(error)) => self.explain(error),
-                Err(_) => Error::Timeout { server: self.server.to_string(), seconds: STATEMENT_LIMIT.as_secs() },
+                Err(error) => error,
             };
-            match (error, effect) {
-                (error @ Error::Refused { .. }, effect) if attempt < 4 && may_repeat(&error, effect) => {
-                    tokio::time::sleep(Duration::from_millis(200 * u64::from(attempt))).await;
+            drop(link);
+            if effect != Effect::Reads && matches!(error, Error::Connect { .. }) {
+                sent = Some(lost(error.clone()));
+            }
+            match next(effect, error, attempt) {
+                Next::Fail(error) => return Err(error),
+                Next::Again(pause) => {
+                    if let Err(interrupted) = self.sleep(pause).await {
+                        return Err(sent.unwrap_or(interrupted));
+                    }
                 }
-                (Error::Connect { .. }, Effect::Reads) if reused || attempt < 3 => {}
-                (error, Effect::Changes) => return Err(lost(error)),
-                (error, _) => return Err(error),
             }
         }
     }
 
-    async fn connect(&self, database: &Identifier) -> Result<Link> {
-        let connected = tokio::time::timeout(CONNECT_LIMIT, self.connect_following_redirects(database));
-        connected.await.unwrap_or_else(|_| {
-            Err(Error::Timeout { server: self.server.to_string(), seconds: CONNECT_LIMIT.as_secs() })
-        })
-    }
-
-    async fn connect_following_redirects(&self, database: &Identifier) -> Result<Link> {
-        let mut target = (self.server.host().to_owned(), self.server.port());
-        for _ in 0..=REDIRECTS {
-            let config = self.config(&target.0, target.1, database).await?;
-            let broken =
-                |error: std::io::Error| Error::Connect { server: self.server.to_string(), cause: error.to_string() };
-            let stream = TcpStream::connect((target.0.as_str(), target.1)).await.map_err(broken)?;
-            stream.set_nodelay(true).map_err(broken)?;
-            match Client::connect(config, stream.compat_write()).await {
-                Ok(link) => return Ok(link),
-                Err(tiberius::error::Error::Routing { host, port }) => target = (host, port),
-                Err(error) => return Err(self.explain(error)),
-            }
-        }
-        Err(Error::Connect {
-            server: self.server.to_string(),
-            cause: format!("it redirects more than {REDIRECTS} times"),
-        })
-    }
-
-    async fn config(&self, host: &str, port: u16, database: &Identifier) -> Result<Config> {
-        let mut config = Config::new();
-        config.host(host);
-        config.port(port);
-        config.database(database.as_str());
-        config.application_name(&self.options.application);
-        config.encryption(EncryptionLevel::Required);
-        if let Some(file) = &self.options.ca_certificate_file {
-            // Besides the system's certificates, not instead of them.
-            config.trust_cert_ca(file.display());
-        }
-        // Both limits are ours: `CONNECT_LIMIT`, `STATEMENT_LIMIT`.
-        config.handshake_timeout(None);
-        config.command_timeout(None);
-        config.authentication(match &self.options.credentials {
-            Credentials::SqlLogin { username, password } => AuthMethod::sql_server(username, password.expose_secret()),
-            Credentials::Token(source) => {
-                AuthMethod::aad_token(source.token().await.map_err(Error::Token)?.expose_secret())
-            }
-        });
-        Ok(config)
-    }
-
-    fn explain(&self, error: tiberius::error::Error) -> Error {
-        use tiberius::error::Error as E;
-        let server = self.server.to_string();
-        match error {
-            E::Server(token) => Error::Refused {
-                refusal: Refusal {
-                    number: token.code(),
-                    class: token.class(),
-                    state: token.state(),
-                    text: token.message().trim_end().to_owned(),
+    /// Sends a batch once and waits for its answer. At an interrupt a change that was sent has no known end.
+    async fn exchange(&self, link: &mut Link, statement: &Statement, effect: Effect) -> Result<Results> {
+        let stop = &self.options.stop;
+        let ran = tokio::time::timeout(STATEMENT_LIMIT, link.run(&self.server, statement, effect));
+        let interrupted = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            ran = ran => ran.unwrap_or_else(|_| Err(self.timeout(STATEMENT_LIMIT))),
+            () = interrupted => Err(match effect {
+                Effect::Reads => self.interrupted(),
+                Effect::Repeatable | Effect::Once => Error::AnswerLost {
+                    server: self.server.to_string(),
+                    cause: "the run was interrupted".to_owned(),
                 },
-                fault: Fault::Other,
-            },
-            // The driver's text goes on with ways to trust any certificate: nobody should read those.
-            E::Tls(text) => {
-                Error::Tls { server, cause: text.split(". ").next().unwrap_or(&text).trim_end_matches('.').to_owned() }
+            }),
+        }
+    }
+
+    /// Waits, unless the run is interrupted.
+    pub(crate) async fn sleep(&self, pause: Duration) -> Result<()> {
+        self.unless_stopped(tokio::time::sleep(pause)).await
+    }
+
+    /// What the future gives, unless the run is interrupted before or meanwhile.
+    async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.options.stop.cancelled() => Err(self.interrupted()),
+            done = future => Ok(done),
+        }
+    }
+
+    fn interrupted(&self) -> Error {
+        Error::Interrupted { server: self.server.to_string() }
+    }
+
+    fn timeout(&self, limit: Duration) -> Error {
+        Error::Timeout { server: self.server.to_string(), seconds: limit.as_secs() }
+    }
+
+    /// Connects, sharing the wait for a server that may not be reachable: while no connection has succeeded, one tries
+    /// and the others get its error.
+    async fn connect(&self, database: &Identifier) -> Result<Link> {
+        let mut gate = if self.is_reached()? { None } else { Some(self.unless_stopped(self.gate.lock()).await?) };
+        // Whoever held the gate may have found out.
+        if self.is_reached()? {
+            gate = None;
+        }
+        let connected = self.unless_stopped(self.connect_patiently(database)).await?;
+        match &connected {
+            // An answer, if only a refusal.
+            Ok(_) | Err(Error::Refused { .. }) => *locked(&self.reach) = Reach::Reached,
+            Err(error @ (Error::Connect { .. } | Error::Timeout { .. } | Error::Tls { .. })) => {
+                *locked(&self.reach) = Reach::Failed(Instant::now(), error.clone());
             }
-            E::Io { message, .. } => Error::Connect { server, cause: message },
-            other => Error::Decode { server, cause: other.to_string() },
+            Err(_) => {}
+        }
+        drop(gate);
+        connected
+    }
+
+    /// An error while it is known that the server cannot be reached.
+    fn is_reached(&self) -> Result<bool> {
+        match &*locked(&self.reach) {
+            Reach::Reached => Ok(true),
+            Reach::Failed(when, error) if when.elapsed() < UNREACHABLE => Err(error.clone()),
+            Reach::Unknown | Reach::Failed(..) => Ok(false),
         }
     }
-}
 
-/// What a broken, unreadable or late answer means for a change: it may have happened.
-fn lost(error: Error) -> Error {
-    match error {
-        Error::Connect { server, cause } | Error::Decode { server, cause } => Error::AnswerLost { server, cause },
-        Error::Timeout { server, seconds } => {
-            Error::AnswerLost { server, cause: format!("no answer within {seconds} s") }
+    async fn connect_patiently(&self, database: &Identifier) -> Result<Link> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_times(5)
+            .build();
+        let began = Instant::now();
+        loop {
+            let error = match self.connect_once(database, &self.options.credentials).await {
+                Err(error) if is_transient(&error) => error,
+                done => return done,
+            };
+            let refused = matches!(error, Error::Connect { .. });
+            match pauses.next() {
+                Some(pause) if !refused || began.elapsed() + pause < REFUSED_LIMIT => tokio::time::sleep(pause).await,
+                _ => return Err(error),
+            }
         }
-        other => other,
+    }
+
+    async fn connect_once(&self, database: &Identifier, credentials: &Credentials) -> Result<Link> {
+        #[cfg(test)]
+        if let Some(script) = &self.script {
+            script.log_in(database, credentials)?;
+            return Ok(Link::Scripted(script.clone(), database.clone()));
+        }
+        let open = Link::open(&self.server, &self.options, credentials, database);
+        tokio::time::timeout(CONNECT_LIMIT, open).await.unwrap_or_else(|_| Err(self.timeout(CONNECT_LIMIT)))
+    }
+
+    /// Logs in with other credentials, once, and logs out. Never tried again: that could lock the login.
+    pub(crate) async fn log_in(&self, database: &Identifier, credentials: &Credentials) -> Result<()> {
+        self.unless_stopped(self.connect_once(database, credentials)).await?.map(drop)
     }
 }
 
-/// A read may be repeated after any error that passes; a change only after a deadlock, whose victim is rolled back.
-fn may_repeat(error: &Error, effect: Effect) -> bool {
-    match effect {
-        Effect::Reads => is_transient(error),
-        Effect::Changes => error.number() == Some(1205),
-    }
-}
-
-fn is_transient(error: &Error) -> bool {
-    match error {
-        Error::Refused { refusal, .. } => TRANSIENT.contains(&refusal.number),
-        Error::Connect { .. } => true,
-        _ => false,
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_without_a_readable_answer_may_have_happened() {
-        let (server, cause) = ("s".to_owned(), "c".to_owned());
-        let refusal = Refusal { number: 15025, class: 16, state: 1, text: "exists".into() };
-        for (error, is_lost) in [
-            (Error::Connect { server: server.clone(), cause: cause.clone() }, true),
-            (Error::Decode { server: server.clone(), cause: cause.clone() }, true),
-            (Error::Timeout { server: server.clone(), seconds: 120 }, true),
-            (Error::Tls { server, cause }, false),
-            (Error::Token("none".into()), false),
-            (Error::Refused { refusal, fault: Fault::Other }, false),
-        ] {
-            let said = error.to_string();
-            assert_eq!(matches!(lost(error), Error::AnswerLost { .. }), is_lost, "{said}");
-        }
-    }
-
-    #[test]
-    fn only_what_passes_by_itself_is_tried_again() {
-        let refused = |number| Error::Refused {
-            refusal: Refusal { number, class: 16, state: 1, text: String::new() },
-            fault: Fault::Other,
-        };
-        for number in TRANSIENT {
-            assert!(is_transient(&refused(number)), "{number}");
-        }
-        // A wrong password tried again locks the login; a database that is not there will not come.
-        for number in [18456, 4060, 15025, 15151, 229, 208] {
-            assert!(!is_transient(&refused(number)), "{number}");
-        }
-    }
-}
+#[path = "connection_tests.rs"]
+mod tests;

@@ -3,7 +3,6 @@
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
-use crate::row::Fields;
 use crate::statement::Statement;
 
 /// A server.

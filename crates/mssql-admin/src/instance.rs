@@ -1,12 +1,15 @@
 //! One server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::connection::{ConnectOptions, Connections, Effect, Results};
+use crate::connection::{ConnectOptions, Connections, Credentials, Results};
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::retry::Effect;
+use crate::row::ResultSets;
 use crate::server_name::ServerName;
-use crate::statement::{Identifier, Statement};
+use crate::statement::{Identifier, Literal, Statement};
 
 /// A managed instance. Cheap to clone; connects when first asked.
 #[derive(Clone, Debug)]
@@ -23,11 +26,11 @@ impl Instance {
         }
     }
 
-    /// An instance that answers by a script.
+    /// An instance that answers by a script, until `stop` is cancelled.
     #[cfg(test)]
-    pub(crate) fn scripted(script: crate::script::Script) -> Self {
-        let credentials = crate::Credentials::SqlLogin { username: "sa".into(), password: "x".to_owned().into() };
-        let options = ConnectOptions { credentials, ca_certificate_file: None, application: "tests".into() };
+    pub(crate) fn scripted(script: crate::script::Script, stop: tokio_util::sync::CancellationToken) -> Self {
+        let credentials = Credentials::SqlLogin { username: "sa".into(), password: "x".to_owned().into() };
+        let options = ConnectOptions { credentials, ca_certificates: None, application: "tests".into(), stop };
         let mut connections = Connections::new("mi.abc.database.windows.net".parse().expect("a name"), options);
         connections.script = Some(script);
         Self { connections: Arc::new(connections), master: "master".parse().expect("a legal name") }
@@ -42,12 +45,40 @@ impl Instance {
         Database::new(self.connections.clone(), name.clone())
     }
 
-    pub(crate) async fn read(&self, statement: &Statement) -> Result<Results> {
-        self.connections.run(&self.master, statement, Effect::Reads).await
+    /// Whether the instance has a database of this name, as the server itself compares names. `None`: none can be seen,
+    /// and the operator does not see all (sql-mi facts §4.1).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn has_database(&self, name: &Identifier) -> Result<Option<bool>> {
+        let statement = Statement::new(
+            "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DATABASE') AS sees_all,
+       (SELECT COUNT(*) FROM sys.databases WHERE name = {}) AS found;",
+            &[&Literal(name.as_str())],
+        );
+        let results = self.read(&statement).await?;
+        let read = || -> Result<Option<bool>, String> {
+            let row = ResultSets::new(&results).row()?;
+            let found = row.int("found")?.is_some_and(|found| found > 0);
+            Ok((found || row.flag("sees_all")?).then_some(found))
+        };
+        read().map_err(|cause| self.unreadable(cause))
     }
 
-    pub(crate) async fn change(&self, statement: &Statement) -> Result<()> {
-        self.connections.run(&self.master, statement, Effect::Changes).await.map(drop)
+    pub(crate) async fn read(&self, statement: &Statement) -> Result<Results> {
+        self.send(statement, Effect::Reads).await
+    }
+
+    pub(crate) async fn send(&self, statement: &Statement, effect: Effect) -> Result<Results> {
+        self.connections.run(&self.master, statement, effect).await
+    }
+
+    pub(crate) async fn log_in(&self, credentials: &Credentials) -> Result<()> {
+        self.connections.log_in(&self.master, credentials).await
+    }
+
+    pub(crate) async fn sleep(&self, pause: Duration) -> Result<()> {
+        self.connections.sleep(pause).await
     }
 
     pub(crate) fn unreadable(&self, cause: impl Into<String>) -> Error {

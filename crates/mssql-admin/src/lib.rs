@@ -7,11 +7,16 @@
 pub mod advice;
 mod connection;
 mod database;
+mod effective;
 mod error;
 mod facts;
 mod instance;
+mod link;
 mod login;
+mod login_changes;
 mod permission;
+mod principals;
+mod retry;
 mod row;
 #[cfg(test)]
 mod script;
@@ -19,15 +24,23 @@ mod server_name;
 mod sid;
 pub mod statement;
 mod table;
+mod users;
+mod words;
 
 pub use connection::{ConnectOptions, Credentials, TokenSource};
-pub use database::{Database, DatabasePrincipals, NewUser, Permission, PermissionState, User};
+pub use database::Database;
+pub use effective::Effective;
 pub use error::{Error, Fault, Refusal, Result};
 pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
 pub use instance::Instance;
-pub use login::{Login, LoginChange, LoginKind, Logins, NewLogin, OnExisting};
-pub use permission::{Change as PermissionChange, Grants, PermissionName};
+pub use login::{Login, LoginKind, Logins, ServerPermission};
+pub use login_changes::{LoginChange, NewLogin};
+pub use permission::{
+    Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
+};
+pub use principals::{DatabasePrincipals, LoginRef, Principal, PrincipalKind, Taken};
 pub use server_name::ServerName;
-pub use sid::Sid;
-pub use statement::Identifier;
-pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables};
+pub use sid::{NoSid, Sid};
+pub use statement::{Identifier, same_name};
+pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables, TableKey};
+pub use users::NewUser;

@@ -1,15 +1,13 @@
-//! Logins of an instance and their server roles (sql-mi facts §1).
+//! Logins of an instance, their server roles and permissions at one moment (sql-mi facts §1).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use secrecy::SecretString;
-
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use crate::instance::Instance;
-use crate::row::{Fields, missing};
-use crate::sid::Sid;
-use crate::statement::{Identifier, Literal, SecretLiteral, Statement};
+use crate::permission::{PermissionName, PermissionState};
+use crate::row::ResultSets;
+use crate::sid::{Sid, hex};
+use crate::statement::{Identifier, Statement, named};
 
 /// A login as the catalog shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +15,31 @@ pub struct Login {
     pub name: String,
     /// `None`: a SID of another length than ours, such as that of `sa`.
     pub sid: Option<Sid>,
+    /// Hexadecimal, of whatever length.
+    pub sid_text: String,
     pub kind: LoginKind,
     pub enabled: bool,
     pub default_database: Option<String>,
-    pub server_roles: BTreeSet<String>,
+    /// The server roles it is a member of itself.
+    pub server_roles: BTreeSet<Identifier>,
+    /// Those, and the roles that they are members of.
+    pub all_server_roles: BTreeSet<Identifier>,
+    /// Permissions on the server that it holds or is denied: its own, those of its roles and of `public`.
+    pub server_permissions: Vec<ServerPermission>,
+    /// `all_server_roles` and `server_permissions` are all there is: no role is invisible, and no group whose members
+    /// nobody can see has anything to give.
+    pub server_rights_known: bool,
     /// UTC, as the server writes it; `None` for logins without a password.
     pub password_last_set: Option<String>,
+}
+
+/// One row of `sys.server_permissions` on the server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerPermission {
+    pub name: PermissionName,
+    pub state: PermissionState,
+    /// The login, a server role or `public`.
+    pub grantee: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +48,36 @@ pub enum LoginKind {
     /// An Entra user or application: the catalog does not tell them apart.
     External,
     ExternalGroup,
+    Windows,
+    WindowsGroup,
+    Certificate,
     Other,
+}
+
+impl LoginKind {
+    fn of(letter: Option<&str>) -> Self {
+        match letter {
+            Some("S") => Self::Sql,
+            Some("E") => Self::External,
+            Some("X") => Self::ExternalGroup,
+            Some("U") => Self::Windows,
+            Some("G") => Self::WindowsGroup,
+            Some("C") => Self::Certificate,
+            _ => Self::Other,
+        }
+    }
+
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Sql => "a SQL login",
+            Self::External => "the login of an Entra user or application",
+            Self::ExternalGroup => "an Entra group's login",
+            Self::Windows => "a Windows user's login",
+            Self::WindowsGroup => "a Windows group's login",
+            Self::Certificate => "a certificate's login",
+            Self::Other => "a login of another kind",
+        }
+    }
 }
 
 /// All logins at one moment.
@@ -42,42 +88,26 @@ pub struct Logins {
     sees_all: bool,
 }
 
-#[derive(Clone, Debug)]
-pub struct NewLogin {
-    pub name: Identifier,
-    pub password: SecretString,
-    pub sid: Sid,
-    pub default_database: Option<Identifier>,
-}
-
-/// What to do about a login that has the name already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnExisting {
-    Fail,
-    /// One with exactly our SID was made by us, by a run whose answer was lost: its password is set, and that is all.
-    TakeOverIfSid,
-}
-
-/// What differs; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct LoginChange {
-    pub name: Option<Identifier>,
-    pub password: Option<SecretString>,
-    pub default_database: Option<Identifier>,
-    pub enabled: Option<bool>,
-}
-
-/// How long a login that is in use is tried to be dropped.
-const DROP_ATTEMPTS: u32 = 5;
-
 impl Logins {
-    /// The login, by SID if one has it, else by name.
+    /// The login: by SID if one has it, else by name.
     ///
     /// # Errors
     /// [`Error::Invisible`]: there is no such row, and the reader would not see it if there were.
     pub fn find(&self, sid: Option<Sid>, name: &str) -> Result<Option<&Login>> {
-        let by_sid = sid.and_then(|sid| self.logins.iter().find(|login| login.sid == Some(sid)));
-        let found = by_sid.or_else(|| if sid.is_none() { self.by_name(name) } else { None });
+        let found = sid.and_then(|sid| self.by_sid(sid)).or_else(|| self.by_name(name));
+        self.proven(found, name)
+    }
+
+    /// The login that a change means: by SID where one is given, and then by nothing else.
+    pub(crate) fn meant(&self, sid: Option<Sid>, name: &str) -> Result<Option<&Login>> {
+        let found = match sid {
+            Some(sid) => self.by_sid(sid),
+            None => self.by_name(name),
+        };
+        self.proven(found, name)
+    }
+
+    fn proven<'a>(&self, found: Option<&'a Login>, name: &str) -> Result<Option<&'a Login>> {
         match found {
             None if !self.sees_all => {
                 Err(Error::Invisible { what: format!("login `{name}`"), right: "VIEW ANY DEFINITION" })
@@ -86,9 +116,18 @@ impl Logins {
         }
     }
 
-    /// Compared as the usual collation of an instance does: without regard to case and trailing blanks.
+    pub fn by_sid(&self, sid: Sid) -> Option<&Login> {
+        self.logins.iter().find(|login| login.sid == Some(sid))
+    }
+
+    /// The exact name first, then as the usual collation compares: without regard to case and trailing blanks.
     pub fn by_name(&self, name: &str) -> Option<&Login> {
-        self.logins.iter().find(|login| crate::row::same_name(&login.name, name))
+        named(name, &self.logins, |login| &login.name, |_| true)
+    }
+
+    /// A login that is not here is not on the server.
+    pub fn is_proof(&self) -> bool {
+        self.sees_all
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Login> {
@@ -97,7 +136,7 @@ impl Logins {
 }
 
 impl Instance {
-    /// Every login with its server roles, in one round trip.
+    /// Every login with its server roles and permissions, in one round trip.
     ///
     /// # Errors
     /// See [`Error`]; so for every call.
@@ -109,186 +148,155 @@ SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_definition,
 SELECT p.principal_id, p.name, p.sid, RTRIM(p.type) AS type, CAST(p.is_disabled AS int) AS is_disabled,
        p.default_database_name,
        CONVERT(nvarchar(30), LOGINPROPERTY(p.name, 'PasswordLastSetTime'), 126) AS password_last_set
-FROM sys.server_principals AS p WHERE p.type IN ('S', 'E', 'X', 'U', 'G');
-SELECT m.member_principal_id, r.name AS role_name
-FROM sys.server_role_members AS m JOIN sys.server_principals AS r ON r.principal_id = m.role_principal_id;",
+FROM sys.server_principals AS p WHERE p.type IN ('S', 'E', 'X', 'U', 'G', 'C', 'K');
+SELECT m.member_principal_id, m.role_principal_id, r.name AS role_name
+FROM sys.server_role_members AS m LEFT JOIN sys.server_principals AS r ON r.principal_id = m.role_principal_id;
+SELECT p.grantee_principal_id, p.permission_name, RTRIM(p.state) AS state, g.name AS grantee
+FROM sys.server_permissions AS p LEFT JOIN sys.server_principals AS g ON g.principal_id = p.grantee_principal_id
+WHERE p.class = 100;",
             &[],
         );
         let results = self.read(&statement).await?;
-        let read = || -> Result<Logins, String> {
-            let mut results = results.iter();
-            let mut next = || results.next().ok_or("a result set is missing".to_owned());
-            let rights = next()?.first().ok_or("the rights are missing")?;
-            let sees_all = rights.int("view_definition")? == Some(1) || rights.int("alter_login")? == Some(1);
-            let (principals, members) = (next()?, next()?);
-            let mut roles: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
-            for row in members {
-                if let (Some(member), Some(role)) = (row.int("member_principal_id")?, row.text("role_name")?) {
-                    roles.entry(member).or_default().insert(role);
-                }
-            }
-            let logins = principals
-                .iter()
-                .map(|row| {
-                    let id = row.int("principal_id")?.ok_or("a principal without an id")?;
-                    Ok(Login {
-                        name: row.text("name")?.ok_or("a login without a name")?,
-                        sid: row.bytes("sid")?.as_deref().and_then(Sid::from_bytes),
-                        kind: match row.text("type")?.as_deref() {
-                            Some("S") => LoginKind::Sql,
-                            Some("E") => LoginKind::External,
-                            Some("X") => LoginKind::ExternalGroup,
-                            _ => LoginKind::Other,
-                        },
-                        enabled: row.int("is_disabled")? == Some(0),
-                        default_database: row.text("default_database_name")?,
-                        server_roles: roles.remove(&id).unwrap_or_default(),
-                        password_last_set: row.text("password_last_set")?,
-                    })
-                })
-                .collect::<Result<_, String>>()?;
-            Ok(Logins { logins, sees_all })
-        };
-        read().map_err(|cause| self.unreadable(cause))
-    }
-
-    /// Creates a login with the SID that we chose.
-    pub async fn create_login(&self, new: &NewLogin, on_existing: OnExisting) -> Result<()> {
-        let mut words: Vec<&dyn crate::statement::Part> = Vec::new();
-        let (password, sid) = (SecretLiteral(&new.password), new.sid);
-        words.extend([&new.name as &dyn crate::statement::Part, &password, &sid]);
-        let statement = match &new.default_database {
-            Some(database) => {
-                words.push(database);
-                Statement::new("CREATE LOGIN {} WITH PASSWORD = {}, SID = {}, DEFAULT_DATABASE = {};", &words)
-            }
-            None => Statement::new("CREATE LOGIN {} WITH PASSWORD = {}, SID = {};", &words),
-        };
-        match self.change(&statement).await {
-            Err(error) if matches!(error, Error::AnswerLost { .. }) || error.number() == Some(15025) => {
-                let ours = match self.logins().await?.by_name(new.name.as_str()) {
-                    Some(login) if login.sid == Some(new.sid) => true,
-                    Some(login) => {
-                        let sid = login.sid.map_or("another SID".to_owned(), |sid| format!("SID {sid}"));
-                        return Err(Error::AlreadyExists {
-                            what: "login",
-                            name: login.name.clone(),
-                            details: Some(sid),
-                        });
-                    }
-                    None => false,
-                };
-                match (error, on_existing) {
-                    // Lost before it was done: nothing is there, and saying so is all that can be said.
-                    (error, _) if !ours => Err(error),
-                    (error @ Error::Refused { .. }, OnExisting::Fail) => Err(error),
-                    (_, _) => {
-                        let change = LoginChange {
-                            password: Some(new.password.clone()),
-                            default_database: new.default_database.clone(),
-                            ..Default::default()
-                        };
-                        self.change_login(&new.name, &change).await
-                    }
-                }
-            }
-            result => result,
-        }
-    }
-
-    /// Changes what differs, each in a statement of its own: the server takes some of them only alone.
-    pub async fn change_login(&self, name: &Identifier, change: &LoginChange) -> Result<()> {
-        let mut statement = Statement::default();
-        if let Some(password) = &change.password {
-            statement.add("ALTER LOGIN {} WITH PASSWORD = {};", &[name, &SecretLiteral(password)]);
-        }
-        if let Some(database) = &change.default_database {
-            statement.add("ALTER LOGIN {} WITH DEFAULT_DATABASE = {};", &[name, database]);
-        }
-        match change.enabled {
-            Some(true) => statement.add("ALTER LOGIN {} ENABLE;", &[name]),
-            Some(false) => statement.add("ALTER LOGIN {} DISABLE;", &[name]),
-            None => {}
-        }
-        if let Some(new_name) = &change.name {
-            statement.add("ALTER LOGIN {} WITH NAME = {};", &[name, new_name]);
-        }
-        if statement.text().is_empty() {
-            return Ok(());
-        }
-        self.change(&statement).await.map_err(|error| error.about(Fault::Name))
-    }
-
-    /// Adds and removes memberships of server roles, so that `wanted` are the ones.
-    pub async fn set_server_roles(
-        &self,
-        login: &Identifier,
-        held: &BTreeSet<String>,
-        wanted: &BTreeSet<String>,
-    ) -> Result<()> {
-        let mut statement = Statement::default();
-        for role in missing(wanted, held)? {
-            statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[&role, login]);
-        }
-        for role in missing(held, wanted)? {
-            statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[&role, login]);
-        }
-        if statement.text().is_empty() {
-            return Ok(());
-        }
-        self.change(&statement).await.map_err(|error| error.about(Fault::Role))
-    }
-
-    /// Drops a login. One that is in use is tried some times; with `force` it is disabled and its sessions are ended.
-    pub async fn drop_login(&self, name: &Identifier, force: bool) -> Result<()> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.change(&Statement::new("DROP LOGIN {};", &[name])).await {
-                // 15434: somebody is logged in as it.
-                Err(error) if error.number() == Some(15434) && attempt < DROP_ATTEMPTS => {
-                    if force {
-                        self.end_sessions(name).await?;
-                    }
-                    tokio::time::sleep(Duration::from_millis(500 * u64::from(attempt))).await;
-                }
-                // 15151: it is not there, or may not be dropped. Only the catalog tells.
-                Err(error) if error.number() == Some(15151) || matches!(error, Error::AnswerLost { .. }) => {
-                    return match self.logins().await?.find(None, name.as_str())? {
-                        None => Ok(()),
-                        Some(_) => Err(error.about(Fault::Name)),
-                    };
-                }
-                result => return result,
-            }
-        }
-    }
-
-    async fn end_sessions(&self, name: &Identifier) -> Result<()> {
-        self.change(&Statement::new("ALTER LOGIN {} DISABLE;", &[name])).await?;
-        let sessions = Statement::new(
-            "SELECT CAST(session_id AS int) AS session_id FROM sys.dm_exec_sessions
-WHERE security_id = SUSER_SID({}) AND session_id <> @@SPID;",
-            &[&Literal(name.as_str())],
-        );
-        for row in self.read(&sessions).await?.iter().flatten() {
-            let session = row.int("session_id").map_err(|cause| self.unreadable(cause))?;
-            if let Some(session) = session.and_then(|session| u16::try_from(session).ok()) {
-                // 6106: it has ended by itself.
-                match self.change(&Statement::new("KILL {};", &[&Number(session)])).await {
-                    Err(error) if error.number() == Some(6106) => {}
-                    result => result?,
-                }
-            }
-        }
-        Ok(())
+        decode(&mut ResultSets::new(&results)).map_err(|cause| self.unreadable(cause))
     }
 }
 
-struct Number(u16);
+/// A permission row with its grantee's id.
+type Held = (i64, ServerPermission);
 
-impl crate::statement::Part for Number {
-    fn write(&self, statement: &mut String) {
-        statement.push_str(&self.0.to_string());
+fn decode(results: &mut ResultSets<'_>) -> Result<Logins, String> {
+    let rights = results.row()?;
+    let sees_all = rights.flag("view_definition")? || rights.flag("alter_login")?;
+    let (principals, members, permissions) = (results.next()?, results.next()?, results.next()?);
+    // Of each member its roles: id, and name where it can be seen.
+    let mut roles: BTreeMap<i64, Vec<(i64, Option<Identifier>)>> = BTreeMap::new();
+    for row in members {
+        let name = row.text("role_name")?.and_then(|name| name.parse().ok());
+        let role = (row.required_int("role_principal_id")?, name);
+        roles.entry(row.required_int("member_principal_id")?).or_default().push(role);
+    }
+    let permissions: Vec<Held> = permissions
+        .iter()
+        .map(|row| {
+            let permission = ServerPermission {
+                name: PermissionName::new(&row.required_text("permission_name")?),
+                state: PermissionState::of(row.text("state")?.as_deref())?,
+                grantee: row.text("grantee")?.unwrap_or_else(|| "somebody invisible".to_owned()),
+            };
+            Ok((row.required_int("grantee_principal_id")?, permission))
+        })
+        .collect::<Result<_, String>>()?;
+    let mut logins: Vec<Login> = principals
+        .iter()
+        .map(|row| {
+            let id = row.required_int("principal_id")?;
+            let sid = row.bytes("sid")?;
+            let (ids, all_server_roles, complete) = closure(id, &roles);
+            let applies = |(grantee, row): &&Held| ids.contains(grantee) || row.grantee == "public";
+            Ok(Login {
+                name: row.required_text("name")?,
+                sid: sid.as_deref().and_then(Sid::from_bytes),
+                sid_text: hex(sid.as_deref()),
+                kind: LoginKind::of(row.text("type")?.as_deref()),
+                enabled: row.int("is_disabled")? == Some(0),
+                default_database: row.text("default_database_name")?,
+                server_roles: roles.get(&id).into_iter().flatten().filter_map(|(_, name)| name.clone()).collect(),
+                all_server_roles,
+                server_permissions: permissions.iter().filter(applies).map(|(_, row)| row.clone()).collect(),
+                server_rights_known: sees_all && complete,
+                password_last_set: row.text("password_last_set")?,
+            })
+        })
+        .collect::<Result<_, String>>()?;
+    for (kind, group) in
+        [(LoginKind::External, LoginKind::ExternalGroup), (LoginKind::Windows, LoginKind::WindowsGroup)]
+    {
+        if logins.iter().any(|it| it.kind == group && gives_something(it)) {
+            logins.iter_mut().filter(|it| it.kind == kind).for_each(|it| it.server_rights_known = false);
+        }
+    }
+    Ok(Logins { logins, sees_all })
+}
+
+/// The login and all its roles by id; the roles by name; whether all of them can be seen.
+fn closure(
+    login: i64,
+    roles: &BTreeMap<i64, Vec<(i64, Option<Identifier>)>>,
+) -> (BTreeSet<i64>, BTreeSet<Identifier>, bool) {
+    let (mut ids, mut names, mut complete) = (BTreeSet::new(), BTreeSet::new(), true);
+    let mut open = vec![login];
+    while let Some(id) = open.pop() {
+        if !ids.insert(id) {
+            continue;
+        }
+        for (role, name) in roles.get(&id).into_iter().flatten() {
+            complete &= name.is_some();
+            names.extend(name.clone());
+            open.push(*role);
+        }
+    }
+    (ids, names, complete)
+}
+
+/// More than every login has.
+fn gives_something(group: &Login) -> bool {
+    let usual = |row: &ServerPermission| {
+        row.grantee == "public" || matches!(row.name.as_str(), "CONNECT SQL" | "VIEW ANY DATABASE")
+    };
+    !group.all_server_roles.is_empty() || !group.server_permissions.iter().all(usual)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A login with nothing but its name.
+    pub(crate) fn login(name: &str, sid: u8, kind: LoginKind) -> Login {
+        let bytes = [sid; 16];
+        Login {
+            name: name.into(),
+            sid: Some(Sid::from_bytes(&bytes).unwrap()),
+            sid_text: hex(Some(&bytes)),
+            kind,
+            enabled: true,
+            default_database: None,
+            server_roles: BTreeSet::new(),
+            all_server_roles: BTreeSet::new(),
+            server_permissions: Vec::new(),
+            server_rights_known: true,
+            password_last_set: None,
+        }
+    }
+
+    #[test]
+    fn by_sid_first_then_by_the_exact_name_then_by_the_folded_one() {
+        let logins =
+            vec![login("APP", 1, LoginKind::Sql), login("app", 2, LoginKind::Sql), login("x", 3, LoginKind::Other)];
+        let mut logins = Logins { logins, sees_all: true };
+        let sid = |byte: u8| Sid::from_bytes(&[byte; 16]);
+        let find = |logins: &Logins, sid, name: &str| logins.find(sid, name).unwrap().map(|it| it.sid);
+        assert_eq!(find(&logins, sid(3), "app"), Some(sid(3)), "renamed");
+        assert_eq!(find(&logins, sid(9), "app"), Some(sid(2)), "dropped and made again: its SID differs");
+        assert_eq!(find(&logins, None, "App"), Some(sid(1)));
+        assert_eq!(find(&logins, None, "nobody"), None);
+        assert!(logins.meant(sid(9), "app").unwrap().is_none(), "a change means the SID alone");
+        logins.sees_all = false;
+        assert!(matches!(logins.meant(sid(9), "app"), Err(Error::Invisible { .. })));
+        assert!(matches!(logins.find(None, "nobody"), Err(Error::Invisible { .. })));
+        assert!(!logins.is_proof() && logins.find(None, "app").unwrap().is_some());
+    }
+
+    #[test]
+    fn roles_of_roles_count_and_an_invisible_one_is_noted() {
+        let role = |id: i64, name: Option<&str>| (id, name.map(|name| name.parse().unwrap()));
+        let roles = BTreeMap::from([
+            (5, vec![role(6, Some("outer"))]),
+            (6, vec![role(7, Some("inner")), role(5, Some("circle"))]),
+            (8, vec![role(9, None)]),
+        ]);
+        let (ids, names, complete) = closure(5, &roles);
+        assert_eq!((ids, complete), (BTreeSet::from([5, 6, 7]), true));
+        assert_eq!(names, ["outer", "inner", "circle"].map(|name| name.parse().unwrap()).into());
+        assert!(!closure(8, &roles).2);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::statement::Part;
+use crate::statement::{Identifier, Part, same_name};
 
 /// A permission's name as `sys.fn_builtin_permissions` spells it: upper case, single blanks. Made of letters and blanks
 /// only, so that it can stand in a statement as it is.
@@ -59,7 +59,46 @@ impl Part for PermissionName {
     }
 }
 
-/// What a principal holds, or should hold, on the database itself. A permission is in at most one of the sets.
+/// One row of the database-level permissions: key is grantee, grantor and permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub name: PermissionName,
+    pub state: PermissionState,
+    pub grantor: String,
+    pub grantor_id: i64,
+    pub grantee_id: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PermissionState {
+    Granted,
+    GrantedWithGrantOption,
+    Denied,
+}
+
+impl PermissionState {
+    /// As `sys.database_permissions.state` and `sys.server_permissions.state` have it.
+    pub(crate) fn of(letter: Option<&str>) -> Result<Self, String> {
+        match letter {
+            Some("G") => Ok(Self::Granted),
+            Some("W") => Ok(Self::GrantedWithGrantOption),
+            Some("D") => Ok(Self::Denied),
+            other => Err(format!("a permission in the unknown state {other:?}")),
+        }
+    }
+
+    /// The words of `state_desc`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "GRANT",
+            Self::GrantedWithGrantOption => "GRANT_WITH_GRANT_OPTION",
+            Self::Denied => "DENY",
+        }
+    }
+}
+
+/// What a principal holds, or should hold, on the database itself. A permission that is wanted is in one of the sets; one
+/// that is held can also be denied by somebody else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub granted: BTreeSet<PermissionName>,
@@ -67,188 +106,119 @@ pub struct Grants {
     pub denied: BTreeSet<PermissionName>,
 }
 
+impl Permission {
+    /// The three sets of these rows, from whomever: their union. With grant option outranks without.
+    pub fn sets<'a>(rows: impl IntoIterator<Item = &'a Permission>) -> Grants {
+        let mut grants = Grants::default();
+        for row in rows {
+            let set = match row.state {
+                PermissionState::Granted => &mut grants.granted,
+                PermissionState::GrantedWithGrantOption => &mut grants.with_grant_option,
+                PermissionState::Denied => &mut grants.denied,
+            };
+            set.insert(row.name.clone());
+        }
+        grants.granted = &grants.granted - &grants.with_grant_option;
+        grants
+    }
+}
+
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Grant(PermissionName),
     GrantWithGrantOption(PermissionName),
-    Revoke(PermissionName),
-    /// Of a permission with grant option: the server asks for the word.
-    RevokeCascade(PermissionName),
-    RevokeGrantOption(PermissionName),
     Deny(PermissionName),
+    Revoke(Revocation),
+    /// Of a permission with grant option: the server asks for the word.
+    RevokeCascade(Revocation),
+    RevokeGrantOption(Revocation),
+}
+
+/// Which row is revoked: the server takes only that of one grantor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub name: PermissionName,
+    /// `AS [grantor]`; `None`: the operator itself.
+    pub grantor: Option<Identifier>,
+}
+
+impl Change {
+    pub fn name(&self) -> &PermissionName {
+        match self {
+            Self::Grant(name) | Self::GrantWithGrantOption(name) | Self::Deny(name) => name,
+            Self::Revoke(row) | Self::RevokeCascade(row) | Self::RevokeGrantOption(row) => &row.name,
+        }
+    }
 }
 
 impl Grants {
-    /// What leads from `held` to these. Denies are lifted first: a GRANT would lift them unsaid.
-    pub fn changes_from(&self, held: &Grants) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let wanted = |permission: &PermissionName| {
-            self.granted.contains(permission)
-                || self.with_grant_option.contains(permission)
-                || self.denied.contains(permission)
+    fn wants(&self, name: &PermissionName) -> bool {
+        self.granted.contains(name) || self.with_grant_option.contains(name)
+    }
+
+    /// What leads from the rows that are `held` to these, row by row: each is revoked as its own grantor, and only if it
+    /// may be. Denies are lifted first: a GRANT would lift them unsaid, so there is none where one has to stay. `operator`
+    /// is who the operator's own statements are recorded from.
+    pub fn changes_from(
+        &self,
+        held: &[&Permission],
+        operator: &str,
+        may_revoke: impl Fn(&Permission) -> bool,
+    ) -> Vec<Change> {
+        let row = |it: &Permission| Revocation {
+            name: it.name.clone(),
+            // A grantor that cannot be named leaves its row to itself, and the next look shows it.
+            grantor: if same_name(&it.grantor, operator) { None } else { it.grantor.parse().ok() },
         };
-        for permission in held.denied.difference(&self.denied) {
-            changes.push(Change::Revoke(permission.clone()));
+        let mut changes = Vec::new();
+        // What remains of each name: denied, granted, granted with grant option.
+        let (mut denied, mut granted, mut grantable) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for it in held.iter().filter(|it| it.state == PermissionState::Denied) {
+            if self.denied.contains(&it.name) || !may_revoke(it) {
+                denied.insert(&it.name);
+            } else {
+                changes.push(Change::Revoke(row(it)));
+            }
         }
-        for permission in held.granted.iter().filter(|permission| !wanted(permission)) {
-            changes.push(Change::Revoke(permission.clone()));
+        for it in held.iter().filter(|it| it.state == PermissionState::Granted) {
+            // A DENY of the operator takes its own GRANT away.
+            let replaced =
+                self.denied.contains(&it.name) && !denied.contains(&it.name) && same_name(&it.grantor, operator);
+            if self.wants(&it.name) || replaced || !may_revoke(it) {
+                granted.insert(&it.name);
+            } else {
+                changes.push(Change::Revoke(row(it)));
+            }
         }
-        for permission in &held.with_grant_option {
-            if self.granted.contains(permission) {
-                changes.push(Change::RevokeGrantOption(permission.clone()));
-            } else if !self.with_grant_option.contains(permission) {
+        for it in held.iter().filter(|it| it.state == PermissionState::GrantedWithGrantOption) {
+            if self.with_grant_option.contains(&it.name) || !may_revoke(it) {
+                grantable.insert(&it.name);
+            } else if self.granted.contains(&it.name) {
+                changes.push(Change::RevokeGrantOption(row(it)));
+                granted.insert(&it.name);
+            } else {
                 // Also before a DENY, so that what the grantee gave to others goes with it.
-                changes.push(Change::RevokeCascade(permission.clone()));
+                changes.push(Change::RevokeCascade(row(it)));
             }
         }
-        for permission in &self.granted {
-            if !held.granted.contains(permission) && !held.with_grant_option.contains(permission) {
-                changes.push(Change::Grant(permission.clone()));
+        for name in self.granted.iter().filter(|name| !denied.contains(name)) {
+            if !granted.contains(name) && !grantable.contains(name) {
+                changes.push(Change::Grant(name.clone()));
             }
         }
-        for permission in self.with_grant_option.difference(&held.with_grant_option) {
-            changes.push(Change::GrantWithGrantOption(permission.clone()));
+        for name in self.with_grant_option.iter().filter(|name| !denied.contains(name)) {
+            if !grantable.contains(name) {
+                changes.push(Change::GrantWithGrantOption(name.clone()));
+            }
         }
-        for permission in self.denied.difference(&held.denied) {
-            changes.push(Change::Deny(permission.clone()));
+        for name in self.denied.iter().filter(|name| !denied.contains(name)) {
+            changes.push(Change::Deny(name.clone()));
         }
         changes
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(names: &[&str]) -> BTreeSet<PermissionName> {
-        names.iter().map(|name| name.parse().unwrap()).collect()
-    }
-
-    fn grants(granted: &[&str], with_grant_option: &[&str], denied: &[&str]) -> Grants {
-        Grants { granted: set(granted), with_grant_option: set(with_grant_option), denied: set(denied) }
-    }
-
-    #[test]
-    fn only_what_differs_is_changed() {
-        let name = |text: &str| text.parse::<PermissionName>().unwrap();
-        for (held, wanted, changes) in [
-            (grants(&["SELECT"], &[], &[]), grants(&["SELECT"], &[], &[]), vec![]),
-            (grants(&[], &[], &[]), grants(&["SELECT"], &[], &[]), vec![Change::Grant(name("SELECT"))]),
-            (
-                grants(&["INSERT", "SELECT"], &[], &[]),
-                grants(&["SELECT"], &[], &[]),
-                vec![Change::Revoke(name("INSERT"))],
-            ),
-            (
-                grants(&[], &["SELECT"], &[]),
-                grants(&["SELECT"], &[], &[]),
-                vec![Change::RevokeGrantOption(name("SELECT"))],
-            ),
-            (grants(&[], &["SELECT"], &[]), grants(&[], &[], &[]), vec![Change::RevokeCascade(name("SELECT"))]),
-            (
-                grants(&["SELECT"], &[], &[]),
-                grants(&[], &["SELECT"], &[]),
-                vec![Change::GrantWithGrantOption(name("SELECT"))],
-            ),
-            (
-                grants(&[], &[], &["SELECT"]),
-                grants(&["SELECT"], &[], &[]),
-                vec![Change::Revoke(name("SELECT")), Change::Grant(name("SELECT"))],
-            ),
-            (grants(&["SELECT"], &[], &[]), grants(&[], &[], &["SELECT"]), vec![Change::Deny(name("SELECT"))]),
-        ] {
-            assert_eq!(wanted.changes_from(&held), changes, "{held:?} -> {wanted:?}");
-        }
-    }
-
-    /// What the server does with a statement (sql-mi facts §3.3). `None`: it refuses.
-    fn apply(held: &mut Grants, change: &Change) -> Option<()> {
-        match change {
-            // A GRANT lifts a DENY unsaid, and takes no grant option away.
-            Change::Grant(it) => {
-                held.denied.remove(it);
-                if !held.with_grant_option.contains(it) {
-                    held.granted.insert(it.clone());
-                }
-            }
-            Change::GrantWithGrantOption(it) => {
-                held.denied.remove(it);
-                held.granted.remove(it);
-                held.with_grant_option.insert(it.clone());
-            }
-            // 4611: one with grant option needs CASCADE.
-            Change::Revoke(it) if held.with_grant_option.contains(it) => return None,
-            Change::Revoke(it) | Change::RevokeCascade(it) => {
-                held.granted.remove(it);
-                held.with_grant_option.remove(it);
-                held.denied.remove(it);
-            }
-            // Of a permission without the option this revokes the permission itself.
-            Change::RevokeGrantOption(it) => {
-                if held.with_grant_option.remove(it) {
-                    held.granted.insert(it.clone());
-                } else {
-                    held.granted.remove(it);
-                }
-            }
-            Change::Deny(it) => {
-                held.granted.remove(it);
-                held.with_grant_option.remove(it);
-                held.denied.insert(it.clone());
-            }
-        }
-        Some(())
-    }
-
-    /// Every way in which three permissions can be held, or not.
-    fn every_grants() -> Vec<Grants> {
-        let permissions = ["CONTROL", "INSERT", "SELECT"];
-        (0..4_usize.pow(3))
-            .map(|code| {
-                let mut grants = Grants::default();
-                for (place, permission) in permissions.iter().enumerate() {
-                    let set = match code / 4_usize.pow(place as u32) % 4 {
-                        1 => &mut grants.granted,
-                        2 => &mut grants.with_grant_option,
-                        3 => &mut grants.denied,
-                        _ => continue,
-                    };
-                    set.insert(permission.parse().unwrap());
-                }
-                grants
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_changes_lead_from_what_is_held_to_what_is_wanted() {
-        for held in every_grants() {
-            for wanted in every_grants() {
-                let changes = wanted.changes_from(&held);
-                let mut then = held.clone();
-                for change in &changes {
-                    // A GRANT where a DENY stands would lift it unsaid: the DENY has to go by its own statement.
-                    if let Change::Grant(it) | Change::GrantWithGrantOption(it) = change {
-                        assert!(!then.denied.contains(it), "{held:?} -> {wanted:?}: {changes:?}");
-                    }
-                    apply(&mut then, change).unwrap_or_else(|| panic!("{held:?} -> {wanted:?}: {changes:?}"));
-                }
-                assert_eq!(then, wanted, "{held:?}: {changes:?}");
-                assert_eq!(changes.is_empty(), held == wanted, "{held:?} -> {wanted:?}: {changes:?}");
-                assert!(wanted.changes_from(&then).is_empty());
-            }
-        }
-    }
-
-    #[test]
-    fn a_permission_is_words_and_has_one_spelling() {
-        assert!("VIEW DATABASE STATE".parse::<PermissionName>().is_ok());
-        for spelled in ["select", " SELECT ", "VIEW  DATABASE STATE"] {
-            assert!(matches!(spelled.parse::<PermissionName>(), Err(NoPermission::Spelling { .. })), "{spelled}");
-        }
-        for wrong in ["", "SELECT; DROP", "SELECT--", "SELECT, INSERT", "[SELECT]"] {
-            assert!(matches!(wrong.parse::<PermissionName>(), Err(NoPermission::Characters(_))), "{wrong}");
-        }
-    }
-}
+#[path = "permission_tests.rs"]
+mod tests;

@@ -1,18 +1,41 @@
 //! Reading rows by the names of their columns.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tiberius::{ColumnData, Row};
+use tiberius::ColumnData;
 
-use crate::error::{Error, Fault};
-use crate::statement::Identifier;
+/// A row: values, whatever integer or text type the server chose for them.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    columns: Arc<[String]>,
+    values: Vec<ColumnData<'static>>,
+}
 
-/// A row's values, whatever integer or text type the server chose for them.
-pub(crate) trait Fields {
-    fn data(&self, name: &str) -> Result<&ColumnData<'static>, String>;
-    fn has(&self, name: &str) -> bool;
+impl Row {
+    /// The rows of one result set.
+    pub(crate) fn of(rows: Vec<tiberius::Row>) -> Vec<Self> {
+        let columns: Arc<[String]> = rows
+            .first()
+            .map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect())
+            .unwrap_or_default();
+        rows.into_iter().map(|row| Self { columns: columns.clone(), values: row.into_iter().collect() }).collect()
+    }
 
-    fn int(&self, name: &str) -> Result<Option<i64>, String> {
+    #[cfg(test)]
+    pub(crate) fn made(columns: &Arc<[String]>, values: Vec<ColumnData<'static>>) -> Self {
+        Self { columns: columns.clone(), values }
+    }
+
+    fn data(&self, name: &str) -> Result<&ColumnData<'static>, String> {
+        let place = self.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        place.and_then(|place| self.values.get(place)).ok_or_else(|| format!("column {name} is missing"))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, String> {
         match self.data(name)? {
             ColumnData::U8(value) => Ok(value.map(Into::into)),
             ColumnData::I16(value) => Ok(value.map(Into::into)),
@@ -23,7 +46,12 @@ pub(crate) trait Fields {
         }
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, String> {
+    /// Whether the value is 1; NULL is not.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, String> {
+        Ok(self.int(name)? == Some(1))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, String> {
         match self.data(name)? {
             ColumnData::String(text) => Ok(text.as_ref().map(ToString::to_string)),
             ColumnData::Guid(id) => Ok(id.map(|id| id.to_string())),
@@ -31,7 +59,16 @@ pub(crate) trait Fields {
         }
     }
 
-    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+    /// A value that is never NULL.
+    pub(crate) fn required_text(&self, name: &str) -> Result<String, String> {
+        self.text(name)?.ok_or_else(|| format!("column {name} is NULL"))
+    }
+
+    pub(crate) fn required_int(&self, name: &str) -> Result<i64, String> {
+        self.int(name)?.ok_or_else(|| format!("column {name} is NULL"))
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
         match self.data(name)? {
             ColumnData::Binary(bytes) => Ok(bytes.as_ref().map(|bytes| bytes.to_vec())),
             other => Err(format!("column {name} is not binary but {other:?}")),
@@ -39,33 +76,20 @@ pub(crate) trait Fields {
     }
 }
 
-impl Fields for Row {
-    fn data(&self, name: &str) -> Result<&ColumnData<'static>, String> {
-        self.cells()
-            .find(|(column, _)| column.name().eq_ignore_ascii_case(name))
-            .map(|(_, data)| data)
-            .ok_or_else(|| format!("column {name} is missing"))
+/// Result sets in their order.
+pub(crate) struct ResultSets<'a>(std::slice::Iter<'a, Vec<Row>>);
+
+impl<'a> ResultSets<'a> {
+    pub(crate) fn new(results: &'a [Vec<Row>]) -> Self {
+        Self(results.iter())
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.columns().iter().any(|column| column.name().eq_ignore_ascii_case(name))
+    pub(crate) fn next(&mut self) -> Result<&'a [Row], String> {
+        self.0.next().map(Vec::as_slice).ok_or_else(|| "a result set is missing".to_owned())
     }
-}
 
-/// Whether two names are one under `SQL_Latin1_General_CP1_CI_AS`, an instance's usual collation: case and trailing
-/// blanks do not count. Where a server compares otherwise, the server itself has the last word in every statement.
-pub(crate) fn same_name(one: &str, other: &str) -> bool {
-    let fold = |name: &str| name.trim_end_matches(' ').to_lowercase();
-    fold(one) == fold(other)
-}
-
-/// The names of `one` that are not in `other`.
-pub(crate) fn missing(one: &BTreeSet<String>, other: &BTreeSet<String>) -> Result<Vec<Identifier>, Error> {
-    one.iter()
-        .filter(|name| !other.iter().any(|it| same_name(it, name)))
-        .map(|name| {
-            let illegal = |_| Error::NotFound { what: "role", name: name.clone(), fault: Fault::Role };
-            name.parse().map_err(illegal)
-        })
-        .collect()
+    /// The next result set's one row.
+    pub(crate) fn row(&mut self) -> Result<&'a Row, String> {
+        self.next()?.first().ok_or_else(|| "a row is missing".to_owned())
+    }
 }

@@ -1,220 +1,180 @@
-//! What is sent, batch by batch, and what is made of the server's refusals.
+//! A scripted server: keeps what it is sent and answers what the script says. The tests with it: what is sent, batch by
+//! batch, and what is made of the server's answers.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use tiberius::ColumnData;
+use tokio_util::sync::CancellationToken;
 
-use crate::connection::{Effect, Results};
+use crate::connection::{Credentials, Results};
+use crate::error::{Error, Fault, Refusal, Result};
+use crate::instance::Instance;
+use crate::retry::Effect;
+use crate::row::Row;
 use crate::statement::{Identifier, Statement};
-use crate::{
-    Error, Fault, Instance, LoginChange, NewLogin, NewUser, OnExisting, PermissionChange as Change, Refusal, Result,
-};
 
-/// Stands for a server: keeps what it is sent, refuses what the script says and answers nothing else.
+mod lookups;
+mod sent;
+
+/// Stands for a server. Once its answers are used up, it does everything and answers nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
-    refusals: Arc<Mutex<VecDeque<u32>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    /// The password that logs in, besides the operator's.
+    password: Arc<Mutex<Option<String>>>,
     sent: Arc<Mutex<String>>,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Done,
+    Rows(Results),
+    Refused(u32),
+    /// The connection breaks.
+    Broken,
+    /// No answer, ever.
+    Never,
+}
+
 impl Script {
-    fn refusing(numbers: &[u32]) -> Self {
-        Self { refusals: Arc::new(Mutex::new(numbers.iter().copied().collect())), ..Self::default() }
+    pub(crate) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() }
     }
 
-    pub(crate) fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
-        writeln!(self.sent.lock().unwrap(), "-- {effect:?} in {database}\n{}", statement.text()).unwrap();
-        match self.refusals.lock().unwrap().pop_front() {
-            Some(number) => Err(refused(number)),
-            None => Ok(Vec::new()),
+    pub(crate) fn refusing(numbers: &[u32]) -> Self {
+        Self::new(numbers.iter().map(|number| Answer::Refused(*number)))
+    }
+
+    pub(crate) fn with_password(self, password: &str) -> Self {
+        *self.password.lock().unwrap() = Some(password.to_owned());
+        self
+    }
+
+    pub(crate) fn instance(&self) -> Instance {
+        Instance::scripted(self.clone(), CancellationToken::new())
+    }
+
+    pub(crate) fn log_in(&self, database: &Identifier, credentials: &Credentials) -> Result<()> {
+        match credentials {
+            Credentials::SqlLogin { username, password } if username != "sa" => {
+                writeln!(self.sent.lock().unwrap(), "-- {username} logs in to {database}").unwrap();
+                let is_right = self.password.lock().unwrap().as_deref() == Some(password.expose_secret());
+                if is_right { Ok(()) } else { Err(refused(18456)) }
+            }
+            _ => Ok(()),
         }
     }
 
-    fn sent(&self) -> String {
+    pub(crate) async fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
+        writeln!(self.sent.lock().unwrap(), "-- {effect:?} in {database}\n{}", statement.text()).unwrap();
+        let answer = self.answers.lock().unwrap().pop_front();
+        match answer.unwrap_or(Answer::Done) {
+            Answer::Done => Ok(Vec::new()),
+            Answer::Rows(rows) => Ok(rows),
+            Answer::Refused(number) => Err(refused(number)),
+            Answer::Broken => Err(Error::Connect { server: "mi".into(), cause: "reset".into() }),
+            Answer::Never => std::future::pending().await,
+        }
+    }
+
+    /// What was sent since the last time.
+    pub(crate) fn sent(&self) -> String {
         std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
+    /// The first line of each batch that was sent.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        let sent = self.sent();
+        let lines: Vec<&str> = sent.lines().collect();
+        let heads = lines.iter().enumerate().filter(|(_, line)| line.starts_with("-- "));
+        heads
+            .map(|(place, line)| {
+                let first = lines.get(place + 1).filter(|line| !line.starts_with("-- ")).copied().unwrap_or_default();
+                format!("{}: {first}", &line[3..])
+            })
+            .collect()
     }
 }
 
-fn refused(number: u32) -> Error {
+pub(crate) fn refused(number: u32) -> Error {
     let refusal = Refusal { number, class: 16, state: 1, text: "No.".into() };
     Error::Refused { refusal, fault: Fault::Other }
 }
 
-fn name(name: &str) -> Identifier {
+pub(crate) fn name(name: &str) -> Identifier {
     name.parse().unwrap()
 }
 
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn password() -> SecretString {
+pub(crate) fn password() -> SecretString {
     "it's $ecret".to_owned().into()
 }
 
-fn new_login(default_database: Option<&str>) -> NewLogin {
-    NewLogin {
-        name: name("o]brien"),
-        password: password(),
-        sid: "0x0123456789ABCDEF0123456789ABCDEF".parse().unwrap(),
-        default_database: default_database.map(name),
+/// A value of a row: NULL, a number, `0x…` (`0xNULL`) or a text.
+pub(crate) fn value(text: &str) -> ColumnData<'static> {
+    if text == "NULL" {
+        return ColumnData::String(None);
+    }
+    if text == "0xNULL" {
+        return ColumnData::Binary(None);
+    }
+    if let Some(digits) = text.strip_prefix("0x") {
+        let byte = |place: usize| u8::from_str_radix(&digits[place..place + 2], 16).unwrap();
+        return ColumnData::Binary(Some((0..digits.len()).step_by(2).map(byte).collect::<Vec<_>>().into()));
+    }
+    match text.parse() {
+        Ok(number) => ColumnData::I32(Some(number)),
+        Err(_) => ColumnData::String(Some(text.to_owned().into())),
     }
 }
 
-#[tokio::test]
-async fn the_batches_of_logins() {
-    let script = Script::default();
-    let instance = Instance::scripted(script.clone());
-    instance.create_login(&new_login(None), OnExisting::Fail).await.unwrap();
-    instance.create_login(&new_login(Some("Sales")), OnExisting::Fail).await.unwrap();
-    let everything = LoginChange {
-        name: Some(name("new")),
-        password: Some(password()),
-        default_database: Some(name("Sales")),
-        enabled: Some(false),
-    };
-    instance.change_login(&name("old"), &everything).await.unwrap();
-    instance.change_login(&name("old"), &LoginChange { enabled: Some(true), ..LoginChange::default() }).await.unwrap();
-    let held = names(&["##MS_LoginManager##", "diskadmin"]);
-    instance.set_server_roles(&name("u"), &held, &names(&["DiskAdmin ", "##MS_ServerStateReader##"])).await.unwrap();
-    instance.drop_login(&name("u"), false).await.unwrap();
-    insta::assert_snapshot!(script.sent());
-    // Nothing differs: nothing is sent.
-    instance.change_login(&name("old"), &LoginChange::default()).await.unwrap();
-    instance.set_server_roles(&name("u"), &held, &held).await.unwrap();
-    assert_eq!(script.sent(), "");
+/// A result set: columns and rows, each with `|` between its values.
+pub(crate) fn rows(columns: &str, rows: &[&str]) -> Vec<Row> {
+    let columns: Arc<[String]> = columns.split('|').map(str::to_owned).collect();
+    rows.iter().map(|row| Row::made(&columns, row.split('|').map(value).collect())).collect()
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_batches_of_a_forced_drop() {
-    let script = Script::refusing(&[15434]);
-    Instance::scripted(script.clone()).drop_login(&name("u'x"), true).await.unwrap();
-    insta::assert_snapshot!(script.sent());
+/// What `Instance::logins` reads: rows of id, name, SID, type; the reader sees all, or not.
+pub(crate) fn logins(sees_all: bool, logins: &[&str]) -> Answer {
+    let all = usize::from(sees_all).to_string();
+    let logins: Vec<String> = logins.iter().map(|login| format!("{login}|0|master|NULL")).collect();
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    Answer::Rows(vec![
+        rows("view_definition|alter_login", &[&format!("{all}|{all}")]),
+        rows("principal_id|name|sid|type|is_disabled|default_database_name|password_last_set", &logins),
+        rows("member_principal_id|role_principal_id|role_name", &["5|3|sysadmin", "5|20|custom"]),
+        rows(
+            "grantee_principal_id|permission_name|state|grantee",
+            &[
+                "5|CONNECT SQL|G|u",
+                "20|VIEW SERVER STATE|D|custom",
+                "2|VIEW ANY DATABASE|G|public",
+                "9|CONTROL SERVER|G|other",
+            ],
+        ),
+    ])
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_login_in_use_is_tried_five_times_and_never_disabled_without_force() {
-    let script = Script::refusing(&[15434; 9]);
-    let error = Instance::scripted(script.clone()).drop_login(&name("u"), false).await.unwrap_err();
-    assert_eq!((error.number(), error.fault()), (Some(15434), Fault::Name));
-    assert_eq!(script.sent(), "-- Changes in master\nDROP LOGIN [u];\n".repeat(5));
-}
-
-#[tokio::test]
-async fn the_batches_of_users() {
-    let script = Script::default();
-    let database = Instance::scripted(script.clone()).database(&name("Sales"));
-    let user = |default_schema| NewUser { name: name("u"), login: name("l"), default_schema };
-    database.create_user(&user(None)).await.unwrap();
-    database.create_user(&user(Some(name("dbo")))).await.unwrap();
-    database.rename_user(&name("u"), &name("v")).await.unwrap();
-    database.map_user(&name("u"), &name("l")).await.unwrap();
-    database.set_default_schema(&name("u"), &name("s")).await.unwrap();
-    database.set_roles(&name("u"), &names(&["db_owner"]), &names(&["db_datareader"])).await.unwrap();
-    database.drop_user(&name("u"), None).await.unwrap();
-    database.drop_user(&name("u'x"), Some(&name("dbo"))).await.unwrap();
-    insta::assert_snapshot!(script.sent());
-    database.set_roles(&name("u"), &names(&["DB_Owner"]), &names(&["db_owner"])).await.unwrap();
-    database.change_permissions(&name("u"), &[]).await.unwrap();
-    assert_eq!(script.sent(), "", "nothing differs, and nothing is sent");
-}
-
-#[tokio::test]
-async fn the_batch_of_permissions() {
-    let script = Script::default();
-    let database = Instance::scripted(script.clone()).database(&name("Sales"));
-    let permission = || "ALTER ANY EXTERNAL MIRROR".parse().unwrap();
-    let changes = [
-        Change::Revoke(permission()),
-        Change::RevokeCascade(permission()),
-        Change::RevokeGrantOption(permission()),
-        Change::Grant(permission()),
-        Change::GrantWithGrantOption(permission()),
-        Change::Deny(permission()),
-    ];
-    database.change_permissions(&name("u"), &changes).await.unwrap();
-    insta::assert_snapshot!(script.sent());
-}
-
-#[tokio::test]
-async fn the_batches_that_read() {
-    let script = Script::default();
-    let instance = Instance::scripted(script.clone());
-    let database = instance.database(&name("Sales"));
-    // Without result sets every one of them is unreadable, and says so instead of taking it for an empty server.
-    assert!(matches!(instance.logins().await, Err(Error::Decode { .. })));
-    assert!(matches!(instance.server_facts().await, Err(Error::Decode { .. })));
-    assert!(matches!(database.principals().await, Err(Error::Decode { .. })));
-    assert!(matches!(database.source_tables().await, Err(Error::Decode { .. })));
-    assert!(matches!(database.facts().await, Err(Error::Decode { .. })));
-    let sent = script.sent();
-    assert!(!sent.contains("-- Changes"), "{sent}");
-    insta::assert_snapshot!(sent);
-}
-
-#[tokio::test]
-async fn a_role_that_no_server_can_have_is_not_passed_over() {
-    let database = Instance::scripted(Script::default()).database(&name("Sales"));
-    let error = database.set_roles(&name("u"), &names(&[]), &names(&[&"r".repeat(129)])).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::Role);
-}
-
-#[tokio::test]
-async fn a_refusal_is_about_what_its_number_says_or_else_about_what_was_being_done() {
-    let cases = [
-        // number, of creating a user, of changing permissions
-        (15023, Fault::Name, Fault::Name),
-        (15007, Fault::Login, Fault::Login),
-        (15063, Fault::Login, Fault::Login),
-        (15138, Fault::Name, Fault::Name),
-        (15154, Fault::Name, Fault::Name),
-        (15421, Fault::Name, Fault::Name),
-        (15151, Fault::Login, Fault::Permission),
-        (4060, Fault::Database, Fault::Database),
-        (18456, Fault::Server, Fault::Server),
-        (229, Fault::Login, Fault::Permission),
-        (50000, Fault::Login, Fault::Permission),
-    ];
-    for (number, of_user, of_permission) in cases {
-        let database = Instance::scripted(Script::refusing(&[number, number])).database(&name("Sales"));
-        let new = NewUser { name: name("u"), login: name("l"), default_schema: None };
-        let error = database.create_user(&new).await.unwrap_err();
-        assert_eq!((error.number(), error.fault()), (Some(number), of_user));
-        let changes = [Change::Grant("SELECT".parse().unwrap())];
-        let error = database.change_permissions(&name("u"), &changes).await.unwrap_err();
-        assert_eq!((error.number(), error.fault()), (Some(number), of_permission));
-    }
-}
-
-#[test]
-fn every_number_of_the_facts_has_words_of_its_own() {
-    const ANY: &str = "The server refuses the change";
-    for (numbers, fault, has_fix) in [
-        (&[15025][..], Fault::Name, false),
-        (&[15113, 15114, 15115, 15116, 15117, 15118, 15119, 15156], Fault::Password, true),
-        (&[15433], Fault::Sid, false),
-        (&[15434, 15138], Fault::Name, true),
-        (&[15063], Fault::Login, true),
-        (&[229, 262, 297, 300, 15247], Fault::Other, true),
-        (&[4060], Fault::Database, true),
-        (&[18456], Fault::Server, true),
-    ] {
-        for number in numbers {
-            let error = refused(*number);
-            assert_eq!((error.fault(), error.fix().is_some()), (fault, has_fix), "{number}");
-            assert_ne!(error.summary(), ANY, "{number}");
-            assert!(error.to_string().contains(&number.to_string()), "{number}");
-        }
-    }
-    assert_eq!((refused(1).summary().as_str(), refused(1).fix()), (ANY, None));
-}
-
-#[test]
-fn no_debug_shows_a_password() {
-    let change = LoginChange { password: Some(password()), ..LoginChange::default() };
-    let credentials = crate::Credentials::SqlLogin { username: "u".into(), password: password() };
-    let shown = format!("{:?} {change:?} {credentials:?}", new_login(None));
-    assert!(!shown.contains("$ecret"), "{shown}");
+/// What `Database::principals` reads: rows of id, name, type, authentication type, SID, schema, fixed role, login.
+pub(crate) fn principals(sees_all: bool, principals: &[&str]) -> Answer {
+    let all = usize::from(sees_all).to_string();
+    Answer::Rows(vec![
+        rows(
+            "name|user_name|db_owner|alter_user|view_definition|view_security|view_any_definition|alter_any_login",
+            &[&format!("Sales|dbo|1|{all}|{all}|{all}|{all}|{all}")],
+        ),
+        rows("principal_id|name|type|authentication_type|sid|default_schema_name|is_fixed_role|login_name", principals),
+        rows("member_principal_id|role_principal_id", &["5|16390", "16390|7"]),
+        rows(
+            "grantee_principal_id|grantor_principal_id|permission_name|state|grantor",
+            &["5|1|CONNECT|G|dbo", "6|5|SELECT|W|u"],
+        ),
+        rows(
+            "permission_name|covering_permission_name|parent_covering_permission_name",
+            &["CONNECT|CONTROL|", "CONTROL||CONTROL SERVER", "SELECT|CONTROL|SELECT ALL USER SECURABLES"],
+        ),
+        rows("permission_name|covering_permission_name", &["CONTROL SERVER|"]),
+    ])
 }

@@ -1,6 +1,6 @@
 //! Security identifiers: what a database user finds its login by.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use uuid::Uuid;
@@ -34,6 +34,35 @@ impl Sid {
 
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+/// The hexadecimal text of bytes of any number, as the catalog's viewers show a SID; empty for none.
+pub(crate) fn hex(bytes: Option<&[u8]>) -> String {
+    let Some(bytes) = bytes else { return String::new() };
+    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
+}
+
+/// A SID of any length in a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AnySid(String);
+
+impl AnySid {
+    /// `0x` and an even number of hexadecimal digits, at least two; at most 85 bytes, the catalog's limit.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+        let legal = !digits.is_empty() && digits.len() % 2 == 0 && digits.len() <= 170;
+        let hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        (legal && hexadecimal).then(|| Self(format!("0x{}", digits.to_ascii_uppercase())))
+    }
+}
+
+impl Part for AnySid {
+    fn write(&self, statement: &mut String) {
+        statement.push_str(&self.0);
     }
 }
 
@@ -80,6 +109,18 @@ mod tests {
             ("localhost,50123", "имя", "0x7236E91F7F4C57988BFB052B03EF3B68"),
         ] {
             assert_eq!(Sid::derived(&server.parse().unwrap(), login).to_string(), sid, "{server} {login}");
+        }
+    }
+
+    #[test]
+    fn a_sid_of_any_length_is_hexadecimal() {
+        assert_eq!(
+            (hex(None), hex(Some(&[1])), hex(Some(&[0xAB, 0x0C]))),
+            (String::new(), "0x01".into(), "0xAB0C".into())
+        );
+        assert_eq!(AnySid::new("0X01ab").unwrap().0, "0x01AB");
+        for wrong in ["", "0x", "01", "0x1", "0x0G", "0x01; DROP"] {
+            assert_eq!(AnySid::new(wrong), None, "{wrong}");
         }
     }
 

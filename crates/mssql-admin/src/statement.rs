@@ -1,6 +1,8 @@
 //! T-SQL text, and the only ways into it: fixed words, identifiers, literals.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -9,8 +11,46 @@ use secrecy::{ExposeSecret, SecretString};
 const SYSNAME: usize = 128;
 
 /// A name of something on the server: 1 to 128 UTF-16 units, without U+0000. Written in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Names are equal as they are for an instance's usual collation, see [`same_name`]; the spelling is kept.
+#[derive(Clone, Debug)]
 pub struct Identifier(String);
+
+/// Whether two names are one under `SQL_Latin1_General_CP1_CI_AS`, an instance's usual collation: case and trailing
+/// blanks do not count. Where a server compares otherwise, the server itself has the last word in every statement.
+pub fn same_name(one: &str, other: &str) -> bool {
+    folded(one) == folded(other)
+}
+
+fn folded(name: &str) -> String {
+    name.trim_end_matches(' ').to_lowercase()
+}
+
+impl PartialEq for Identifier {
+    fn eq(&self, other: &Self) -> bool {
+        same_name(&self.0, &other.0)
+    }
+}
+
+impl Eq for Identifier {}
+
+impl PartialOrd for Identifier {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Identifier {
+    fn cmp(&self, other: &Self) -> Ordering {
+        folded(&self.0).cmp(&folded(&other.0))
+    }
+}
+
+impl Hash for Identifier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        folded(&self.0).hash(state);
+    }
+}
 
 /// A text that cannot be a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,9 +76,32 @@ impl FromStr for Identifier {
 }
 
 impl Identifier {
+    /// As it is spelled.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Spelled exactly so.
+    pub fn is_exactly(&self, name: &str) -> bool {
+        self.0 == name
+    }
+
+    /// Spelled so, but for what the usual collation passes over.
+    pub fn is(&self, name: &str) -> bool {
+        same_name(&self.0, name)
+    }
+}
+
+/// The first that is called exactly so, else the first whose name is the same for the usual collation.
+pub(crate) fn named<'a, T>(
+    name: &str,
+    items: &'a [T],
+    of: impl Fn(&T) -> &str,
+    fits: impl Fn(&T) -> bool,
+) -> Option<&'a T> {
+    let mut fitting = items.iter().filter(|item| fits(item));
+    let exact = fitting.clone().find(|item| of(item) == name);
+    exact.or_else(|| fitting.find(|item| same_name(of(item), name)))
 }
 
 /// The name as it is. In a statement it is bracketed.
@@ -66,6 +129,16 @@ pub struct Literal<'a>(pub &'a str);
 impl Part for Literal<'_> {
     fn write(&self, statement: &mut String) {
         let _ = write!(statement, "N'{}'", self.0.replace('\'', "''"));
+    }
+}
+
+/// A small number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number(pub u16);
+
+impl Part for Number {
+    fn write(&self, statement: &mut String) {
+        let _ = write!(statement, "{}", self.0);
     }
 }
 
@@ -145,6 +218,37 @@ mod tests {
             assert_eq!(bracketed(name), expected);
         }
         assert_eq!(bracketed(&"]".repeat(128)).len(), 258, "the limit is that of the name, not of its spelling");
+    }
+
+    #[test]
+    fn a_name_is_equal_for_us_when_it_is_for_the_server() {
+        let name = |name: &str| name.parse::<Identifier>().unwrap();
+        for (one, other, same) in [
+            ("Sales", "sales", true),
+            ("sales", "sales  ", true),
+            ("ИМЯ", "имя", true),
+            ("sales", " sales", false),
+            ("r\u{e9}sum\u{e9}", "resume", false),
+            ("a", "b", false),
+        ] {
+            assert_eq!(name(one) == name(other), same, "{one} {other}");
+            assert_eq!(name(one).cmp(&name(other)).is_eq(), same, "{one} {other}");
+            let set = std::collections::HashSet::from([name(one), name(other)]);
+            assert_eq!(set.len() == 1, same, "{one} {other}");
+            assert_eq!(name(one).is(other), same);
+        }
+        assert!(name("Sales").is_exactly("Sales") && !name("Sales").is_exactly("sales"));
+        assert_eq!(name("Sales ").as_str(), "Sales ", "the spelling is kept");
+    }
+
+    #[test]
+    fn the_exact_name_comes_first() {
+        let names = ["SALES", "sales", "other"];
+        let find = |name: &str| named(name, &names, |it| it, |_| true).copied();
+        assert_eq!(find("sales"), Some("sales"));
+        assert_eq!(find("Sales"), Some("SALES"));
+        assert_eq!(find("nobody"), None);
+        assert_eq!(named("sales", &names, |it| it, |it| *it != "sales"), Some(&"SALES"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tfplugin::schema::Attribute;
-use tfplugin::{Diagnostic, Diagnostics, HandlerError, Nothing, Provider, ProviderType};
+use tfplugin::{CancellationToken, Diagnostic, Diagnostics, HandlerError, Nothing, Provider, ProviderType};
 
 struct Empty;
 
@@ -26,7 +26,7 @@ impl ProviderType for Empty {
     type Config = Nothing;
     type Error = Said;
 
-    async fn configure(_: Nothing) -> Result<Self, Said> {
+    async fn configure(_: Nothing, _: CancellationToken) -> Result<Self, Said> {
         Ok(Self)
     }
 }

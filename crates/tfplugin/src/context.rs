@@ -53,6 +53,11 @@ impl<P: ProviderType> Context<P> {
         lock(&self.private)
     }
 
+    /// Cancelled when the user interrupts.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
     /// Waits until the user interrupts. For `tokio::select!` beside any wait.
     pub async fn stopped(&self) {
         self.stop.cancelled().await;

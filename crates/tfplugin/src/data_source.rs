@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::context::{Context, Failure, catch};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::model::{self, Model};
-use crate::path::AttributePath;
 use crate::provider::ProviderType;
 use crate::resource::Scene;
 use crate::schema::Attribute;
+use crate::value::{AttributeType, Refusal};
 
 pub trait DataSource: Model {
     /// Type name without the provider's prefix.
@@ -20,7 +20,7 @@ pub trait DataSource: Model {
     type Provider: ProviderType;
 
     /// Checks a configuration, in which anything may be unknown.
-    fn validate(_config: &Self) -> Diagnostics {
+    fn validate(_config: &Self::Draft) -> Diagnostics {
         Diagnostics::default()
     }
 
@@ -59,27 +59,41 @@ impl<D: DataSource> AnyDataSource<D::Provider> for Erased<D> {
     }
 
     fn validate(&self, config: &Dynamic) -> Diagnostics {
-        let mut found = model::check_constraints(self.attributes(), config, &AttributePath::root());
-        match D::from_dynamic(config) {
-            Ok(config) => found.extend(D::validate(&config)),
-            Err(wrong) => found.extend(wrong),
-        }
-        found
+        model::validate::<D>(self.attributes(), config, D::validate)
     }
 
     fn read(&self, scene: Scene<D::Provider>, mut config: Dynamic) -> BoxFuture<'_, (Dynamic, Diagnostics)> {
         Box::pin(async move {
             let cx = Context::new(scene.provider, scene.private, scene.stop);
             let given = config.clone();
-            model::prepare_plan(self.attributes(), &mut config, &given, false);
+            // Computed attributes come unknown, and leave known or null.
+            model::prepare_plan(self.attributes(), &mut config, &given, &Dynamic::Null);
+            let promised = config.clone();
             let result = async {
-                let config = D::from_dynamic(&config).map_err(|wrong| Failure::Value(Diagnostics(wrong)))?;
+                let config = AttributeType::from_dynamic(&config).map_err(|refusal| {
+                    Failure::Value(match refusal {
+                        Refusal::Wrong(wrong) => Diagnostics(wrong),
+                        Refusal::Unknown => Diagnostic::error(
+                            "The configuration is not known yet",
+                            "The CLI read this data source too early. Please report this.",
+                        )
+                        .into(),
+                    })
+                })?;
                 catch(D::read(&cx, config)).await
             }
             .await;
             let mut said = cx.take_said();
             match result {
-                Ok(object) => (object.to_dynamic(), said),
+                Ok(object) => {
+                    let mut object = model::hold(self.attributes(), &promised, &AttributeType::to_dynamic(&object));
+                    model::transform(self.attributes(), &mut object, &mut |_, value| {
+                        if *value == Dynamic::Unknown {
+                            *value = Dynamic::Null;
+                        }
+                    });
+                    (object, said)
+                }
                 Err(failure) => {
                     said.extend(failure.diagnose(self.attributes()));
                     (Dynamic::Null, said)

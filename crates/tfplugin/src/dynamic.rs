@@ -42,6 +42,14 @@ impl Dynamic {
         }
     }
 
+    /// The element of a list; null when there is none or this is no list.
+    pub(crate) fn at(&self, index: usize) -> &Dynamic {
+        match self {
+            Self::List(elements) => elements.get(index).unwrap_or(&Self::Null),
+            _ => &Self::Null,
+        }
+    }
+
     /// The word for the value's shape in a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

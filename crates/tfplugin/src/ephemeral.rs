@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use futures_util::future::BoxFuture;
 
 use crate::context::{Failure, catch};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::model::{self, Model};
-use crate::path::AttributePath;
 use crate::schema::Attribute;
+use crate::value::{AttributeType, Refusal};
 
 /// An ephemeral value made from its configuration alone.
 pub trait Ephemeral: Model {
@@ -18,7 +18,7 @@ pub trait Ephemeral: Model {
     const NAME: &'static str;
 
     /// Checks a configuration, in which anything may be unknown.
-    fn validate(_config: &Self) -> Diagnostics {
+    fn validate(_config: &Self::Draft) -> Diagnostics {
         Diagnostics::default()
     }
 
@@ -54,24 +54,21 @@ impl<E: Ephemeral> AnyEphemeral for Erased<E> {
     }
 
     fn validate(&self, config: &Dynamic) -> Diagnostics {
-        let mut found = model::check_constraints(self.attributes(), config, &AttributePath::root());
-        match E::from_dynamic(config) {
-            Ok(config) => found.extend(E::validate(&config)),
-            Err(wrong) => found.extend(wrong),
-        }
-        found
+        model::validate::<E>(self.attributes(), config, E::validate)
     }
 
     fn open(&self, mut config: Dynamic) -> BoxFuture<'_, (Dynamic, Diagnostics)> {
         Box::pin(async move {
-            let given = config.clone();
-            model::prepare_plan(self.attributes(), &mut config, &given, false);
-            let opened = match E::from_dynamic(&config) {
+            model::fill_defaults(self.attributes(), &mut config);
+            let opened = match <E as AttributeType>::from_dynamic(&config) {
                 Ok(config) => catch(E::open(config)).await,
-                Err(wrong) => Err(Failure::Value(Diagnostics(wrong))),
+                Err(Refusal::Wrong(wrong)) => Err(Failure::Value(Diagnostics(wrong))),
+                Err(Refusal::Unknown) => Err(Failure::Value(
+                    Diagnostic::error("The configuration is not known yet", "It was opened too early.").into(),
+                )),
             };
             match opened {
-                Ok(opened) => (opened.to_dynamic(), Diagnostics::default()),
+                Ok(opened) => (AttributeType::to_dynamic(&opened), Diagnostics::default()),
                 Err(Failure::Error(errors) | Failure::Value(errors)) => (Dynamic::Null, errors),
                 Err(Failure::Panic(defect)) => (Dynamic::Null, defect.into()),
             }

@@ -1,11 +1,12 @@
 //! Functions: pure, offline, the same answer for the same arguments always.
 
 use crate::context::panicked;
+use crate::diagnostics::Diagnostic;
 use crate::dynamic::Dynamic;
 use crate::model::Model;
 use crate::path::Step;
 use crate::schema::{Attribute, Type};
-use crate::value::AttributeType;
+use crate::value::{AttributeType, Refusal};
 
 /// `provider::NAME::function(…)`. The parameters are the fields of a model, in order; its doc comment is the
 /// function's description.
@@ -70,7 +71,11 @@ impl<F: Function> AnyFunction for Erased<F> {
     fn call(&self, arguments: Vec<Dynamic>) -> Result<Dynamic, FunctionError> {
         let parameters = F::attributes();
         let named = parameters.iter().map(|parameter| parameter.name.to_owned()).zip(arguments).collect();
-        let arguments = F::from_dynamic(&Dynamic::Map(named)).map_err(|wrong| {
+        let arguments = <F as AttributeType>::from_dynamic(&Dynamic::Map(named)).map_err(|refusal| {
+            let wrong = match refusal {
+                Refusal::Wrong(wrong) => wrong,
+                Refusal::Unknown => vec![Diagnostic::error("An argument is unknown", "An argument is not known yet.")],
+            };
             let first = wrong.first();
             let argument = first.and_then(|diagnostic| diagnostic.path.as_ref()?.0.first());
             FunctionError {

@@ -19,9 +19,13 @@ mod model;
 mod path;
 mod private;
 mod provider;
+#[cfg(doctest)]
+mod refusals;
 mod resource;
 pub mod schema;
 mod server;
+#[doc(hidden)]
+pub mod testing;
 mod value;
 mod wire;
 
@@ -31,7 +35,7 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity, sentence};
 pub use dynamic::Dynamic;
 pub use ephemeral::Ephemeral;
 pub use function::{Function, FunctionError};
-pub use model::{Model, Nothing};
+pub use model::{Draft, Model, Nothing};
 pub use path::{AttributePath, Step};
 pub use private::Private;
 pub use provider::{Described, DescribedFunction, Description, HandlerError, Kind, Provider, ProviderType};
@@ -39,4 +43,4 @@ pub use resource::{Answer, Change, Resource};
 pub use server::serve;
 pub use tfplugin_derive::Model;
 pub use tokio_util::sync::CancellationToken;
-pub use value::{AttributeType, Refusal, Secret, Set, Text, Value};
+pub use value::{AttributeType, Keep, Name, Refusal, Secret, Set, Text, Value, Word, leads_somewhere};

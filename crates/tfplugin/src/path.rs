@@ -64,8 +64,20 @@ impl fmt::Display for AttributePath {
     }
 }
 
-/// `path!(basic.username)`: the path of an attribute.
+/// `path!(Connection: basic.username)`: the path of an attribute of a model. One that the model does not have does not
+/// compile.
 #[macro_export]
 macro_rules! path {
-    ($($name:ident).+) => { $crate::AttributePath::of(&[$(stringify!($name)),+]) };
+    ($model:ty: $($name:ident).+) => {{
+        const {
+            assert!(
+                $crate::leads_somewhere(
+                    <$model as $crate::AttributeType>::NAMES,
+                    &[$($crate::macros::plain_name(stringify!($name))),+],
+                ),
+                "the model has no attribute of this path"
+            );
+        }
+        $crate::AttributePath::of(&[$($crate::macros::plain_name(stringify!($name))),+])
+    }};
 }

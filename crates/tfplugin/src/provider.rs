@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::data_source::{self, AnyDataSource, DataSource};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::ephemeral::{self, AnyEphemeral, Ephemeral};
@@ -38,12 +40,16 @@ pub trait ProviderType: Send + Sync + Sized + 'static {
     type Error: HandlerError;
 
     /// Checks the block, in which anything may be unknown.
-    fn validate(_config: &Self::Config) -> Diagnostics {
+    fn validate(_config: &<Self::Config as Model>::Draft) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// Called once per process, before anything is planned or applied. At plan, anything may be unknown.
-    fn configure(config: Self::Config) -> impl Future<Output = Result<Self, Self::Error>> + Send;
+    /// Called once per process, before anything is planned or applied. At plan, anything may be unknown. `stop` is
+    /// cancelled when the user interrupts: every wait of the provider's clients ends then.
+    fn configure(
+        config: <Self::Config as Model>::Draft,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
 }
 
 /// Everything a provider offers, by name.

@@ -10,13 +10,18 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, Failure, catch};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
-use crate::model::{self, Model};
+use crate::model::{self, Draft, Model};
 use crate::path::AttributePath;
 use crate::private::Private;
 use crate::provider::ProviderType;
 use crate::schema::Attribute;
+use crate::value::{AttributeType, Keep, Refusal};
 
 /// A managed object. The model is the struct itself.
+///
+/// What handlers can rely on: what is required is there; values that mean the same as before keep their spelling and are
+/// no change; after apply every value that was planned stays as planned, so an answer need only fill in what was
+/// unknown.
 pub trait Resource: Model {
     /// Type name without the provider's prefix.
     const NAME: &'static str;
@@ -25,9 +30,13 @@ pub trait Resource: Model {
     type Provider: ProviderType;
 
     /// Checks a configuration, in which anything may be unknown, beyond what its types and schema say.
-    fn validate(_config: &Self) -> Diagnostics {
+    fn validate(_config: &Self::Draft) -> Diagnostics {
         Diagnostics::default()
     }
+
+    /// Told of every object that the state holds, before it is read, planned or changed: by the CLI's decoding of the
+    /// state, which no option skips.
+    fn in_state(_provider: &Self::Provider, _state: &Self) {}
 
     /// Completes a plan. `change.planned` holds what is configured, prior values of computed attributes, and unknown
     /// for those of a new object.
@@ -35,6 +44,11 @@ pub trait Resource: Model {
         _cx: &Context<Self::Provider>,
         _change: &mut Change<Self>,
     ) -> impl Future<Output = Answer<(), Self>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Warns of what the deletion of the object alone does not show. Not called for the old object of a replacement.
+    fn plan_delete(_cx: &Context<Self::Provider>, _state: &Self) -> impl Future<Output = Answer<(), Self>> + Send {
         async { Ok(()) }
     }
 
@@ -49,7 +63,7 @@ pub trait Resource: Model {
 
     fn delete(cx: &Context<Self::Provider>, state: Self) -> impl Future<Output = Answer<(), Self>> + Send;
 
-    /// Finds the object that an import id names. What it leaves null is filled in by the read that follows.
+    /// Finds the object that an import id names, whole; attributes with a default may be left null.
     fn import(_cx: &Context<Self::Provider>, _id: &str) -> impl Future<Output = Answer<Self, Self>> + Send {
         async { Err(Diagnostic::error("This type cannot be imported", "It has no import id.").into()) }
     }
@@ -65,17 +79,17 @@ pub type Answer<T, R> = Result<T, <<R as Resource>::Provider as ProviderType>::E
 
 /// A change that is being planned.
 #[derive(Debug)]
-pub struct Change<R> {
+pub struct Change<R: Model> {
     /// The object before; `None` when a new one is planned.
     pub prior: Option<R>,
     /// As configured, write-only values included.
-    pub config: R,
+    pub config: R::Draft,
     /// The object after.
-    pub planned: R,
+    pub planned: R::Draft,
     replace: Vec<AttributePath>,
 }
 
-impl<R> Change<R> {
+impl<R: Model> Change<R> {
     /// A new object is needed because of this attribute.
     pub fn replace(&mut self, path: AttributePath) {
         self.replace.push(path);
@@ -92,8 +106,9 @@ pub(crate) trait AnyResource<P>: Send + Sync {
     fn description(&self) -> &'static str;
     fn version(&self) -> i64;
     fn validate(&self, config: &Dynamic) -> Diagnostics;
-    fn upgrade(&self, version: i64, state: Dynamic) -> Result<Dynamic, Diagnostics>;
+    fn upgrade(&self, provider: Option<&P>, version: i64, state: Dynamic) -> Result<Dynamic, Diagnostics>;
     fn plan(&self, scene: Scene<P>, request: PlanRequest) -> BoxFuture<'_, Planned>;
+    fn plan_delete(&self, scene: Scene<P>, prior: Dynamic) -> BoxFuture<'_, Diagnostics>;
     fn apply(&self, scene: Scene<P>, request: ApplyRequest) -> BoxFuture<'_, Outcome>;
     fn read(&self, scene: Scene<P>, state: Dynamic) -> BoxFuture<'_, Outcome>;
     fn import(&self, scene: Scene<P>, id: String) -> BoxFuture<'_, Outcome>;
@@ -147,11 +162,16 @@ impl<R> Default for Erased<R> {
 
 impl<R: Resource> Erased<R> {
     /// What a handler that ended leaves: its object without secrets, or what it kept, or `fallback`.
-    fn outcome(&self, cx: &Context<R::Provider>, result: Result<Option<R>, Failed<R>>, fallback: Dynamic) -> Outcome {
+    fn outcome(
+        &self,
+        cx: &Context<R::Provider>,
+        result: Result<Option<Dynamic>, Failed<R>>,
+        fallback: Dynamic,
+    ) -> Outcome {
         let mut diagnostics = cx.take_said();
         let kept = cx.take_kept();
         let mut state = match result {
-            Ok(object) => object.map_or(Dynamic::Null, |object| object.to_dynamic()),
+            Ok(object) => object.unwrap_or(Dynamic::Null),
             Err(failure) => {
                 diagnostics.extend(failure.diagnose(self.attributes()));
                 kept.unwrap_or(fallback)
@@ -181,7 +201,20 @@ impl<R: Resource> Erased<R> {
 type Failed<R> = Failure<<<R as Resource>::Provider as ProviderType>::Error>;
 
 fn read_model<R: Resource>(value: &Dynamic) -> Result<R, Failed<R>> {
-    R::from_dynamic(value).map_err(|wrong| Failure::Value(Diagnostics(wrong)))
+    AttributeType::from_dynamic(value).map_err(|refusal| {
+        Failure::Value(match refusal {
+            Refusal::Wrong(wrong) => Diagnostics(wrong),
+            Refusal::Unknown => Diagnostic::error(
+                "The CLI sent an object that is not known",
+                format!("Something that a {} requires is unknown where it cannot be. Please report this.", R::NAME),
+            )
+            .into(),
+        })
+    })
+}
+
+fn read_draft<R: Resource>(value: &Dynamic) -> Result<R::Draft, Failed<R>> {
+    Draft::from_dynamic(value).map_err(|wrong| Failure::Value(Diagnostics(wrong)))
 }
 
 impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
@@ -198,15 +231,10 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
     }
 
     fn validate(&self, config: &Dynamic) -> Diagnostics {
-        let mut found = model::check_constraints(self.attributes(), config, &AttributePath::root());
-        match R::from_dynamic(config) {
-            Ok(config) => found.extend(R::validate(&config)),
-            Err(wrong) => found.extend(wrong),
-        }
-        found
+        model::validate::<R>(self.attributes(), config, R::validate)
     }
 
-    fn upgrade(&self, version: i64, state: Dynamic) -> Result<Dynamic, Diagnostics> {
+    fn upgrade(&self, provider: Option<&R::Provider>, version: i64, state: Dynamic) -> Result<Dynamic, Diagnostics> {
         if version > R::VERSION {
             return Err(Diagnostic::error(
                 "The state was written by a newer provider",
@@ -219,6 +247,9 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         }
         let mut state = if version < R::VERSION { R::upgrade(version, state)? } else { state };
         model::transform(self.attributes(), &mut state, &mut |_, _| {});
+        if let (Some(provider), Ok(object)) = (provider, <R as AttributeType>::from_dynamic(&state)) {
+            R::in_state(provider, &object);
+        }
         Ok(state)
     }
 
@@ -227,18 +258,22 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             let PlanRequest { prior, mut proposed, config } = request;
             let cx = Context::new(scene.provider, scene.private, scene.stop);
             let fallback = proposed.clone();
-            model::prepare_plan(self.attributes(), &mut proposed, &config, prior.is_null());
-            let result: Result<(R, Vec<AttributePath>), Failed<R>> = async {
+            model::prepare_plan(self.attributes(), &mut proposed, &config, &prior);
+            let result: Result<(R::Draft, Vec<AttributePath>), Failed<R>> = async {
                 let mut change = Change {
                     prior: if prior.is_null() { None } else { Some(read_model::<R>(&prior)?) },
-                    config: read_model::<R>(&config)?,
-                    planned: read_model::<R>(&proposed)?,
+                    config: read_draft::<R>(&config)?,
+                    planned: read_draft::<R>(&proposed)?,
                     replace: Vec::new(),
                 };
+                if let Some(prior) = &change.prior {
+                    change.planned.keep_spelling(prior);
+                }
                 catch(R::plan(&cx, &mut change)).await?;
                 let mut replace = change.replace;
                 if let Some(prior) = &change.prior {
-                    replace.extend(R::replaced(prior, &change.planned));
+                    change.planned.keep_spelling(prior);
+                    replace.extend(change.planned.replaced(prior));
                     replace.sort();
                     replace.dedup();
                 }
@@ -247,7 +282,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             .await;
             let mut diagnostics = cx.take_said();
             let (mut state, replace) = match result {
-                Ok((planned, replace)) => (planned.to_dynamic(), replace),
+                Ok((planned, replace)) => (Draft::to_dynamic(&planned), replace),
                 Err(failure) => {
                     diagnostics.extend(failure.diagnose(self.attributes()));
                     (fallback, Vec::new())
@@ -259,11 +294,28 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         })
     }
 
+    fn plan_delete(&self, scene: Scene<R::Provider>, prior: Dynamic) -> BoxFuture<'_, Diagnostics> {
+        Box::pin(async move {
+            let cx = Context::new(scene.provider, scene.private, scene.stop);
+            let result: Result<(), Failed<R>> =
+                async { catch(R::plan_delete(&cx, &read_model::<R>(&prior)?)).await }.await;
+            let mut said = cx.take_said();
+            // A deletion is planned whatever can be said about it before.
+            if let Err(failure) = result
+                && !failure.is_unknown_block()
+            {
+                said.extend(failure.diagnose(self.attributes()));
+            }
+            said
+        })
+    }
+
     fn apply(&self, scene: Scene<R::Provider>, request: ApplyRequest) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let ApplyRequest { prior, mut planned, config } = request;
             let cx = Context::new(scene.provider, scene.private, scene.stop);
             let fallback = prior.clone();
+            let promised = planned.clone();
             model::add_write_only(self.attributes(), &mut planned, &config);
             let result = async {
                 match (prior.is_null(), planned.is_null()) {
@@ -276,6 +328,9 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                 }
             }
             .await;
+            let result = result.map(|object: Option<R>| {
+                object.map(|object| model::hold(self.attributes(), &promised, &AttributeType::to_dynamic(&object)))
+            });
             self.outcome(&cx, result, fallback)
         })
     }
@@ -283,7 +338,15 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
     fn read(&self, scene: Scene<R::Provider>, state: Dynamic) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let cx = Context::new(scene.provider, scene.private, scene.stop);
-            let result = async { catch(R::read(&cx, read_model(&state)?)).await }.await;
+            let result: Result<Option<Dynamic>, Failed<R>> = async {
+                let before: R = read_model(&state)?;
+                let seen = catch(R::read(&cx, before.clone())).await?;
+                Ok(seen.map(|mut object| {
+                    AttributeType::keep_spelling(&mut object, &before, Keep::Parts);
+                    AttributeType::to_dynamic(&object)
+                }))
+            }
+            .await;
             if let Err(failure) = &result
                 && failure.is_unknown_block()
             {
@@ -304,7 +367,11 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
     fn import(&self, scene: Scene<R::Provider>, id: String) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let cx = Context::new(scene.provider, scene.private, scene.stop);
-            let result = catch(R::import(&cx, &id)).await.map(Some);
+            let result = catch(R::import(&cx, &id)).await.map(|object| {
+                let mut object = AttributeType::to_dynamic(&object);
+                model::fill_defaults(self.attributes(), &mut object);
+                Some(object)
+            });
             self.outcome(&cx, result, Dynamic::Null)
         })
     }

@@ -1,6 +1,8 @@
 //! The schema of a model, as `#[derive(Model)]` builds it from a struct: what the CLI validates against and what the
 //! Registry documentation is written from.
 
+use std::ops::RangeInclusive;
+
 /// A type of the configuration language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -37,6 +39,15 @@ pub struct Attribute {
     pub replace: bool,
     /// Taken when the configuration leaves the attribute out. It implies `optional` and `computed`.
     pub default: Option<crate::Dynamic>,
+    /// Taken for a new object when the configuration leaves the attribute out; later, what is there stays. It implies
+    /// `optional` and `computed`.
+    pub initial: Option<crate::Dynamic>,
+    /// The words it can be, whatever their case. Empty: any.
+    pub one_of: &'static [&'static str],
+    /// How many characters a text, or elements a collection, can have.
+    pub length: Option<RangeInclusive<usize>>,
+    /// What a number can be.
+    pub range: Option<RangeInclusive<i64>>,
     /// Attributes beside this one that must be set when this one is.
     pub requires: &'static [&'static str],
     /// Attributes beside this one that must not be set when this one is.

@@ -1,7 +1,9 @@
 //! Attributes of a model: [`Value`] and the types it can hold.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::str::FromStr;
 
@@ -52,6 +54,15 @@ impl<T> Value<T> {
         }
     }
 
+    /// The value of a computed attribute of an object that exists.
+    ///
+    /// # Panics
+    /// There is none: a defect of the handler that made the object, which the user is told as that.
+    #[track_caller]
+    pub fn held(&self) -> &T {
+        self.known().expect("an object that exists has every value that the provider computes")
+    }
+
     /// Fills in what the configuration left out: unknown is what a computed attribute is before its plan.
     pub fn default_with(&mut self, default: impl FnOnce() -> Self) {
         if !self.is_known() {
@@ -88,7 +99,10 @@ impl From<&str> for Value<String> {
 }
 
 /// What a [`Value`] can hold.
-pub trait AttributeType: Sized {
+///
+/// Its equality is what the server takes for equal: a name in other letters, an id in capitals. Two values that are
+/// equal but spelled differently are one value, and keep the spelling they had (see [`AttributeType::keep_spelling`]).
+pub trait AttributeType: Sized + Clone + PartialEq {
     fn attribute_type() -> Type;
 
     /// Reads a value that is neither null nor unknown itself.
@@ -99,8 +113,101 @@ pub trait AttributeType: Sized {
 
     fn to_dynamic(&self) -> Dynamic;
 
+    /// Takes the spelling of `prior` where it means the same. With [`Keep::Parts`] also for single elements of a
+    /// collection that differs as a whole.
+    fn keep_spelling(&mut self, prior: &Self, _keep: Keep) {
+        if self == prior {
+            self.clone_from(prior);
+        }
+    }
+
+    /// The same in an object that is known in part: attributes that are known keep their spelling before and after the
+    /// others are.
+    fn keep_spelling_in_part(_value: &mut Dynamic, _prior: &Self) {}
+
     /// Sensitive in plans and logs whether or not the field says so.
     const SECRET: bool = false;
+    /// The names of the attributes inside.
+    const NAMES: &'static [Name] = &[];
+    /// Something inside has a default, is computed, write-only or replaces: it has to be found again by its place.
+    const HAS_PLACES: bool = false;
+    /// Something inside replaces the object.
+    const REPLACES: bool = false;
+    /// Every rule inside can be carried out: the elements of a set have no place, and only a single object inside
+    /// another can be compared with the one before. `#[derive(Model)]` refuses what is not.
+    const IS_COHERENT: bool = true;
+    /// Takes `one_of`.
+    const IS_WORD: bool = false;
+    /// Takes `length`.
+    const HAS_LENGTH: bool = false;
+    /// Takes `range`.
+    const IS_NUMBER: bool = false;
+
+    /// The attributes inside whose value the plan changes or does not know, and that need a new object then.
+    fn replaced(_prior: &Self, _planned: &Dynamic) -> Vec<AttributePath> {
+        Vec::new()
+    }
+}
+
+/// How far a spelling is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Of a value as a whole. A plan is either what is configured or what was there: the CLI takes no mixture.
+    Whole,
+    /// Of single elements of a collection too.
+    Parts,
+}
+
+/// The name of an attribute, and those inside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    pub name: &'static str,
+    pub inside: &'static [Name],
+}
+
+/// Whether a path of names leads to an attribute. For `path!`, which asks when it is compiled.
+pub const fn leads_somewhere(mut names: &[Name], path: &[&str]) -> bool {
+    let mut step = 0;
+    while step < path.len() {
+        let mut found = None;
+        let mut place = 0;
+        while place < names.len() {
+            if same_text(names[place].name, path[step]) {
+                found = Some(names[place].inside);
+            }
+            place += 1;
+        }
+        match found {
+            Some(inside) => names = inside,
+            None => return false,
+        }
+        step += 1;
+    }
+    true
+}
+
+const fn same_text(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut place = 0;
+    while place < one.len() {
+        if one[place] != other[place] {
+            return false;
+        }
+        place += 1;
+    }
+    true
+}
+
+/// Gives each element that equals one of `prior` the spelling of that one.
+fn respell<'a, T: AttributeType + 'a>(elements: impl Iterator<Item = &'a mut T>, prior: &[&T]) {
+    for element in elements {
+        if let Some(before) = prior.iter().find(|before| **before == element) {
+            element.clone_from(before);
+        }
+    }
 }
 
 /// Why a value could not be read.
@@ -118,7 +225,7 @@ impl Refusal {
 
     /// The same refusal, of something further down.
     #[must_use]
-    fn below(self, parent: &AttributePath) -> Self {
+    pub(crate) fn below(self, parent: &AttributePath) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
             Self::Wrong(diagnostics) => Self::Wrong(
@@ -135,6 +242,15 @@ impl Refusal {
 }
 
 impl<T: AttributeType> Value<T> {
+    /// Takes the spelling of `prior` where it means the same.
+    pub fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
+        match (self, prior) {
+            (Self::Known(value), Self::Known(prior)) => value.keep_spelling(prior, keep),
+            (Self::PartlyUnknown(value), Self::Known(prior)) => T::keep_spelling_in_part(value, prior),
+            _ => {}
+        }
+    }
+
     /// # Errors
     /// The diagnostics of a value that is not of the attribute's type.
     pub fn from_dynamic(value: &Dynamic) -> Result<Self, Vec<Diagnostic>> {
@@ -160,6 +276,7 @@ impl<T: AttributeType> Value<T> {
 }
 
 impl AttributeType for String {
+    const HAS_LENGTH: bool = true;
     fn attribute_type() -> Type {
         Type::String
     }
@@ -190,6 +307,7 @@ impl AttributeType for bool {
 }
 
 impl AttributeType for i64 {
+    const IS_NUMBER: bool = true;
     fn attribute_type() -> Type {
         Type::Number
     }
@@ -227,6 +345,7 @@ impl PartialEq for Secret {
 }
 
 impl AttributeType for Secret {
+    const HAS_LENGTH: bool = true;
     const SECRET: bool = true;
     fn attribute_type() -> Type {
         Type::String
@@ -239,48 +358,156 @@ impl AttributeType for Secret {
     }
 }
 
-/// A string of the configuration that means a `T`, checked when it is read and written as `T` displays itself: the one
-/// spelling that is taken. A `T` with several spellings keeps the one it was parsed from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<T>(pub T);
+/// A string of the configuration that means a `T`, with the spelling it has there. Equal is what means the same.
+#[derive(Clone)]
+pub struct Text<T> {
+    value: T,
+    spelling: String,
+}
+
+impl<T> Text<T> {
+    /// What it means.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// As the configuration, the state or the server spells it.
+    pub fn spelling(&self) -> &str {
+        &self.spelling
+    }
+}
 
 impl<T> Deref for Text<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
-impl<T> From<T> for Text<T> {
+impl<T: fmt::Debug> fmt::Debug for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.value, f)
+    }
+}
+
+impl<T> fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelling)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Text<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Text<T> {}
+
+impl<T: PartialOrd> PartialOrd for Text<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
+impl<T: Ord> Ord for Text<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.value.cmp(&other.value)
+    }
+}
+
+impl<T: Hash> Hash for Text<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
+impl<T: fmt::Display> From<T> for Text<T> {
     fn from(value: T) -> Self {
-        Self(value)
+        Self { spelling: value.to_string(), value }
     }
 }
 
-impl<T> From<T> for Value<Text<T>> {
+impl<T: fmt::Display> From<T> for Value<Text<T>> {
     fn from(value: T) -> Self {
-        Self::Known(Text(value))
+        Self::Known(value.into())
     }
 }
 
-impl<T: FromStr<Err: fmt::Display> + fmt::Display> AttributeType for Text<T> {
+impl<T: FromStr<Err: fmt::Display> + Clone + PartialEq> AttributeType for Text<T> {
+    const HAS_LENGTH: bool = true;
     fn attribute_type() -> Type {
         Type::String
     }
     fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
-        let text = String::from_dynamic(value)?;
-        let wrong = |why: &dyn fmt::Display| {
-            Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(&why.to_string()))])
-        };
-        let read: T = text.parse().map_err(|error: T::Err| wrong(&error))?;
-        // The CLI takes an answer only as the configuration spells it.
-        match read.to_string() {
-            canonical if canonical != text => Err(wrong(&format!("`{text}` is spelled `{canonical}`"))),
-            _ => Ok(Self(read)),
+        let spelling = String::from_dynamic(value)?;
+        match spelling.parse() {
+            Ok(value) => Ok(Self { value, spelling }),
+            Err(error) => Err(Refusal::Wrong(vec![Diagnostic::error("Invalid value", sentence(&format!("{error}")))])),
         }
     }
     fn to_dynamic(&self) -> Dynamic {
-        Dynamic::String(self.0.to_string())
+        Dynamic::String(self.spelling.clone())
+    }
+}
+
+/// One of a few words of the ASCII alphabet, which `#[attr(one_of = …)]` lists. Upper and lower case are the same.
+#[derive(Clone, Debug)]
+pub struct Word(String);
+
+impl Word {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, word: &str) -> bool {
+        self.0.eq_ignore_ascii_case(word)
+    }
+}
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(&other.0)
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Word {
+    fn from(word: &str) -> Self {
+        Self(word.to_owned())
+    }
+}
+
+impl From<&str> for Value<Word> {
+    fn from(word: &str) -> Self {
+        Self::Known(word.into())
+    }
+}
+
+impl Value<Word> {
+    /// Whether it is known, and this one.
+    pub fn is(&self, word: &str) -> bool {
+        self.known().is_some_and(|it| it.is(word))
+    }
+}
+
+impl AttributeType for Word {
+    const HAS_LENGTH: bool = true;
+    const IS_WORD: bool = true;
+    fn attribute_type() -> Type {
+        Type::String
+    }
+    fn from_dynamic(value: &Dynamic) -> Result<Self, Refusal> {
+        String::from_dynamic(value).map(Self)
+    }
+    fn to_dynamic(&self) -> Dynamic {
+        Dynamic::String(self.0.clone())
     }
 }
 
@@ -301,13 +528,39 @@ fn elements<T: AttributeType>(value: &Dynamic, what: &str) -> Result<Vec<T>, Ref
 
 /// Elements of a set. A path into it would need the element itself as its step: the set is the place that is shown.
 fn set_elements<T: AttributeType>(value: &Dynamic) -> Result<Vec<T>, Refusal> {
-    elements(value, "a set").map_err(|refusal| match refusal {
+    let elements: Vec<T> = elements(value, "a set").map_err(|refusal| match refusal {
         Refusal::Unknown => Refusal::Unknown,
         Refusal::Wrong(mut diagnostics) => {
             diagnostics.iter_mut().for_each(|diagnostic| diagnostic.path = None);
             Refusal::Wrong(diagnostics)
         }
-    })
+    })?;
+    // The CLI tells them apart, the server does not: no answer could please both.
+    for (place, element) in elements.iter().enumerate() {
+        let value = element.to_dynamic();
+        // Two that are unknown alike may turn out different.
+        if !value.has_unknown() && elements[..place].contains(element) {
+            let shown = if T::SECRET { "An element".to_owned() } else { plain(&T::attribute_type(), &value) };
+            let detail = format!("{shown} is there twice, in two spellings. Leave out one.");
+            return Err(Refusal::Wrong(vec![Diagnostic::error("Two elements are the same", detail)]));
+        }
+    }
+    Ok(elements)
+}
+
+/// A value in a message. What is sensitive or null inside is left out.
+fn plain(ty: &Type, value: &Dynamic) -> String {
+    match (ty, value) {
+        (Type::Nested(Nesting::Single, attributes), value @ Dynamic::Map(_)) => {
+            let shown = attributes.iter().filter(|it| !it.sensitive && !value.get(it.name).is_null());
+            let entries = shown.map(|it| format!("{} = {}", it.name, plain(&it.ty, value.get(it.name))));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        (_, Dynamic::String(text)) => format!("`{text}`"),
+        (_, Dynamic::Int(number)) => number.to_string(),
+        (_, Dynamic::Bool(value)) => value.to_string(),
+        (_, other) => other.kind().to_owned(),
+    }
 }
 
 fn collection<T: AttributeType>(plain: fn(Box<Type>) -> Type, nesting: Nesting) -> Type {
@@ -318,7 +571,18 @@ fn collection<T: AttributeType>(plain: fn(Box<Type>) -> Type, nesting: Nesting) 
 }
 
 impl<T: AttributeType> AttributeType for Vec<T> {
+    const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
+    const NAMES: &'static [Name] = T::NAMES;
+    const HAS_PLACES: bool = T::HAS_PLACES;
+    const IS_COHERENT: bool = T::IS_COHERENT && !T::REPLACES;
+    fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
+        if self == prior {
+            self.clone_from(prior);
+        } else if keep == Keep::Parts {
+            respell(self.iter_mut(), &prior.iter().collect::<Vec<_>>());
+        }
+    }
     fn attribute_type() -> Type {
         collection::<T>(Type::List, Nesting::List)
     }
@@ -331,7 +595,17 @@ impl<T: AttributeType> AttributeType for Vec<T> {
 }
 
 impl<T: AttributeType + Ord> AttributeType for BTreeSet<T> {
+    const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
+    const NAMES: &'static [Name] = T::NAMES;
+    const IS_COHERENT: bool = T::IS_COHERENT && !T::HAS_PLACES;
+    fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
+        if self == prior {
+            self.clone_from(prior);
+        } else if keep == Keep::Parts {
+            *self = self.iter().map(|element| prior.get(element).unwrap_or(element).clone()).collect();
+        }
+    }
     fn attribute_type() -> Type {
         collection::<T>(Type::Set, Nesting::Set)
     }
@@ -344,8 +618,14 @@ impl<T: AttributeType + Ord> AttributeType for BTreeSet<T> {
 }
 
 /// A set of objects. Equality does not look at the order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Set<T>(pub Vec<T>);
+
+impl<T> Default for Set<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<T> Deref for Set<T> {
     type Target = [T];
@@ -367,7 +647,17 @@ impl<T: PartialEq> PartialEq for Set<T> {
 }
 
 impl<T: AttributeType> AttributeType for Set<T> {
+    const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
+    const NAMES: &'static [Name] = T::NAMES;
+    const IS_COHERENT: bool = T::IS_COHERENT && !T::HAS_PLACES;
+    fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
+        if self == prior {
+            self.clone_from(prior);
+        } else if keep == Keep::Parts {
+            respell(self.0.iter_mut(), &prior.iter().collect::<Vec<_>>());
+        }
+    }
     fn attribute_type() -> Type {
         collection::<T>(Type::Set, Nesting::Set)
     }
@@ -380,7 +670,22 @@ impl<T: AttributeType> AttributeType for Set<T> {
 }
 
 impl<T: AttributeType> AttributeType for BTreeMap<String, T> {
+    const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
+    const NAMES: &'static [Name] = T::NAMES;
+    const HAS_PLACES: bool = T::HAS_PLACES;
+    const IS_COHERENT: bool = T::IS_COHERENT && !T::REPLACES;
+    fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
+        if self == prior {
+            self.clone_from(prior);
+        } else if keep == Keep::Parts {
+            for (key, element) in self.iter_mut() {
+                if let Some(before) = prior.get(key) {
+                    element.keep_spelling(before, keep);
+                }
+            }
+        }
+    }
     fn attribute_type() -> Type {
         collection::<T>(Type::Map, Nesting::Map)
     }

@@ -1,7 +1,7 @@
 resource "fabricmirror_database_user" "fabric" {
   database   = "Sales"
   name       = "fabric_user"
-  login_name = fabricmirror_login.fabric.name
+  login_name = fabricmirror_login.fabric.principal # follows its login when that is replaced
   roles      = [] # none, and none is left that somebody else adds
 }
 

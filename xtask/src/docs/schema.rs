@@ -2,6 +2,7 @@
 //! order is the model's, not the alphabet's: descriptions are written to be read in it ("A login", "Its password").
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 
 use tfplugin::Dynamic;
 use tfplugin::schema::{Attribute, Mode, Nesting, Type};
@@ -85,6 +86,18 @@ fn with_rules(attribute: &Attribute) -> String {
     if let Some(default) = &attribute.default {
         add(format!("Default: `{}`.", literal(default)));
     }
+    if let Some(initial) = &attribute.initial {
+        add(format!("For a new object: `{}`; left out later, what is there stays.", literal(initial)));
+    }
+    if !attribute.one_of.is_empty() {
+        add(format!("One of {}; upper and lower case are the same.", names(attribute.one_of)));
+    }
+    if let Some(length) = &attribute.length {
+        add(format!("{} {}.", span(length.start(), length.end()), unit(&attribute.ty)));
+    }
+    if let Some(range) = &attribute.range {
+        add(format!("{}.", span(range.start(), range.end())));
+    }
     if !attribute.requires.is_empty() {
         add(format!("Needs {}.", names(attribute.requires)));
     }
@@ -98,6 +111,19 @@ fn with_rules(attribute: &Attribute) -> String {
         add("A change needs a new object.".to_owned());
     }
     text
+}
+
+/// `1 to 30`.
+fn span<T: PartialEq + Display>(least: &T, most: &T) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
+}
+
+/// What a length counts.
+fn unit(ty: &Type) -> &'static str {
+    match ty {
+        Type::String => "characters",
+        _ => "elements",
+    }
 }
 
 /// A default as the configuration would write it.
@@ -151,16 +177,16 @@ pub fn type_in_signature(ty: &Type) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tfplugin::{Model, Value};
+    use tfplugin::{Model, Value, Word};
 
     use super::*;
 
     /// An orchard.
-    #[derive(Clone, Debug, Model)]
+    #[derive(Clone, Debug, PartialEq, Model)]
     struct Orchard {
         /// Its trees.
-        #[attr(required)]
-        trees: Value<Vec<Tree>>,
+        #[attr(required, length = 1..=9)]
+        trees: Vec<Tree>,
 
         /// Who may enter.
         #[attr(optional, computed, replace, default = "everybody", conflicts = "fence")]
@@ -174,13 +200,25 @@ mod tests {
         #[attr(optional)]
         fence: Value<bool>,
 
+        /// What lies on the ground.
+        #[attr(optional, computed, initial = "moss", one_of = ["grass", "moss"])]
+        ground: Value<Word>,
+
+        /// Its sign.
+        #[attr(optional, length = 1..=123)]
+        sign: Value<String>,
+
+        /// How many rows.
+        #[attr(optional, range = 1..=30)]
+        rows: Value<i64>,
+
         /// Id.
         #[attr(computed)]
         id: Value<i64>,
     }
 
     /// A tree.
-    #[derive(Clone, Debug, Model)]
+    #[derive(Clone, Debug, PartialEq, Model)]
     struct Tree {
         /// Branches.
         #[attr(optional)]
@@ -188,11 +226,11 @@ mod tests {
     }
 
     /// A branch.
-    #[derive(Clone, Debug, Model)]
+    #[derive(Clone, Debug, PartialEq, Model)]
     struct Branch {
         /// Fruit.
         #[attr(required)]
-        fruit: Value<String>,
+        fruit: String,
     }
 
     #[test]
@@ -202,11 +240,15 @@ mod tests {
         let text = page.text();
         let expected = format!(
             "## Schema\n\n### Required\n\n\
-             - `trees` (Attributes List) Its trees. (see [below for nested schema](#nestedatt--trees))\n\n\
+             - `trees` (Attributes List) Its trees. 1 to 9 elements. (see [below for nested schema](#nestedatt--trees))\n\n\
              ### Optional\n\n\
              - `gate` (String) Who may enter. Default: `\"everybody\"`. Excludes `fence`. A change needs a new object.\n\
              - `key` (String, Sensitive, {WRITE_ONLY}) Password of the gate. Needs `gate`.\n\
-             - `fence` (Boolean) A fence.\n\n\
+             - `fence` (Boolean) A fence.\n\
+             - `ground` (String) What lies on the ground. For a new object: `\"moss\"`; left out later, what is there \
+             stays. One of `grass`, `moss`; upper and lower case are the same.\n\
+             - `sign` (String) Its sign. 1 to 123 characters.\n\
+             - `rows` (Number) How many rows. 1 to 30.\n\n\
              ### Read-Only\n\n- `id` (Number) Id.\n\n\
              <a id=\"nestedatt--trees\"></a>\n### Nested Schema for `trees`\n\nOptional:\n\n\
              - `branches` (Attributes List) Branches. (see [below for nested schema](#nestedatt--trees--branches))\n\n\

@@ -1,6 +1,9 @@
 //! The pipeline of the client against a service that answers by a script.
 
+mod interrupts;
+mod presence;
 mod service;
+mod shapes;
 
 use fabric_api::connections::{ConnectionEncryption, Credentials, NewConnection, PrivacyLevel};
 use fabric_api::definition::Definition;
@@ -136,13 +139,151 @@ async fn an_answer_that_was_lost_after_a_creation_is_said_to_be_lost() {
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
 }
 
+/// A creation that the service accepted, or may have, is not said to have failed.
 #[tokio::test]
-async fn nobody_listens_and_the_error_says_so() {
+async fn a_creation_whose_outcome_is_unknown_is_said_to_be_lost() {
+    let failed = answer(200, json!({ "status": "Failed", "error": { "errorCode": "A", "message": "No." } }));
+    for (script, lost) in [
+        (vec![answer(201, json!({ "id": "no id" }))], true),
+        (vec![empty(201)], true),
+        // A gateway that got no answer gives no code; the service does.
+        (vec![empty(502)], true),
+        (vec![empty(504)], true),
+        (vec![refusal(502, "UnknownError")], false),
+        (vec![empty(503)], false),
+        (vec![accepted("/"), refusal(404, "OperationNotFound")], true),
+        (vec![accepted("/"), operation("Succeeded")], true),
+        (vec![accepted("/"), failed], false),
+    ] {
+        let service = Service::start(script.clone()).await;
+        let error = service.client().create_mirrored_database(workspace(), &new_mirror()).await.unwrap_err();
+        assert_eq!(matches!(error, Error::AnswerLost { .. }), lost, "{error:?} after {script:?}");
+        assert_eq!(error.to_string().matches("creating the mirrored database").count(), 1, "{error}");
+    }
+}
+
+/// A loopback port on which nobody listens.
+async fn closed_port() -> u16 {
+    tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_tried_for_five_seconds_and_then_left_alone_for_a_minute() {
+    let service = Service::start([]).await;
+    let port = closed_port().await;
+    let mut options = service.options();
+    options.endpoint = format!("https://localhost:{port}");
+    let client = Client::new(&options).unwrap().hurried(10);
+    client.tokens().token(fabric_api::auth::FABRIC_SCOPE).await.unwrap();
+    let started = std::time::Instant::now();
+    let error = client.create_connection(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    let took = started.elapsed().as_millis();
+    // A tenth of 1.5 s, the least of two pauses, and of 5 s with some leave for the machine.
+    assert!((150..1000).contains(&took), "{took} ms");
+
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        let error = client.clone().workspace(workspace()).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    }
+    assert!(started.elapsed().as_millis() < 100, "{:?}", started.elapsed());
+
+    // The service comes back; nobody looks before the minute, here six seconds, is over.
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let _back = Service::start_on(listener, [a_workspace()]);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let error = client.workspace(workspace()).await.unwrap_err();
+    assert!(!error.to_string().contains("certificate"), "it was tried: {error}");
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    // It has another certificate, which is to be seen: it was tried.
+    let error = client.workspace(workspace()).await.unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_to_an_older_call_ends_an_outage() {
+    let late = Reply::Late(std::time::Duration::from_secs(2), Box::new(a_workspace()));
+    let service = Service::start([a_workspace(), late]).await;
+    let client = Client::new(&service.options()).unwrap().hurried(10);
+    client.workspace(workspace()).await.unwrap();
+    let newer = async {
+        while service.asked().len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        service.script(vec![Reply::Refused; 20]);
+        for _ in 0..2 {
+            let error = client.workspace(workspace()).await.unwrap_err();
+            assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        }
+        service.script([a_workspace()]);
+        assert!(client.workspace(workspace()).await.is_err(), "an outage is remembered");
+    };
+    let (older, ()) = tokio::join!(client.workspace(workspace()), newer);
+    older.unwrap();
+    client.workspace(workspace()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_authority_that_cannot_be_reached_is_tried_for_the_first_token_only() {
     let service = Service::start([]).await;
     let mut options = service.options();
-    options.endpoint = "https://localhost:1".into();
-    let error = Client::new(&options).unwrap().hurried(1000).create_connection(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    options.authority_host = Some(format!("https://localhost:{}", closed_port().await));
+    let client = Client::new(&options).unwrap();
+    let started = std::time::Instant::now();
+    let first = client.workspace(workspace()).await.unwrap_err();
+    assert!(matches!(first, Error::Auth(_)), "{first:?}");
+    assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        let error = client.workspace(workspace()).await.unwrap_err();
+        assert!(matches!(error, Error::Auth(_)), "{error:?}");
+        assert!(error.to_string().to_lowercase().contains("connect"), "{error}");
+    }
+    assert!(started.elapsed().as_millis() < 200, "{:?}", started.elapsed());
+}
+
+/// Pauses count in full where they are shortened: the bounds are those of minutes.
+#[tokio::test]
+async fn no_call_is_repeated_without_end() {
+    let reserved = refusal(409, "ItemDisplayNameNotAvailableYet");
+    let slow = refusal(429, "RequestBlocked").with("Retry-After", "110");
+    for (reply, least, most) in [(reserved, 30, 50), (slow, 3, 3)] {
+        let service = Service::start(vec![reply; 100]).await;
+        let error = service.client().create_mirrored_database(workspace(), &new_mirror()).await.unwrap_err();
+        assert!(matches!(error, Error::Api { .. }), "{error:?}");
+        assert!((least..=most).contains(&service.asked().len()), "{error}: {}", service.asked().len());
+    }
+    let service = Service::start([accepted("/")].into_iter().chain(vec![operation("Running"); 200])).await;
+    let error = service.client().definition(workspace(), item()).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_principal_that_was_just_made_is_waited_for() {
+    let unknown = || refusal(400, "PrincipalNotFound");
+    let assigned =
+        answer(201, json!({ "id": ID, "role": "Contributor", "principal": { "id": ID, "type": "ServicePrincipal" } }));
+    let principal =
+        Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
+    let service = Service::start((0..10).map(|_| unknown()).chain([assigned])).await;
+    service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
+    assert_eq!(service.asked().len(), 11);
+
+    // Two minutes, ten seconds at most between two attempts.
+    let service = Service::start(vec![unknown(); 100]).await;
+    let added = service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
+    assert_eq!(added.unwrap_err().code(), Some("PrincipalNotFound"));
+    assert!((12..=30).contains(&service.asked().len()), "{}", service.asked().len());
+
+    let taken = refusal(409, "PrincipalAlreadyHasWorkspaceRolePermissions");
+    let service = Service::start([taken]).await;
+    let added = service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
+    assert!(added.is_err());
+    let service = Service::start([unknown()]).await;
+    let changed =
+        service.client().change_workspace_role(workspace(), ID.parse().unwrap(), &WorkspaceRole::Viewer).await;
+    assert_eq!((changed.unwrap_err().code(), service.asked().len()), (Some("PrincipalNotFound"), 1));
 }
 
 fn definition_of_seven_days() -> serde_json::Value {
@@ -251,7 +392,7 @@ async fn an_error_is_read_whatever_its_body_is() {
     });
     let detailed =
         json!({ "errorCode": "A", "message": "Outer.", "moreDetails": [{ "errorCode": "B", "message": "Inner." }] });
-    for (reply, code, text, gone, paused) in [
+    for (reply, code, text, maybe_gone, paused) in [
         (refusal(404, "ItemNotFound"), Some("ItemNotFound"), "ItemNotFound: No. (404)", true, false),
         (refusal(404, "EntityNotFound"), Some("EntityNotFound"), "EntityNotFound: No. (404)", true, false),
         (refusal(404, "WorkspaceNotFound"), Some("WorkspaceNotFound"), "WorkspaceNotFound: No. (404)", false, false),
@@ -265,17 +406,26 @@ async fn an_error_is_read_whatever_its_body_is() {
             true,
         ),
         (empty(404).with("x-ms-public-api-error-code", "ItemNotFound"), Some("ItemNotFound"), "(404)", true, false),
-        (empty(404), None, "an error without code or message (404)", false, false),
+        (empty(404), None, "an error without code or message (404)", true, false),
         (html, None, "<html><b>Blocked</b></html> (403)", false, false),
-        (answer(400, principal), Some("PrincipalNotFound"), "PrincipalNotFound: No principal. (400)", false, false),
-        (answer(400, detailed), Some("A"), "A: Outer; B; Inner.", false, false),
-        (answer(404, json!({ "errorCode": null, "message": null, "moreDetails": null })), None, "(404)", false, false),
+        (answer(400, principal), Some("PrincipalNotFound"), "PrincipalNotFound: No principal. (400)", true, false),
+        (answer(400, detailed), Some("A"), "A: Outer; B; Inner.", true, false),
+        (answer(404, json!({ "errorCode": null, "message": null, "moreDetails": null })), None, "(404)", true, false),
+        (refusal(404, "RoleAssignmentNotFound"), Some("RoleAssignmentNotFound"), "(404)", true, false),
+        (refusal(500, "EntityNotFound"), Some("EntityNotFound"), "(500)", true, false),
+        (refusal(403, "Whatever"), Some("Whatever"), "(403)", true, false),
+        (refusal(403, "InsufficientPrivileges"), Some("InsufficientPrivileges"), "(403)", false, false),
+        (refusal(401, "TokenExpired"), Some("TokenExpired"), "(401)", false, false),
+        (refusal(401, "Whatever"), Some("Whatever"), "(401)", false, false),
+        (refusal(409, "DatabaseAlreadyMirrored"), Some("DatabaseAlreadyMirrored"), "(409)", false, false),
+        (refusal(404, "CapacityNotFound"), Some("CapacityNotFound"), "(404)", false, false),
+        (refusal(501, "Whatever"), Some("Whatever"), "(501)", false, false),
     ] {
-        let service = Service::start([reply.clone()]).await;
+        let service = Service::start(vec![reply.clone(); 9]).await;
         let error = service.client().workspace(workspace()).await.unwrap_err();
         assert_eq!(error.code(), code, "{reply:?}");
         assert!(error.to_string().contains(text), "{error}");
-        assert_eq!((error.is_gone(), error.is_inactive_capacity()), (gone, paused), "{reply:?}");
+        assert_eq!((error.may_mean_gone(), error.is_inactive_capacity()), (maybe_gone, paused), "{reply:?}");
     }
 }
 
@@ -373,14 +523,12 @@ async fn nothing_is_sent_in_clear_or_to_a_stranger() {
     options.authority_host = Some("http://localhost:1".into());
     assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "the login endpoint is not https");
     let mut options = service.options();
-    options.ca_certificate_file = None;
+    options.ca_certificates = None;
     let error = Client::new(&options).unwrap().hurried(1000).workspace(workspace()).await.unwrap_err();
     assert!(matches!(error, Error::Auth(_)), "{error:?}");
     assert_eq!((service.tokens(), service.asked().len()), (0, 0), "a server nobody trusts was given something");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
-    options.ca_certificate_file = Some(folder.path().join("ca.pem"));
-    assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "a file without a certificate");
+    options.ca_certificates = Some(b"no certificate".as_slice().into());
+    assert!(matches!(Client::new(&options), Err(Error::Setup(_))), "no certificate");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fabric_api::{Client, Credential, Options};
 use rustls::pki_types::PrivateKeyDer;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 pub const SECRET: &str = "client-secret-hunter2";
 
@@ -33,6 +35,10 @@ pub enum Reply {
     Cut,
     /// The connection is cut before TLS.
     Refused,
+    /// No answer comes.
+    Silence,
+    /// The answer comes after a while.
+    Late(Duration, Box<Reply>),
 }
 
 pub fn answer(status: u16, body: Value) -> Reply {
@@ -62,20 +68,25 @@ struct Book {
     script: VecDeque<Reply>,
     asked: Vec<Asked>,
     tokens: usize,
+    no_tokens: bool,
 }
 
 #[derive(Debug)]
 pub struct Service {
     book: Arc<Mutex<Book>>,
     pub endpoint: String,
-    folder: tempfile::TempDir,
+    certificate: Arc<[u8]>,
+    /// Cancelled, it ends the waiting of all clients.
+    pub stop: CancellationToken,
 }
 
 impl Service {
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_on(TcpListener::bind(("127.0.0.1", 0)).await.unwrap(), script)
+    }
+
+    pub fn start_on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
         let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(crypto)
             .with_safe_default_protocol_versions()
@@ -86,11 +97,10 @@ impl Service {
                 PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into()),
             )
             .unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let book = Arc::new(Mutex::new(Book { script: script.into_iter().collect(), ..Book::default() }));
         tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), book.clone()));
-        Self { book, endpoint, folder }
+        Self { book, endpoint, certificate: made.cert.pem().into_bytes().into(), stop: CancellationToken::new() }
     }
 
     pub fn options(&self) -> Options {
@@ -102,8 +112,9 @@ impl Service {
                 client_secret: SECRET.to_owned().into(),
             },
             authority_host: Some(self.endpoint.clone()),
-            ca_certificate_file: Some(self.folder.path().join("ca.pem")),
+            ca_certificates: Some(self.certificate.clone()),
             user_agent: "tests".into(),
+            stop: self.stop.clone(),
         }
     }
 
@@ -119,6 +130,16 @@ impl Service {
 
     pub fn lines(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.line).collect()
+    }
+
+    /// Replaces what is left of the script.
+    pub fn script(&self, script: impl IntoIterator<Item = Reply>) {
+        self.book.lock().unwrap().script = script.into_iter().collect();
+    }
+
+    /// From now on requests for tokens are not answered.
+    pub fn withhold_tokens(&self) {
+        self.book.lock().unwrap().no_tokens = true;
     }
 
     pub fn tokens(&self) -> usize {
@@ -141,8 +162,18 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, book: Arc<Mutex<Boo
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let mut stream = BufReader::new(stream);
             while let Some(asked) = read(&mut stream).await {
-                let reply = next(&book, asked);
-                let Reply::Answer { status, headers, body } = reply else { return };
+                let mut reply = next(&book, asked);
+                if let Reply::Late(delay, late) = reply {
+                    tokio::time::sleep(delay).await;
+                    reply = *late;
+                }
+                let Reply::Answer { status, headers, body } = reply else {
+                    if matches!(reply, Reply::Silence) {
+                        // Until the client goes.
+                        let _ = stream.read_u8().await;
+                    }
+                    return;
+                };
                 let mut head = format!("HTTP/1.1 {status} Word\r\nContent-Length: {}\r\n", body.len());
                 for (name, value) in headers {
                     head += &format!("{name}: {value}\r\n");
@@ -164,6 +195,9 @@ fn next(book: &Mutex<Book>, asked: Asked) -> Reply {
     let mut book = book.lock().unwrap();
     if asked.line.ends_with("/oauth2/v2.0/token") {
         book.tokens += 1;
+        if book.no_tokens {
+            return Reply::Silence;
+        }
         let token = format!("token-{}", book.tokens);
         return answer(200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": token }));
     }

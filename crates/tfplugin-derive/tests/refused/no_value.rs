@@ -6,8 +6,8 @@ struct Value<T>(T);
 /// A model.
 #[derive(Model)]
 struct Wrong {
-    /// Cannot be null.
-    #[attr(required)]
+    /// Can be null.
+    #[attr(optional)]
     name: String,
 }
 

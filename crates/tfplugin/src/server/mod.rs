@@ -23,6 +23,9 @@ use crate::wire::{Service, Surroundings, health, pb, plugin};
 /// A request or answer may be this long: a plan over a large object must fit.
 const MESSAGE_LIMIT: usize = 256 << 20;
 
+/// A handler is one future of many: without optimisation its frames do not fit the usual 2 MiB.
+pub(crate) const STACK: usize = 16 << 20;
+
 /// A provider's `main`: serves the CLI that started this process, and ends with it.
 pub fn serve<P: ProviderType>(provider: Provider<P>) -> ExitCode {
     let invitation = match handshake::Invitation::from_environment() {
@@ -33,7 +36,12 @@ pub fn serve<P: ProviderType>(provider: Provider<P>) -> ExitCode {
         }
     };
     log::start(P::LOG_TARGETS);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };

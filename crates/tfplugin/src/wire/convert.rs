@@ -8,7 +8,7 @@ use crate::path::{AttributePath, Step};
 use crate::schema::{Attribute, Mode, Nesting, Type};
 
 /// A value from the CLI; nothing at all is null.
-pub(super) fn from_value(value: Option<pb::DynamicValue>) -> Result<Dynamic, Diagnostic> {
+pub(crate) fn from_value(value: Option<pb::DynamicValue>) -> Result<Dynamic, Diagnostic> {
     let unreadable = |why: String| Diagnostic::error("The CLI sent a value that cannot be read", why);
     match value {
         None => Ok(Dynamic::Null),
@@ -20,7 +20,7 @@ pub(super) fn from_value(value: Option<pb::DynamicValue>) -> Result<Dynamic, Dia
     }
 }
 
-pub(super) fn to_value(value: &Dynamic) -> Option<pb::DynamicValue> {
+pub(crate) fn to_value(value: &Dynamic) -> Option<pb::DynamicValue> {
     Some(pb::DynamicValue { msgpack: msgpack::write(value), json: Vec::new() })
 }
 

@@ -1,7 +1,7 @@
 //! The wire: protobuf messages and what is packed into them. Nothing outside this module sees either.
 
-mod convert;
-mod json;
+pub(crate) mod convert;
+pub(crate) mod json;
 mod msgpack;
 mod service;
 mod surroundings;

@@ -18,8 +18,7 @@ use crate::context::{catch, panicked};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
 use crate::function::FunctionError;
-use crate::model::{self, Model};
-use crate::path::AttributePath;
+use crate::model::{self, Draft, Model};
 use crate::private::Private;
 use crate::provider::{Provider, ProviderType};
 use crate::resource::{AnyResource, ApplyRequest, PlanRequest, Scene};
@@ -76,7 +75,7 @@ fn find<'a, T: ?Sized>(
 }
 
 fn capabilities() -> Option<pb::ServerCapabilities> {
-    Some(pb::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() })
+    Some(pb::ServerCapabilities { get_provider_schema_optional: true, plan_destroy: true, ..Default::default() })
 }
 
 /// The diagnostics of an inner part that answers nothing else. A panic is one of them.
@@ -158,14 +157,8 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
         request: Request<pb::validate_provider_config::Request>,
     ) -> Answer<pb::validate_provider_config::Response> {
         let diagnostics = said(|| {
-            from_value(request.into_inner().config).map(|config| {
-                let mut found = model::check_constraints(&P::Config::attributes(), &config, &AttributePath::root());
-                match P::Config::from_dynamic(&config) {
-                    Ok(config) => found.extend(P::validate(&config)),
-                    Err(wrong) => found.extend(wrong),
-                }
-                found
-            })
+            let config = from_value(request.into_inner().config)?;
+            Ok(model::validate::<P::Config>(&P::Config::attributes(), &config, P::validate))
         });
         Ok(Response::new(pb::validate_provider_config::Response { diagnostics }))
     }
@@ -176,8 +169,10 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
     ) -> Answer<pb::configure_provider::Response> {
         let configured = async {
             let config = from_value(request.into_inner().config)?;
-            let config = P::Config::from_dynamic(&config).map_err(Diagnostics)?;
-            catch(P::configure(config)).await.map_err(|failure| failure.diagnose(&P::Config::attributes()))
+            let config = <<P::Config as Model>::Draft as Draft>::from_dynamic(&config).map_err(Diagnostics)?;
+            catch(P::configure(config, self.stop.clone()))
+                .await
+                .map_err(|failure| failure.diagnose(&P::Config::attributes()))
         };
         let diagnostics = match configured.await {
             Ok(provider) => {
@@ -206,7 +201,9 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
         let request = request.into_inner();
         let upgraded = async {
             let resource = self.resource(&request.type_name)?;
-            let state = resource.upgrade(request.version, from_raw_state(request.raw_state)?)?;
+            // Also without a configured provider, as `terraform show` does.
+            let provider = self.configured.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            let state = resource.upgrade(provider.as_deref(), request.version, from_raw_state(request.raw_state)?)?;
             Ok(pb::upgrade_resource_state::Response { upgraded_state: to_value(&state), diagnostics: Vec::new() })
         };
         answer(upgraded, |empty, diagnostics| empty.diagnostics = diagnostics).await
@@ -236,9 +233,12 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
             let resource = self.resource(&request.type_name)?;
             let proposed = from_value(request.proposed_new_state)?;
             if proposed.is_null() {
+                let scene = self.scene(&request.prior_private)?;
+                let said = resource.plan_delete(scene, from_value(request.prior_state)?).await;
                 return Ok(pb::plan_resource_change::Response {
                     planned_state: to_value(&Dynamic::Null),
                     planned_private: request.prior_private,
+                    diagnostics: to_diagnostics(said),
                     ..Default::default()
                 });
             }

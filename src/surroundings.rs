@@ -1,19 +1,20 @@
-//! Which step of the set-up is missing: what can be checked before a start, and what explains a start that failed.
+//! What surrounds a mirror: which step of the set-up is missing, what can be checked before a start, and what explains a
+//! start that failed.
 //!
 //! The kernel of the preflight. A check that cannot be made says nothing: unknown never blocks.
-
-use std::collections::BTreeSet;
 
 use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
-    DatabasePrincipals, Grants, Identifier, Logins, Permission, ServerFacts, ServerName, SourceTables, User, advice,
+    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, Principal, ServerFacts, ServerName, SourceTables,
+    advice,
 };
 use tfplugin::{Diagnostic, path};
 
 use crate::clients::{Clients, Server};
 use crate::error::Result;
+use crate::resources::Replication;
 
 /// A mirror with what surrounds it, read once.
 pub struct Surroundings {
@@ -23,12 +24,15 @@ pub struct Surroundings {
     roles: Option<Vec<RoleAssignment>>,
     connection_kind: Option<String>,
     source: Option<Source>,
+    /// Whom the connection logs in as, where the configuration says it.
+    principal: Option<Identifier>,
 }
 
 /// The source, where the provider's `sql` leads to it.
 struct Source {
     database: String,
     facts: Option<ServerFacts>,
+    feed: Option<DatabaseFacts>,
     logins: Option<Logins>,
     principals: Option<DatabasePrincipals>,
     tables: Option<SourceTables>,
@@ -45,7 +49,13 @@ const STATE_READER: &str = "##MS_ServerStateReader##";
 impl Surroundings {
     /// Reads everything that can be read. What cannot is left unknown, but for errors of Fabric that fail the start
     /// itself.
-    pub async fn read(clients: &Clients, fabric: &Client, workspace: WorkspaceId, item: ItemId) -> Result<Self> {
+    pub async fn read(
+        clients: &Clients,
+        fabric: &Client,
+        workspace: WorkspaceId,
+        item: ItemId,
+        principal: Option<&Identifier>,
+    ) -> Result<Self> {
         let about = fabric.workspace(workspace).await?;
         let capacity = match about.capacity_id {
             Some(id) => fabric.capacity(id).await.ok().flatten().map(|capacity| capacity.state),
@@ -68,6 +78,7 @@ impl Surroundings {
             roles: fabric.workspace_roles(workspace).await.ok(),
             connection_kind: connection.map(|connection| connection.connection_details.kind),
             source,
+            principal: principal.cloned(),
         })
     }
 
@@ -80,17 +91,22 @@ impl Surroundings {
             missing.extend(source.update_policy());
             missing.extend(source.identity());
             missing.extend(self.identity_role(source));
-            missing.extend(source.principal());
+            missing.extend(self.principal.as_ref().and_then(|name| source.principal(name)));
         }
         missing
     }
 
+    /// What may be missing, where nobody said whom the connection logs in as: Fabric does not tell.
+    pub fn doubts(&self) -> Option<Diagnostic> {
+        if self.principal.is_some() { None } else { self.source.as_ref()?.candidates() }
+    }
+
     /// What may explain a start that failed although nothing was missing for certain.
     pub fn hints(&self) -> Vec<String> {
-        let mut hints: Vec<String> = self.missing().iter().map(|it| format!("{}. {}", it.summary, it.detail)).collect();
-        if let Some(source) = &self.source {
-            hints.extend(source.shortfalls());
-        }
+        let shortfall = self.principal.as_ref().zip(self.source.as_ref()).and_then(|(name, it)| it.shortfall(name));
+        let found = self.missing().into_iter().chain(self.doubts()).chain(shortfall);
+        let mut hints: Vec<String> = found.map(|it| format!("{}. {}", it.summary, it.detail)).collect();
+        hints.extend(self.source.as_ref().and_then(Source::feed_left_on));
         hints
     }
 
@@ -109,7 +125,7 @@ impl Surroundings {
                         self.workspace
                     ),
                 )
-                .at(path!(workspace_id)),
+                .at(path!(Replication: workspace_id)),
             );
         }
         (self.capacity == Some(CapacityState::Inactive)).then(|| {
@@ -117,7 +133,7 @@ impl Surroundings {
                 "The workspace's capacity is paused",
                 "Nothing is mirrored while it is. Resume it in the Azure portal, or with `az fabric capacity resume`.",
             )
-            .at(path!(workspace_id))
+            .at(path!(Replication: workspace_id))
         })
     }
 
@@ -131,7 +147,7 @@ impl Surroundings {
                      Point `connection_id` of the mirrored database to a `fabricmirror_connection`."
                 ),
             )
-            .at(path!(mirrored_database_id)),
+            .at(path!(Replication: mirrored_database_id)),
         )
     }
 
@@ -170,7 +186,7 @@ impl Surroundings {
                         self.workspace
                     ),
                 )
-                .at(path!(workspace_id)),
+                .at(path!(Replication: workspace_id)),
             ),
         }
     }
@@ -187,6 +203,7 @@ impl Source {
         Some(Self {
             database: database.to_owned(),
             facts: instance.server_facts().await.ok(),
+            feed: source.facts().await.ok(),
             logins: instance.logins().await.ok(),
             principals: source.principals().await.ok(),
             tables: source.source_tables().await.ok(),
@@ -208,7 +225,7 @@ impl Source {
                 "It is SQL Server 2022, the default. Change it to SQL Server 2025 or Always-up-to-date in the Azure \
                  portal, or with `az sql mi update --database-format AlwaysUpToDate`. There is no way back.",
             )
-            .at(path!(mirrored_database_id))
+            .at(path!(Replication: mirrored_database_id))
         })
     }
 
@@ -231,157 +248,179 @@ impl Source {
                  `Contributor` in the workspace: an identity that is turned off and on is a new one.",
             )
         };
-        Some(Diagnostic::error(summary, detail).at(path!(mirrored_database_id)))
+        Some(Diagnostic::error(summary, detail).at(path!(Replication: mirrored_database_id)))
     }
 
-    /// Somebody must hold what one generation of the documentation lists. Who that is, Fabric does not tell: a
-    /// connection's user name cannot be read.
-    fn principal(&self) -> Option<Diagnostic> {
-        let (logins, principals) = (self.logins.as_ref()?, self.principals.as_ref()?);
-        let candidates = self.candidates(logins, principals)?;
-        if candidates.iter().any(|candidate| candidate.lacks_may().is_empty() || candidate.lacks_december().is_empty())
-        {
+    /// A change feed that is on while the mirror is not: another mirror's, or left behind (sql-mi facts §5.1, D5).
+    fn feed_left_on(&self) -> Option<String> {
+        self.feed.as_ref().filter(|feed| feed.is_mirrored())?;
+        let database: Identifier = self.database.parse().ok()?;
+        Some(format!(
+            "The change feed of database {database} is on. A database can be mirrored once, by any workspace: another mirror \
+             that uses it has to go first. Where there is none, stop and start do not mend it. {}",
+            advice::change_feed_left_on(&database)
+        ))
+    }
+
+    /// The principal that the configuration names must hold what one generation of the documentation lists.
+    fn principal(&self, name: &Identifier) -> Option<Diagnostic> {
+        let principals = self.principals.as_ref()?;
+        let at = path!(Replication: principal);
+        let user = match principals.user(None, name.as_str()) {
+            Ok(Some(user)) => user,
+            Ok(None) => {
+                let kind = principals.named(name.as_str()).map(|it| format!(": it is {}", it.kind.describe()));
+                return Some(
+                    Diagnostic::error(
+                        format!("There is no user {name} in database {}{}", self.database, kind.unwrap_or_default()),
+                        "Let `principal` refer to the `principal` of the `fabricmirror_database_grants`, and that to the \
+                         `fabricmirror_database_user` whose login the connection uses.",
+                    )
+                    .at(at),
+                );
+            }
+            Err(_) => return None,
+        };
+        let candidate = self.candidate(principals, user);
+        if candidate.may_mirror() {
             return None;
         }
-        let database = &self.database;
-        if candidates.is_empty() {
-            return Some(
-                Diagnostic::error(
-                    format!("No user of database {database} may mirror it"),
-                    "No login is mapped to a user with any of the permissions that mirroring needs. Create the login, its \
-                     user and its permissions with `fabricmirror_login`, `fabricmirror_database_user` and \
-                     `fabricmirror_database_grants`, and let this resource depend on them.",
-                )
-                .at(path!(mirrored_database_id)),
-            );
-        }
-        let detail: Vec<String> = candidates.iter().map(Candidate::explain).collect();
-        Some(
-            Diagnostic::error(
-                format!("The mirroring principal lacks permissions in database {database}"),
-                format!(
-                    "{}\n\nEither list is enough. Let this resource depend on what grants it.",
-                    detail.join("\n\n")
-                ),
-            )
-            .at(path!(mirrored_database_id)),
-        )
+        let summary = format!("The mirroring principal lacks permissions in database {}", self.database);
+        let detail = format!(
+            "{}\n\nEither list is enough. The reference in `principal` makes this resource wait for what grants it.",
+            candidate.explain()
+        );
+        Some(Diagnostic::error(summary, detail).at(at))
     }
 
-    /// What each candidate lacks of each generation's list, where it lacks something.
-    fn shortfalls(&self) -> Vec<String> {
-        let (Some(logins), Some(principals)) = (&self.logins, &self.principals) else { return Vec::new() };
-        let candidates = self.candidates(logins, principals).unwrap_or_default();
-        let lacking = candidates.iter().filter(|it| !it.lacks_may().is_empty() || !it.lacks_december().is_empty());
-        lacking.map(Candidate::explain).collect()
+    /// What the principal lacks of one generation's list, though it holds the other's: it may explain a failure.
+    fn shortfall(&self, name: &Identifier) -> Option<Diagnostic> {
+        let principals = self.principals.as_ref()?;
+        let candidate = self.candidate(principals, principals.user(None, name.as_str()).ok()??);
+        let lacks = !candidate.lacks_may().is_empty() || !candidate.lacks_december().is_empty();
+        (candidate.may_mirror() && lacks).then(|| {
+            let summary = format!("The mirroring principal holds one of two lists in database {}", self.database);
+            Diagnostic::warning(summary, candidate.explain())
+        })
     }
 
-    /// Users with a login that hold something of what mirroring needs. `None`: permissions cannot be seen.
-    fn candidates(&self, logins: &Logins, principals: &DatabasePrincipals) -> Option<Vec<Candidate>> {
-        let mut candidates = Vec::new();
+    /// A warning when nobody but `dbo` and members of sysadmin, who prove nothing, holds what mirroring needs.
+    fn candidates(&self) -> Option<Diagnostic> {
+        let principals = self.principals.as_ref()?;
+        let mut lacking = Vec::new();
         for user in principals.users() {
-            let Some(login) = principals.login_of(user).ok()? else { continue };
-            let permissions = principals.permissions_of(user).ok()?;
-            let candidate = Candidate {
-                user: user.clone(),
-                login: login.to_owned(),
-                database: self.database.clone(),
-                held: Permission::sets(permissions),
-                server_roles: logins.by_name(login).map(|login| login.server_roles.clone()).unwrap_or_default(),
-            };
-            if candidate.covers("SELECT") || candidate.covers("ALTER ANY EXTERNAL MIRROR") {
-                candidates.push(candidate);
+            let Some(_) = principals.login_of(user).ok()? else { continue };
+            let candidate = self.candidate(principals, user);
+            if candidate.effective.is_unlimited() {
+                continue;
+            }
+            if candidate.may_mirror() {
+                return None;
+            }
+            if ["SELECT", "ALTER ANY EXTERNAL MIRROR"].iter().any(|it| candidate.effective.holds(it) == Some(true)) {
+                lacking.push(candidate.explain());
             }
         }
-        Some(candidates)
+        let advice = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
+                      checked, and waited for.";
+        let (summary, detail) = if lacking.is_empty() {
+            (
+                format!("No user of database {} is known to be able to mirror it", self.database),
+                format!(
+                    "No login is mapped to a user with any of the permissions that mirroring needs, besides those who may do \
+                     everything. {advice}"
+                ),
+            )
+        } else {
+            (
+                format!("The mirroring principal may lack permissions in database {}", self.database),
+                format!("{}\n\nEither list is enough. {advice}", lacking.join("\n\n")),
+            )
+        };
+        Some(Diagnostic::warning(summary, detail).at(path!(Replication: principal)))
+    }
+
+    fn candidate<'a>(&'a self, principals: &'a DatabasePrincipals, user: &'a Principal) -> Candidate<'a> {
+        let login = principals.login_of(user).ok().flatten().map(|login| login.name.as_str());
+        let known = login.and_then(|name| self.logins.as_ref()?.by_name(name));
+        Candidate {
+            user,
+            login,
+            database: self.database.clone(),
+            effective: principals.effective(user, known),
+            reads_state: known.map(|login| login.server_roles.iter().any(|role| *role.as_str() == *STATE_READER)),
+        }
     }
 }
 
 /// Somebody who may be the one that Fabric logs in as.
-struct Candidate {
-    user: User,
-    login: String,
+struct Candidate<'a> {
+    user: &'a Principal,
+    login: Option<&'a str>,
     database: String,
-    held: Grants,
-    server_roles: BTreeSet<String>,
+    effective: Effective<'a>,
+    /// Whether the login is in the server role of May 2025; `None`: it cannot be seen.
+    reads_state: Option<bool>,
 }
 
-impl Candidate {
+impl Candidate<'_> {
+    fn may_mirror(&self) -> bool {
+        self.lacks_may().is_empty() || self.lacks_december().is_empty()
+    }
+
     fn lacks_may(&self) -> Vec<&'static str> {
-        let mut lacks: Vec<&str> = MAY.1.iter().copied().filter(|permission| !self.covers(permission)).collect();
-        if !self.controls() && !self.in_server_role(STATE_READER) {
+        let mut lacks = self.lacking(MAY.1);
+        if self.reads_state == Some(false) && self.effective.holds("CONTROL") != Some(true) {
             lacks.push(STATE_READER);
         }
         lacks
     }
 
     fn lacks_december(&self) -> Vec<&'static str> {
-        DECEMBER.1.iter().copied().filter(|permission| !self.covers(permission)).collect()
+        self.lacking(DECEMBER.1)
     }
 
-    /// One line for each generation, with the T-SQL that completes it.
+    /// What is lacking for certain.
+    fn lacking(&self, permissions: &[&'static str]) -> Vec<&'static str> {
+        permissions.iter().copied().filter(|permission| self.effective.holds(permission) == Some(false)).collect()
+    }
+
+    /// One line for each generation, with the T-SQL that completes it, and the denies in the way.
     fn explain(&self) -> String {
         let line = |generation: &str, lacks: Vec<&str>| {
             if lacks.is_empty() {
                 return format!("- as documented in {generation}: complete");
             }
-            let permissions: Vec<_> = lacks.iter().filter_map(|permission| permission.parse().ok()).collect();
+            let denied: Vec<String> = lacks
+                .iter()
+                .filter_map(|permission| {
+                    Some(format!("{permission} is denied: {}", self.effective.denied_by(permission)?))
+                })
+                .collect();
+            let granted: Vec<_> = lacks
+                .iter()
+                .filter(|it| self.effective.denied_by(it).is_none())
+                .filter_map(|it| it.parse().ok())
+                .collect();
             let mut fix = Vec::new();
-            if let (false, Ok(user)) = (permissions.is_empty(), self.user.name.parse()) {
-                fix.push(advice::grant(&permissions, &user));
+            if let (false, Ok(user)) = (granted.is_empty(), self.user.name.parse()) {
+                fix.push(advice::grant(&granted, &user));
             }
-            if let (true, Ok(role), Ok(login)) =
-                (lacks.contains(&STATE_READER), STATE_READER.parse(), self.login.parse())
+            if let (true, Ok(role), Some(Ok(login))) =
+                (lacks.contains(&STATE_READER), STATE_READER.parse(), self.login.map(str::parse))
             {
                 fix.push(advice::add_to_server_role(&role, &login));
             }
+            fix.extend(denied);
             format!("- as documented in {generation} it lacks {}: {}", lacks.join(", "), fix.join(" "))
         };
         format!(
             "User {} (login {}) of database {}:\n{}\n{}",
             self.user.name,
-            self.login,
+            self.login.unwrap_or("none"),
             self.database,
             line(MAY.0, self.lacks_may()),
             line(DECEMBER.0, self.lacks_december())
         )
-    }
-
-    fn in_server_role(&self, role: &str) -> bool {
-        self.server_roles.iter().any(|it| it.eq_ignore_ascii_case(role))
-    }
-
-    fn in_role(&self, role: &str) -> bool {
-        self.user.roles.iter().any(|it| it.eq_ignore_ascii_case(role))
-    }
-
-    /// Everything is held, whatever the rows say.
-    fn controls(&self) -> bool {
-        self.in_server_role("sysadmin") || self.in_role("db_owner") || self.has_row("CONTROL")
-    }
-
-    fn has_row(&self, permission: &str) -> bool {
-        let within = |set: &BTreeSet<mssql_admin::PermissionName>| set.iter().any(|it| it.as_str() == permission);
-        within(&self.held.granted) || within(&self.held.with_grant_option)
-    }
-
-    fn denied(&self, permission: &str) -> bool {
-        self.held.denied.iter().any(|it| it.as_str() == permission)
-    }
-
-    /// Whether the permission is held, by a row of its own or by one that covers it (sql-mi facts §3.3).
-    fn covers(&self, permission: &str) -> bool {
-        if self.controls() {
-            return !self.denied(permission) || self.in_server_role("sysadmin");
-        }
-        let covering = match permission {
-            "SELECT" => self.in_role("db_datareader"),
-            "VIEW DATABASE PERFORMANCE STATE" | "VIEW DATABASE SECURITY STATE" => {
-                self.has_row("VIEW DATABASE STATE") || self.in_server_role(STATE_READER)
-            }
-            "VIEW PERFORMANCE DEFINITION" => self.has_row("VIEW DEFINITION"),
-            _ => false,
-        };
-        (self.has_row(permission) || covering) && !self.denied(permission)
     }
 }

@@ -1,0 +1,248 @@
+//! What is made of lost answers, of names that belong to others, and of what cannot be seen.
+
+use super::sent::new_login;
+use super::*;
+use crate::{LoginKind, NewUser, PrincipalKind};
+
+const OURS: &str = "5|o]brien|0x0123456789ABCDEF0123456789ABCDEF|S";
+const RENAMED: &str = "5|other|0x0123456789ABCDEF0123456789ABCDEF|S";
+const STRANGER: &str = "6|o]brien|0x00000000000000000000000000000099|S";
+const GROUP: &str = "7|O]Brien|0x0123456789ABCDEF0123456789ABCDEF|X";
+
+/// In a word what came of it.
+fn outcome(result: Result<()>) -> String {
+    match result {
+        Ok(()) => "done".into(),
+        Err(Error::AlreadyExists { details, .. }) => format!("exists: {}", details.unwrap_or_default()),
+        Err(Error::Refused { refusal, .. }) => refusal.number.to_string(),
+        Err(Error::Invisible { .. }) => "invisible".into(),
+        Err(Error::AnswerLost { .. }) => "lost".into(),
+        Err(Error::NotFound { .. }) => "not found".into(),
+        Err(other) => format!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_taken_over_with_proof_only() {
+    use Answer::{Broken, Refused};
+    const OURS_SID: &str = "exists: SID 0x0123456789ABCDEF0123456789ABCDEF";
+    for (answers, take_over, knows, expected) in [
+        (vec![Refused(15025), logins(true, &[OURS])], true, true, "done"),
+        (vec![Broken, logins(true, &[OURS])], true, true, "done"),
+        (vec![Refused(15025), logins(true, &[OURS])], false, true, OURS_SID),
+        (
+            vec![Broken, logins(true, &[OURS])],
+            true,
+            false,
+            "exists: SID 0x0123456789ABCDEF0123456789ABCDEF, and the password is another",
+        ),
+        (vec![Refused(15025), logins(true, &[STRANGER])], true, true, "exists: SID 0x00000000000000000000000000000099"),
+        (
+            vec![Refused(15025), logins(true, &[GROUP])],
+            true,
+            true,
+            "exists: an Entra group's login, SID 0x0123456789ABCDEF0123456789ABCDEF",
+        ),
+        // Nothing is there: it did not happen, and is done once more.
+        (vec![Broken, logins(true, &[])], true, true, "done"),
+        (vec![Broken, logins(true, &[]), Broken, logins(true, &[])], true, true, "lost"),
+        // Nothing can be seen: it may have happened.
+        (vec![Broken, logins(false, &[])], true, true, "lost"),
+        (vec![Broken, Refused(229)], true, true, "lost"),
+        (vec![Refused(15025), logins(true, &[])], true, true, "15025"),
+        (vec![Refused(15118)], true, true, "15118"),
+    ] {
+        let script = Script::new(answers.clone()).with_password(if knows { "it's $ecret" } else { "another" });
+        let came = outcome(script.instance().create_login(&new_login(None), take_over).await);
+        assert_eq!(came, expected, "{answers:?}");
+        assert!(!script.sent().contains("ALTER LOGIN"), "the password is never set");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_over_gets_its_default_database() {
+    for (database, changes) in [("Sales", true), ("MASTER", false)] {
+        let script = Script::new([Answer::Broken, logins(true, &[OURS])]).with_password("it's $ecret");
+        script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
+        let heads = script.heads();
+        assert_eq!(heads[2], "o]brien logs in to master: ");
+        let last = heads.last().unwrap();
+        assert_eq!(last.contains("ALTER LOGIN [o]]brien] WITH DEFAULT_DATABASE"), changes, "{last}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_tried_once() {
+    let script = Script::default().with_password("right");
+    let instance = script.instance();
+    assert!(instance.can_log_in(&name("u"), &"right".to_owned().into()).await.unwrap());
+    assert!(!instance.can_log_in(&name("u"), &"wrong".to_owned().into()).await.unwrap());
+    assert_eq!(script.sent(), "-- u logs in to master\n".repeat(2));
+}
+
+fn absent() -> Answer {
+    Answer::Rows(vec![rows("absent", &["1"])])
+}
+
+#[tokio::test]
+async fn a_login_is_dropped_by_its_sid_under_its_name_of_now() {
+    use Answer::{Broken, Done, Refused};
+    let sid = Some(new_login(None).sid);
+    for (answers, expected, dropped) in [
+        (vec![Done], "done", vec!["o]]brien"]),
+        // Renamed by somebody; the old name may be a stranger's.
+        (vec![absent(), logins(true, &[RENAMED, STRANGER])], "done", vec!["o]]brien", "other"]),
+        (vec![absent(), logins(true, &[STRANGER])], "done", vec!["o]]brien"]),
+        (vec![absent(), logins(false, &[STRANGER])], "invisible", vec!["o]]brien"]),
+        (vec![Broken, logins(true, &[])], "done", vec!["o]]brien"]),
+        (vec![Broken, logins(true, &[OURS])], "done", vec!["o]]brien", "o]]brien"]),
+        (vec![Broken, logins(false, &[])], "invisible", vec!["o]]brien"]),
+        (vec![Refused(15151), logins(true, &[OURS])], "15151", vec!["o]]brien"]),
+        (vec![Refused(15151), logins(true, &[])], "done", vec!["o]]brien"]),
+        (vec![Refused(15174)], "15174", vec!["o]]brien"]),
+    ] {
+        let script = Script::new(answers.clone());
+        let came = outcome(script.instance().drop_login(sid, &name("o]brien"), false).await);
+        assert_eq!(came, expected, "{answers:?}");
+        let sent = script.sent();
+        let drops: Vec<&str> =
+            sent.lines().filter_map(|line| line.strip_prefix("DROP LOGIN [")?.strip_suffix("];")).collect();
+        assert_eq!(drops, dropped, "{answers:?}");
+        assert_eq!(sent.matches("AND sid = 0x0123456789ABCDEF0123456789ABCDEF").count(), drops.len(), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_rename_is_done_when_the_sid_has_the_new_name() {
+    use Answer::{Broken, Done, Refused};
+    let sid = Some(new_login(None).sid);
+    for (answers, expected, sent) in [
+        (vec![Done], "done", 1),
+        (vec![Broken, logins(true, &[RENAMED])], "done", 1),
+        (vec![Broken, logins(true, &[OURS])], "done", 2),
+        (vec![absent(), logins(true, &["5|third|0x0123456789ABCDEF0123456789ABCDEF|S"])], "done", 2),
+        (vec![absent(), logins(true, &[STRANGER])], "not found", 1),
+        (vec![Refused(15151), logins(true, &[OURS])], "15151", 1),
+        (vec![Refused(15025)], "15025", 1),
+    ] {
+        let script = Script::new(answers.clone());
+        let came = outcome(script.instance().rename_login(sid, &name("o]brien"), &name("other")).await);
+        assert_eq!(
+            (came.as_str(), script.sent().matches("WITH NAME = [other]").count()),
+            (expected, sent),
+            "{answers:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_membership_that_is_gone_already_is_done() {
+    let (add, remove) = ([name("sysadmin")], [name("diskadmin")]);
+    for (add, remove, expected) in [
+        (&add[..], &remove[..], "done"),
+        // Not permitted: what was wanted is not so.
+        (&remove[..], &[][..], "15151"),
+        (&[][..], &add[..], "15151"),
+    ] {
+        let script = Script::new([Answer::Broken, Answer::Refused(15151), logins(true, &["5|u|0x01|S"])]);
+        assert_eq!(outcome(script.instance().change_server_roles(&name("u"), add, remove).await), expected);
+        assert_eq!(script.heads().len(), 3, "sent twice, and looked");
+        let user = principals(true, &["5|u|S|1|0x01|dbo|0|u", "16390|sysadmin|R|0|0xNULL|NULL|1|NULL"]);
+        let script = Script::new([Answer::Broken, Answer::Refused(15151), user]);
+        let database = script.instance().database(&name("Sales"));
+        assert_eq!(outcome(database.change_roles(&name("u"), add, remove).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_user_whose_answer_was_lost_is_ours_when_it_is_as_new() {
+    use Answer::{Broken, Refused};
+    let ours = "8|u|S|1|0x08|dbo|0|L";
+    for (answers, expected) in [
+        (vec![Broken, principals(true, &[ours])], "done"),
+        (vec![Broken, principals(true, &["8|u|S|1|0x08|dbo|0|other"])], "exists: a user of a SQL login, SID 0x08"),
+        (vec![Broken, principals(true, &["8|U|R|0|0x08|NULL|0|NULL"])], "exists: a database role, SID 0x08"),
+        // It holds SELECT with grant option: nobody new does.
+        (vec![Broken, principals(true, &["6|u|S|1|0x06|dbo|0|l"])], "exists: a user of a SQL login, SID 0x06"),
+        (vec![Broken, principals(true, &[])], "done"),
+        (vec![Broken, principals(false, &[])], "lost"),
+        (vec![Broken, Refused(4060)], "lost"),
+        (vec![Refused(15023)], "15023"),
+    ] {
+        let script = Script::new(answers.clone());
+        let new = NewUser { name: name("u"), login: name("l"), default_schema: None };
+        let came = outcome(script.instance().database(&name("Sales")).create_user(&new).await);
+        assert_eq!(came, expected, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_is_dropped_and_renamed_by_its_sid() {
+    use Answer::{Broken, Done, Refused};
+    const OURS: &str = "5|u|S|1|0x05|dbo|0|l";
+    const RENAMED: &str = "5|v|S|1|0x05|dbo|0|l";
+    const STRANGER: &str = "6|u|S|1|0x06|dbo|0|m";
+    for (answers, drop, rename) in [
+        (vec![Done], "done 1", "done 1"),
+        (vec![absent(), principals(true, &[RENAMED, STRANGER])], "done 2", "done 1"),
+        (vec![absent(), principals(true, &[STRANGER])], "done 1", "not found 1"),
+        (vec![absent(), principals(false, &[STRANGER])], "invisible 1", "invisible 1"),
+        (vec![Broken, principals(true, &[OURS])], "done 2", "done 2"),
+        (vec![Broken, principals(true, &[])], "done 1", "not found 1"),
+        (vec![Refused(15151), principals(true, &[OURS])], "15151 1", "15151 1"),
+        (vec![Refused(15138)], "15138 1", "15138 1"),
+    ] {
+        let script = Script::new(answers.clone());
+        let database = script.instance().database(&name("Sales"));
+        let came = outcome(database.drop_user(Some("0x05"), &name("u"), None).await);
+        assert_eq!(format!("{came} {}", script.sent().matches("DROP USER [").count()), drop, "{answers:?}");
+        let script = Script::new(answers.clone());
+        let database = script.instance().database(&name("Sales"));
+        let came = outcome(database.rename_user(Some("0x05"), &name("u"), &name("v")).await);
+        assert_eq!(format!("{came} {}", script.sent().matches("ALTER USER [").count()), rename, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_gone_when_all_can_be_seen() {
+    for (row, expected) in [("1|1", Some(true)), ("0|1", Some(true)), ("1|0", Some(false)), ("0|0", None)] {
+        let script = Script::new([Answer::Rows(vec![rows("sees_all|found", &[row])])]);
+        assert_eq!(script.instance().has_database(&name("Sales")).await.unwrap(), expected, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn the_rows_of_principals_are_read() {
+    let script = Script::new([principals(
+        true,
+        &["5|u|S|1|0x05|dbo|0|l", "7|outer|R|0|0xNULL|NULL|0|NULL", "16390|db_datareader|R|0|0x02|NULL|1|NULL"],
+    )]);
+    let principals = script.instance().database(&name("sales")).principals().await.unwrap();
+    assert_eq!((principals.database(), principals.operator()), ("Sales", "dbo"));
+    let user = principals.user(None, "U").unwrap().unwrap();
+    assert_eq!((user.kind, user.sid.as_str()), (PrincipalKind::SqlUser, "0x05"));
+    assert_eq!(user.roles, [name("DB_DATAREADER")].into(), "its own, not those of its roles");
+    assert_eq!(principals.login_of(user).unwrap().unwrap().name, "l");
+    assert_eq!(principals.permissions_of(user).unwrap().len(), 1);
+    assert_eq!(principals.taken_along(user, &"SELECT".parse().unwrap()).len(), 1);
+    assert!(principals.check_permission(&"SELECT".parse().unwrap()).is_ok());
+    let error = principals.check_permission(&"SELCT".parse().unwrap()).unwrap_err();
+    assert!(error.to_string().ends_with("did you mean `SELECT`?"), "{error}");
+}
+
+#[tokio::test]
+async fn the_rows_of_logins_are_read() {
+    let script = Script::new([logins(true, &["5|u|0x05|S", "6|g|0x0123456789ABCDEF0123456789ABCDEF|X"])]);
+    let logins = script.instance().logins().await.unwrap();
+    let login = logins.by_name("U").unwrap();
+    assert_eq!((login.kind, login.sid, login.sid_text.as_str()), (LoginKind::Sql, None, "0x05"));
+    assert_eq!(login.server_roles, ["sysadmin", "custom"].map(name).into());
+    let permissions: Vec<_> =
+        login.server_permissions.iter().map(|row| (row.name.as_str(), row.grantee.as_str())).collect();
+    assert_eq!(
+        permissions,
+        [("CONNECT SQL", "u"), ("VIEW SERVER STATE", "custom"), ("VIEW ANY DATABASE", "public")],
+        "its own, those of its roles and of public"
+    );
+    assert!(logins.by_name("g").unwrap().sid.is_some() && logins.is_proof());
+}

@@ -1,0 +1,268 @@
+//! What the server's error numbers mean to a reader, and what to do about them (sql-mi facts §1.4). True statements only;
+//! in what can be pasted, names in capitals and brackets stand for the reader's own.
+
+use crate::error::Fault;
+
+/// What one number says.
+pub(crate) struct Words {
+    pub summary: &'static str,
+    pub fix: Option<&'static str>,
+    /// `None`: the number does not tell, what was being done does.
+    pub fault: Option<Fault>,
+}
+
+const PASSWORD: &str = "A password has 10 to 128 characters of three of the classes upper case, lower case, digits, \
+                        others, and does not hold the login's name.";
+const OWNED_LOGIN: &str = "What it owns needs another owner first. For a database: ALTER AUTHORIZATION ON \
+                           DATABASE::[DATABASE] TO [sa]; for a server role: ALTER AUTHORIZATION ON SERVER ROLE::[ROLE] TO \
+                           [sa];";
+const GRANTED_LOGIN: &str = "Let a DBA revoke what it granted, as the login itself: REVOKE VIEW SERVER STATE FROM \
+                             [GRANTEE] CASCADE AS [LOGIN]; sys.server_permissions lists it by grantor_principal_id.";
+const GRANTED_USER: &str = "Let a DBA revoke what it granted, in the database: REVOKE SELECT FROM [GRANTEE] CASCADE AS \
+                            [PRINCIPAL]; sys.database_permissions lists it by grantor_principal_id.";
+const ENTRA_RIGHTS: &str = "The instance looks Entra principals up with its own identity where the operator is an \
+                            application: that identity needs the Entra role Directory Readers. If the message says to try \
+                            later, run again.";
+const NOT_PERMITTED: &str = "Log in as somebody who has it, or let a DBA grant it.";
+
+/// `None`: the server's own text has to do.
+pub(crate) fn of(number: u32) -> Option<Words> {
+    let words = |summary, fix: &'static str, fault| {
+        Some(Words { summary, fix: Some(fix).filter(|fix| !fix.is_empty()), fault })
+    };
+    let (name, password, sid, login) = (Some(Fault::Name), Some(Fault::Password), Some(Fault::Sid), Some(Fault::Login));
+    let (database, server) = (Some(Fault::Database), Some(Fault::Server));
+    match number {
+        15025 => words("A login of this name exists", "", name),
+        15023 => words("A principal of this name exists in the database", "", name),
+        15063 => words(
+            "The login has another user in the database",
+            "One login has one user in a database. Manage that user instead.",
+            login,
+        ),
+        15278 => words("The login is mapped to a user already", "", login),
+        15113..=15119 | 15156 => words("The server refuses the password", PASSWORD, password),
+        15433 => words(
+            "The SID is in use",
+            "Who has it: SELECT [name], [sid] FROM [sys].[server_principals]; a SID belongs to one login alone.",
+            sid,
+        ),
+        15419 => words("This is no SID of a login", "A SID of a SQL login has 16 bytes: 0x and 32 digits.", sid),
+        15434 => words(
+            "The login is in use",
+            "Somebody is logged in as this login. End those sessions, or set `force_drop = true`.",
+            name,
+        ),
+        15141 | 15155 | 15174 => words("The login owns something", OWNED_LOGIN, name),
+        15170 => words("The login owns jobs", "Give its SQL Agent jobs to another owner, or delete them.", name),
+        15173 => words("The login has granted permissions to others", GRANTED_LOGIN, name),
+        15186 => words(
+            "A server trigger runs as the login",
+            "Drop the trigger, or let it run as somebody else: SELECT [name] FROM [sys].[server_triggers];",
+            name,
+        ),
+        15138 => words(
+            "The user owns a schema",
+            "Give its schemas to somebody else: ALTER AUTHORIZATION ON SCHEMA::[SCHEMA] TO [dbo];",
+            name,
+        ),
+        15421 => words(
+            "The principal owns a database role",
+            "Give its roles to somebody else: ALTER AUTHORIZATION ON ROLE::[ROLE] TO [dbo];",
+            name,
+        ),
+        15183 => words(
+            "The principal owns objects",
+            "Give them to the owner of their schema: ALTER AUTHORIZATION ON OBJECT::[SCHEMA].[OBJECT] TO SCHEMA OWNER;",
+            name,
+        ),
+        15184 => words(
+            "The principal owns types",
+            "Give them to the owner of their schema: ALTER AUTHORIZATION ON TYPE::[SCHEMA].[TYPE] TO SCHEMA OWNER;",
+            name,
+        ),
+        15136 => words(
+            "Something in the database runs as the principal",
+            "A module with EXECUTE AS this principal has to be altered or dropped first.",
+            name,
+        ),
+        15154 => words("The principal owns something in the database", "", name),
+        15284 => words("The principal has granted permissions to others", GRANTED_USER, name),
+        15405 | 15150 => words(
+            "A special principal cannot be changed so",
+            "Built-in principals such as sa, dbo, guest, sys and public cannot be created, dropped or made members.",
+            name,
+        ),
+        15402 => words("This is no fixed server role", "", None),
+        15151 => words(
+            "Not found, or not permitted",
+            "The server gives the same answer for what is not there and for what the operator may not touch. Logins need \
+             ALTER ANY LOGIN, users ALTER ANY USER; members of a fixed server role can be changed only by its members and \
+             by sysadmin.",
+            None,
+        ),
+        15007 => words("Not found, or not permitted", "", login),
+        229 | 262 | 297 | 300 | 4613 | 15247 => words("The operator lacks a permission", NOT_PERMITTED, None),
+        15562 => words("The module is not trusted", "", None),
+        4611 => words(
+            "The permission was passed on to others",
+            "It is revoked only together with what was passed on.",
+            None,
+        ),
+        911 | 916 => words("The database cannot be opened", "", database),
+        4060 => words(
+            "The database cannot be opened",
+            "Check the name. If it is right, the operator's login needs a user in the database.",
+            database,
+        ),
+        18456 => words(
+            "The server refuses the operator's login",
+            "The server does not say why. Usual reasons: a wrong password, a disabled login, or SQL logins are off because \
+             the instance takes Entra logins only.",
+            server,
+        ),
+        47072 => words(
+            "The server refuses this version of TLS",
+            "The instance's minimal TLS version is above what was offered.",
+            server,
+        ),
+        33129 => words(
+            "A group's login cannot be enabled or disabled",
+            "Let a DBA keep its members out in [master]: DENY CONNECT SQL TO [GROUP]; or let them in again: REVOKE CONNECT \
+             SQL FROM [GROUP]; GRANT CONNECT SQL TO [GROUP];",
+            name,
+        ),
+        33130 => words(
+            "Entra does not know this principal",
+            "Check the spelling: a user is known by its user principal name, a group or an application by its display \
+             name. A principal that was just made takes some minutes to be known everywhere.",
+            name,
+        ),
+        33131 => words(
+            "Several principals in Entra have this name",
+            "Say which one is meant by its object id: of an application that of the enterprise application.",
+            name,
+        ),
+        33134 => words("The principal could not be looked up in Entra", ENTRA_RIGHTS, name),
+        33136 => words("The server cannot do this now", "Run again in some minutes.", None),
+        37545 => words(
+            "The object id is not valid, or may not be looked up",
+            "Of an application it is the object id of the enterprise application, not that of the app registration.",
+            name,
+        ),
+        22706 => words("The change feed is not enabled", "", database),
+        22769 => words("The table is not in the change feed", "", None),
+        _ => None,
+    }
+}
+
+/// A permission that only a newer feature set knows.
+pub(crate) struct Newer {
+    name: &'static str,
+    pub fix: &'static str,
+}
+
+/// What came with SQL Server 2025 (sql-mi facts §5.1 I2).
+const NEWER: [Newer; 2] = [
+    Newer {
+        name: "ALTER ANY EXTERNAL MIRROR",
+        fix: "Mirroring needs the update policy SQL Server 2025 or Always-up-to-date. Change it in the Azure portal, or with \
+              `az sql mi update --database-format AlwaysUpToDate`. The change is one-way: there is no way back.",
+    },
+    Newer {
+        name: "EXECUTE ANY EXTERNAL ENDPOINT",
+        fix: "It needs the update policy SQL Server 2025 or Always-up-to-date. Change it in the Azure portal, or with \
+              `az sql mi update --database-format AlwaysUpToDate`. The change is one-way: there is no way back.",
+    },
+];
+
+pub(crate) fn newer(permission: &str) -> Option<&'static Newer> {
+    NEWER.iter().find(|newer| newer.name == permission)
+}
+
+pub(crate) fn unknown_permission(name: &str, nearest: Option<&str>) -> String {
+    match (newer(name), nearest) {
+        (Some(_), _) => format!(
+            "the instance does not know the database permission `{name}`: it came with SQL Server 2025, and the instance's \
+             update policy is SQL Server 2022, the default"
+        ),
+        (None, Some(nearest)) => format!("there is no database permission `{name}`; did you mean `{nearest}`?"),
+        (None, None) => format!("there is no database permission `{name}`"),
+    }
+}
+
+/// Rights on the server are granted in `master`, those on a database in it.
+pub(crate) fn grant_to_operator(right: &str) -> String {
+    let place = if right.starts_with("VIEW ANY") || right.ends_with(" LOGIN") { "[master]" } else { "that database" };
+    format!("Let a DBA grant it to the operator's login or user, in {place}: GRANT {right} TO [OPERATOR];")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, Refusal};
+
+    fn refused(number: u32) -> Error {
+        let refusal = Refusal { number, class: 16, state: 1, text: "No.".into() };
+        Error::Refused { refusal, fault: Fault::Other }
+    }
+
+    #[test]
+    fn every_number_of_the_facts_has_words_of_its_own() {
+        const ANY: &str = "The server refuses the change";
+        for (numbers, fault, has_fix) in [
+            (&[15025, 15023][..], Fault::Name, false),
+            (&[15113, 15114, 15115, 15116, 15117, 15118, 15119, 15156], Fault::Password, true),
+            (&[15433, 15419], Fault::Sid, true),
+            (
+                &[15434, 15138, 15141, 15155, 15170, 15173, 15174, 15186, 15421, 15183, 15184, 15136, 15284],
+                Fault::Name,
+                true,
+            ),
+            (&[15405, 15150, 33129, 33130, 33131, 33134, 37545], Fault::Name, true),
+            (&[15154], Fault::Name, false),
+            (&[15063], Fault::Login, true),
+            (&[15007, 15278], Fault::Login, false),
+            (&[229, 262, 297, 300, 15247, 4613, 15151, 33136], Fault::Other, true),
+            (&[15402, 15562, 22769], Fault::Other, false),
+            (&[4060], Fault::Database, true),
+            (&[22706], Fault::Database, false),
+            (&[18456, 47072], Fault::Server, true),
+        ] {
+            for number in numbers {
+                let error = refused(*number);
+                assert_eq!((error.fault(), error.fix().is_some()), (fault, has_fix), "{number}");
+                assert_ne!(error.summary(), ANY, "{number}");
+                assert!(error.to_string().contains(&number.to_string()), "{number}");
+            }
+        }
+        assert_eq!((refused(1).summary().as_str(), refused(1).fix()), (ANY, None));
+        assert!(refused(33130).is_unknown_identity() && !refused(33134).is_unknown_identity());
+    }
+
+    #[test]
+    fn a_newer_permission_names_the_update_policy_and_nothing_near() {
+        let unknown = |name: &str| Error::UnknownPermission { name: name.into(), nearest: Some("ALTER".into()) };
+        let mirror = unknown("ALTER ANY EXTERNAL MIRROR");
+        let said = format!("{mirror} {}", mirror.fix().unwrap());
+        for words in ["SQL Server 2022, the default", "one-way", "--database-format AlwaysUpToDate", "Azure portal"] {
+            assert!(said.contains(words), "{said}");
+        }
+        assert!(!said.contains("did you mean"), "{said}");
+        let typo = unknown("ALTR");
+        assert!(typo.to_string().contains("did you mean `ALTER`?") && typo.fix().is_none());
+    }
+
+    #[test]
+    fn a_right_is_granted_where_it_belongs() {
+        let invisible = |right| Error::Invisible { what: "it".into(), right }.fix().unwrap();
+        for (right, place) in [
+            ("VIEW ANY DEFINITION", "[master]"),
+            ("ALTER ANY LOGIN", "[master]"),
+            ("ALTER ANY USER", "that database"),
+            ("VIEW DEFINITION", "that database"),
+        ] {
+            assert!(invisible(right).ends_with(&format!("in {place}: GRANT {right} TO [OPERATOR];")), "{right}");
+        }
+    }
+}

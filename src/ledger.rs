@@ -1,0 +1,86 @@
+//! What the state holds, as far as this process has seen it: what tells an object of ours from somebody else's that has
+//! the same name.
+//!
+//! The CLIs plan the new object of a replacement as if there were no old one, and give a plan no look at other blocks.
+//! They decode the state of every object first, though, and that is where most of this comes from.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mssql_admin::Sid;
+
+/// An object by what it is on the server. Names are folded, as the server's usual collation does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+impl Key {
+    pub fn new(type_name: &str, parts: &[&str]) -> Self {
+        let fold = |part: &&str| part.trim_end_matches(' ').to_lowercase();
+        Self(format!("{type_name}\n{}", parts.iter().map(fold).collect::<Vec<_>>().join("\n")))
+    }
+}
+
+/// What is known of an object.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Of a login: the SID that it has, or will have when what is planned is done.
+    sid: Option<Sid>,
+    /// Deleted by this process.
+    is_gone: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<HashMap<Key, Entry>>);
+
+impl Ledger {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state holds the object, or this process has made it.
+    pub fn note(&self, key: Key) {
+        self.entries().insert(key, Entry { sid: None, is_gone: false });
+    }
+
+    /// The same of a login, with its SID.
+    pub fn note_login(&self, key: Key, sid: Option<Sid>) {
+        self.entries().insert(key, Entry { sid, is_gone: false });
+    }
+
+    /// The object is no more. Its SID is kept: the object that comes in its place has the same.
+    pub fn forget(&self, key: &Key) {
+        let mut entries = self.entries();
+        let sid = entries.get(key).and_then(|entry| entry.sid);
+        entries.insert(key.clone(), Entry { sid, is_gone: true });
+    }
+
+    pub fn has(&self, key: &Key) -> bool {
+        self.entries().get(key).is_some_and(|entry| !entry.is_gone)
+    }
+
+    /// This process has deleted the object.
+    pub fn has_lost(&self, key: &Key) -> bool {
+        self.entries().get(key).is_some_and(|entry| entry.is_gone)
+    }
+
+    /// The SID of a login that the state holds, or held.
+    pub fn sid(&self, key: &Key) -> Option<Sid> {
+        self.entries().get(key)?.sid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_known_by_its_folded_name_until_it_is_deleted() {
+        let ledger = Ledger::default();
+        let key = |name: &str| Key::new("login", &["mi", name]);
+        ledger.note(key("Fabric "));
+        assert!(ledger.has(&key("fabric")) && !ledger.has(&key("other")));
+        ledger.forget(&key("FABRIC"));
+        assert!(!ledger.has(&key("fabric")) && ledger.has_lost(&key("fabric")) && !ledger.has_lost(&key("other")));
+        assert!(!ledger.has(&Key::new("database_user", &["mi", "fabric"])));
+    }
+}

@@ -1,0 +1,230 @@
+//! Histories: what they are made of, and how a seed draws one.
+
+use tfplugin::testing::Configuration;
+
+use crate::acts::{ACTS, Act};
+use crate::configs::{self, Features, Type};
+use crate::coverage::Moment;
+use crate::edits::{self, Edit, edit};
+use crate::rng::Rng;
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Somebody else does something; the number chooses among what there is.
+    Act(&'static str, u64),
+    /// Our configuration changes.
+    Edit(&'static str, Vec<Edit>),
+    Plan,
+    /// Plan and apply.
+    Apply,
+    /// `-refresh=false`
+    ApplyUnrefreshed,
+    /// `plan -out`
+    Save,
+    /// Of the plan that was saved.
+    ApplySaved,
+    /// Plan, and an apply that is killed after so many requests.
+    Kill(u64),
+    /// Plan, and an apply that is interrupted after so many requests.
+    Interrupt(u64),
+    /// Plan, and an apply that is interrupted while Fabric lets it wait.
+    InterruptThrottled,
+    /// `-replace`; without a refresh at times.
+    Replace(String, bool),
+    /// A plan with null for a required attribute, which it has to refuse.
+    NullFor(String, &'static str),
+    /// Reads the data source of our mirror.
+    ReadStatus,
+    /// `state rm` and `import`
+    Reimport(String),
+    /// An import of a thing that the type does not manage.
+    ImportStranger(&'static str),
+    /// What the last errors advised is done.
+    Follow,
+    Destroy,
+}
+
+/// A configuration and what happens to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    pub seed: u64,
+    pub configuration: Configuration,
+    pub least_privileged: bool,
+    /// How the service behaves where tenants differ: one of [`SERVICES`].
+    pub service: Option<usize>,
+    pub steps: Vec<Step>,
+}
+
+/// Where real tenants differ, or nobody could look: the control interface's path, and what is set.
+pub const SERVICES: [(&str, &str); 11] = [
+    ("/rest", r#"{ "paused_capacity": "NotFoundWithoutBody" }"#),
+    ("/rest", r#"{ "paused_capacity": "Unavailable" }"#),
+    ("/rest", r#"{ "repeated_orders": "Accepted" }"#),
+    ("/rest", r#"{ "repeated_orders": "Conflict" }"#),
+    ("/rest", r#"{ "source_not_ready": "Failed" }"#),
+    ("/rest", r#"{ "name_reserved_status": 400, "start_status": 202 }"#),
+    ("/rest", r#"{ "long_running_definitions": true }"#),
+    ("/rest", r#"{ "unsupported_tables": "Failed" }"#),
+    ("/rest", r#"{ "failed_tables_recover": false }"#),
+    ("/rest", r#"{ "page_size": 1 }"#),
+    ("/answers", r#"{ "rest": { "EntityNotFound": { "code": "RoleAssignmentNotFound" } } }"#),
+];
+
+/// Kinds of things that an import must refuse.
+pub const STRANGERS: [&str; 5] = [
+    "an Entra group as a login",
+    "an Entra login as a login",
+    "a user without login",
+    "a role as a user",
+    "a generic connection",
+];
+
+pub fn history(seed: u64, features: &Features) -> History {
+    let mut rng = Rng::new(seed);
+    let configuration = configs::draw(&mut rng, features);
+    let least_privileged = rng.chance(25);
+    let service = rng.chance(25).then(|| rng.below(SERVICES.len()));
+    let mut drawn = Drawn { rng, features, configuration: configuration.clone(), least_privileged, steps: Vec::new() };
+    let length = 4 + drawn.rng.below(11);
+    if drawn.rng.chance(30) {
+        drawn.act(Moment::BeforeCreate);
+    }
+    if drawn.rng.chance(12) {
+        drawn.saved();
+    } else if drawn.rng.chance(12) {
+        let step = drawn.early();
+        drawn.steps.push(step);
+    } else {
+        drawn.steps.push(Step::Apply);
+    }
+    while drawn.steps.len() < length {
+        drawn.more();
+    }
+    History { seed, configuration, least_privileged, service, steps: drawn.steps }
+}
+
+/// A history while it is drawn.
+struct Drawn<'a> {
+    rng: Rng,
+    features: &'a Features,
+    /// As it is after the steps so far.
+    configuration: Configuration,
+    least_privileged: bool,
+    steps: Vec<Step>,
+}
+
+impl Drawn<'_> {
+    fn types(&self) -> Vec<Type> {
+        let present = |it: &Type| self.configuration.blocks.iter().any(|block| block.type_name == it.name());
+        Type::ALL.into_iter().filter(present).collect()
+    }
+
+    fn act(&mut self, moment: Moment) {
+        let types = self.types();
+        let done =
+            |words: &str| self.steps.iter().any(|it| matches!(it, Step::Act(name, _) if name.starts_with(words)));
+        // What needs another act before it, or another operator, waits for that.
+        let possible = |act: &&Act| match act.name {
+            "a second team destroys what it has" => done("a second team has"),
+            "the capacity is resumed" => done("the capacity is paused"),
+            name => !name.starts_with("the operator") || self.least_privileged,
+        };
+        let concerns = |act: &&Act| act.moments.contains(&moment) && act.types.iter().any(|it| types.contains(it));
+        let fits = |act: &&Act| concerns(act) && possible(act);
+        let acts: Vec<(usize, &Act)> = ACTS.iter().filter(fits).map(|act| (act.weight, act)).collect();
+        if !acts.is_empty() {
+            let act = self.rng.weighted(&acts);
+            self.steps.push(Step::Act(act.name, self.rng.next() >> 32));
+        }
+    }
+
+    fn edit(&mut self) {
+        let (name, edits) = edit(&mut self.rng, &self.configuration, self.features);
+        edits.iter().for_each(|edit| edit.apply(&mut self.configuration));
+        self.steps.push(Step::Edit(name, edits));
+    }
+
+    /// A plan is saved, something happens, the plan is applied.
+    fn saved(&mut self) {
+        self.steps.push(Step::Save);
+        for _ in 0..=self.rng.below(2) {
+            self.act(Moment::BetweenPlanAndApply);
+        }
+        self.steps.push(Step::ApplySaved);
+    }
+
+    fn early(&mut self) -> Step {
+        let after = 1 + self.rng.below(45) as u64;
+        match self.rng.below(20) {
+            0 => Step::InterruptThrottled,
+            1..8 => Step::Interrupt(after),
+            _ => Step::Kill(after),
+        }
+    }
+
+    fn address(&mut self) -> Option<String> {
+        let blocks = &self.configuration.blocks;
+        if blocks.is_empty() { None } else { Some(self.rng.pick(blocks).address.clone()) }
+    }
+
+    fn more(&mut self) {
+        match self.rng.below(100) {
+            0..38 => {
+                for _ in 0..=self.rng.below(2) {
+                    self.act(Moment::AfterApply);
+                }
+                if self.rng.chance(75) {
+                    self.steps.push(Step::Apply);
+                }
+            }
+            38..58 => {
+                self.edit();
+                if self.rng.chance(15) {
+                    self.edit();
+                }
+                if self.rng.chance(25) {
+                    self.saved();
+                } else if self.rng.chance(80) {
+                    self.steps.push(Step::Apply);
+                }
+            }
+            58..68 => self.saved(),
+            68..76 => {
+                let step = self.early();
+                self.steps.push(step);
+                if self.rng.chance(50) {
+                    self.act(Moment::AfterFailure);
+                }
+            }
+            76..81 => {
+                if let Some(address) = self.address() {
+                    let refresh = self.rng.chance(70);
+                    self.steps.push(Step::Replace(address, refresh));
+                }
+            }
+            81..86 => {
+                if let Some(address) = self.address() {
+                    self.steps.extend([Step::Apply, Step::Reimport(address)]);
+                }
+            }
+            86..88 => {
+                let stranger = self.rng.one(&STRANGERS);
+                self.steps.push(Step::ImportStranger(stranger));
+            }
+            88..91 => self.steps.push(Step::ApplyUnrefreshed),
+            91 => self.steps.push(Step::Plan),
+            92 => {
+                let address = self.address();
+                let required = address.as_deref().and_then(Type::of).map(edits::required).unwrap_or_default();
+                if let (Some(address), false) = (address, required.is_empty()) {
+                    self.steps.push(Step::NullFor(address, self.rng.one(required)));
+                }
+            }
+            93..95 => self.steps.push(Step::ReadStatus),
+            95..97 => self.steps.push(Step::Follow),
+            97..99 => self.steps.extend([Step::Destroy, Step::Apply]),
+            _ => self.steps.push(Step::Apply),
+        }
+    }
+}

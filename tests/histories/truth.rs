@@ -1,0 +1,247 @@
+//! What plan, state and apply say is so: objects that are gone are gone, mirrors that run run, what is left out is left
+//! alone.
+
+use tfplugin::Dynamic;
+use tfplugin::testing::{Action, Applied, Block, Change, Plan, PlanOptions, State};
+
+use crate::accounts::known;
+use crate::configs::Type;
+use crate::invariants::{self, DONE, GONE, HEALTH, SPELLING, TAINTED, UNMANAGED, differing, kind, ours, shown_changes};
+use crate::run::{End, Run};
+use crate::snapshot::{Mirror, Snapshot, Thing, same};
+
+/// Attributes that are not managed where the configuration leaves them out.
+fn unmanaged(of: Type) -> &'static [&'static str] {
+    match of {
+        Type::Login => &["server_roles", "default_database"],
+        Type::User => &["roles", "default_schema"],
+        Type::Connection => &["privacy_level", "connection_encryption"],
+        Type::Mirror => &["folder_id", "description", "retention_in_days"],
+        Type::Grants | Type::Assignment | Type::Replication => &[],
+    }
+}
+
+fn block<'a>(run: &'a Run, address: &str) -> Option<&'a Block> {
+    run.us.configuration.blocks.iter().find(|block| block.address == address)
+}
+
+pub fn of_plan(run: &mut Run, plan: &Plan, options: &PlanOptions, before: &Snapshot, after: &Snapshot) {
+    if options.refresh {
+        forgotten(run, plan, after);
+    }
+    if !plan.has_errors() && !options.destroy {
+        left_out(run, plan, options);
+        if options.refresh && run.broken.is_empty() {
+            health(run, plan, before, after);
+        }
+        if run.only_spelled && options.replace.is_empty() && !plan.is_empty() {
+            run.violate(SPELLING, spelled_key(plan), shown_changes(plan));
+        }
+    }
+    run.only_spelled = false;
+}
+
+fn spelled_key(plan: &Plan) -> String {
+    let changes = plan.changes.iter().filter(|it| it.action != Action::NoOp);
+    changes.map(|it| format!("{:?} {} ", it.action, Type::of(&it.address).map_or("", Type::name))).collect()
+}
+
+/// A refresh that takes an object out of the state has seen that it is gone.
+fn forgotten(run: &mut Run, plan: &Plan, snapshot: &Snapshot) {
+    let state = run.us.state.clone();
+    for (address, object) in &state.objects {
+        if plan.refreshed.objects.contains_key(address) || !plan.drift.iter().any(|it| it.address == *address) {
+            continue;
+        }
+        if let Some(thing) = ours(&object.type_name, &object.value, snapshot) {
+            let text = format!("the refresh takes {address} for gone, and {} is there", snapshot.describe(&thing));
+            run.violate(GONE, format!("refresh: {}", kind(&thing)), text);
+        }
+    }
+}
+
+/// Where an attribute is left out, no plan changes it, and none replaces its object for it.
+fn left_out(run: &mut Run, plan: &Plan, options: &PlanOptions) {
+    for change in plan.changes.iter().filter(|it| matches!(it.action, Action::Update | Action::Replace)) {
+        let (Some(of), Some(block)) = (Type::of(&change.address), block(run, &change.address)) else { continue };
+        let tainted = run.us.state.objects.get(&change.address).is_some_and(|it| it.tainted);
+        if change.action == Action::Replace && (tainted || options.replace.contains(&change.address)) {
+            continue;
+        }
+        let is_left_out = |name: &&str| !block.attributes.contains_key(*name);
+        let shown = differing(change);
+        let certain = shown.iter().filter(|it| !it.ends_with("-> (unknown)")).count();
+        let touched: Vec<&str> = unmanaged(of)
+            .iter()
+            .copied()
+            .filter(is_left_out)
+            .filter(|name| change.before.get(name) != change.after.get(name))
+            // A new object gets what new objects get; that it is one has another reason.
+            .filter(|name| {
+                change.action == Action::Update || (certain == 1 && *change.after.get(name) != Dynamic::Unknown)
+            })
+            .collect();
+        for name in touched {
+            let text = format!(
+                "{name} is left out, and the plan has: {:?} {}: {}",
+                change.action,
+                change.address,
+                shown.join(", ")
+            );
+            run.violate(UNMANAGED, format!("{:?} {}.{name}", change.action, of.name()), text);
+        }
+    }
+}
+
+/// Why a mirror does not do what it is wanted to, if so.
+fn trouble(mirror: &Mirror, wait_for: &str, tolerant: bool) -> Option<String> {
+    if wait_for == "none" {
+        return None;
+    }
+    if mirror.status != "Running" {
+        return Some(format!("its status is {}", mirror.status));
+    }
+    if let Some(error) = &mirror.error {
+        return Some(format!("it runs and says: {error}"));
+    }
+    if wait_for == "running" || tolerant {
+        return None;
+    }
+    let status = |name: &String| mirror.tables.get(name).map_or("not there", String::as_str);
+    let listed = mirror.listed.iter().flatten().find(|name| status(name) != "Replicating");
+    if let Some(name) = listed {
+        return Some(format!("the listed table {name} is {}", status(name)));
+    }
+    let none = mirror.listed.is_none() && !mirror.tables.values().any(|it| it == "Replicating");
+    none.then(|| "no table of it is replicating".to_owned())
+}
+
+/// The mirror that a replication is about, and what is wanted of it.
+fn wanted<'a>(change: &Change, snapshot: &'a Snapshot) -> Option<(&'a Mirror, String, bool)> {
+    let value = &change.after;
+    if known(value, "state") != Some("running") {
+        return None;
+    }
+    let mirror = snapshot.mirrors.get(&known(value, "mirrored_database_id")?.to_lowercase())?;
+    let wait_for = known(value, "wait_for").unwrap_or("replicating").to_owned();
+    Some((mirror, wait_for, known(value, "on_table_error") == Some("warn")))
+}
+
+/// A mirror that is in trouble before and after a plan is a difference in it.
+fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
+    for change in plan.changes.iter().filter(|it| Type::of(&it.address) == Some(Type::Replication)) {
+        let trouble_in = |snapshot: &Snapshot| {
+            let (mirror, wait_for, tolerant) = wanted(change, snapshot)?;
+            // What starts or comes to rest is on its way.
+            let moves = ["Starting", "Stopping", "Initializing"].contains(&mirror.status.as_str())
+                || mirror.tables.values().any(|it| it == "Initialized" || it == "Snapshotting");
+            if moves { None } else { trouble(mirror, &wait_for, tolerant) }
+        };
+        if let (Some(then), Some(now), Action::NoOp) = (trouble_in(before), trouble_in(after), change.action)
+            && then == now
+        {
+            let text = format!("{now}, and the plan has nothing to do about {}", change.address);
+            run.violate(HEALTH, invariants::key(now.split(':').next().unwrap_or_default()), text);
+        }
+    }
+}
+
+pub fn of_apply(run: &mut Run, plan: &Plan, applied: &Applied, end: End, after: &Snapshot) {
+    for (address, action) in &applied.done {
+        let Some(change) = plan.change(address) else { continue };
+        if *action == Action::Delete && change.action == Action::Delete {
+            deleted(run, plan, applied, change, after);
+        }
+    }
+    tainted(run, applied, end, after);
+    if !applied.has_errors() && end == End::ByItself {
+        replicates(run, plan, &applied.state, after);
+    }
+}
+
+/// What was destroyed is not there.
+fn deleted(run: &mut Run, plan: &Plan, applied: &Applied, change: &Change, after: &Snapshot) {
+    let (address, value) = (&change.address, &change.before);
+    let warned = plan.diagnostics.iter().chain(&applied.diagnostics).any(|it| !it.error && it.address == *address);
+    let found = match Type::of(address) {
+        Some(Type::Replication) => {
+            let mirror = known(value, "mirrored_database_id").and_then(|id| after.mirrors.get(&id.to_lowercase()));
+            let runs = mirror.filter(|it| ["Running", "Starting"].contains(&it.status.as_str()));
+            runs.map(|it| format!("its mirror is {}", it.status))
+        }
+        Some(Type::Grants) => granted(value, after),
+        Some(of) => ours(of.name(), value, after).map(|thing| after.describe(&thing)),
+        None => None,
+    };
+    if let Some(found) = found.filter(|_| !warned) {
+        let of = Type::of(address).map_or("", Type::name);
+        let text = format!("{address} was destroyed, without a warning, and is still there: {found}");
+        run.violate(GONE, format!("destroyed: {of}"), text);
+    }
+}
+
+/// A permission of a destroyed object that its principal still holds from the same grantor.
+fn granted(value: &Dynamic, after: &Snapshot) -> Option<String> {
+    let (database, principal) = (known(value, "database")?, known(value, "principal")?);
+    let names = |set: &str| match value.get(set) {
+        Dynamic::List(names) => names.clone(),
+        _ => Vec::new(),
+    };
+    let listed = [names("permissions"), names("permissions_with_grant_option")].concat();
+    let is_listed = |name: &str| name != "CONNECT" && listed.contains(&Dynamic::from(name));
+    let found = after.find(|thing, facts| match thing {
+        Thing::Permission { database: at, grantee, permission, .. } => {
+            same(at, database)
+                && same(&after.principal(at, *grantee), principal)
+                && is_listed(permission)
+                && facts["state"] != "Deny"
+        }
+        _ => false,
+    });
+    found.first().map(|thing| after.describe(thing))
+}
+
+/// A hiccup does not make the next apply throw away what was made.
+fn tainted(run: &mut Run, applied: &Applied, end: End, after: &Snapshot) {
+    // An answer that the CLI refuses taints too, and is another rule's.
+    if !applied.violations.is_empty() {
+        return;
+    }
+    let hiccup = !run.faults.is_empty() || end != End::ByItself;
+    for (address, object) in &applied.state.objects {
+        let Some(of) = Type::of(address) else { continue };
+        let was = run.us.state.objects.get(address).is_some_and(|it| it.tainted)
+            && !applied.done.iter().any(|(it, _)| it == address);
+        let counts = of == Type::Mirror || (hiccup && of != Type::Replication);
+        if object.tainted && counts && !was && ours(&object.type_name, &object.value, after).is_some() {
+            let errors: Vec<String> =
+                applied.diagnostics.iter().filter(|it| it.error).map(ToString::to_string).collect();
+            let text = format!("{address} is there, and tainted: the next apply throws it away\n{}", errors.join("\n"));
+            run.violate(TAINTED, of.name(), text);
+        }
+    }
+}
+
+/// After an apply that waited, the mirror does what was waited for.
+fn replicates(run: &mut Run, plan: &Plan, state: &State, after: &Snapshot) {
+    // What the same apply broke is the next plan's to show.
+    let broke = plan.changes.iter().any(|it| {
+        let stands_on =
+            matches!(Type::of(&it.address), Some(Type::Grants | Type::Login | Type::User | Type::Assignment));
+        stands_on && !matches!(it.action, Action::NoOp | Action::Create)
+    });
+    let acted = !broke
+        && plan.changes.iter().any(|it| {
+            it.action != Action::NoOp && matches!(Type::of(&it.address), Some(Type::Replication | Type::Mirror))
+        });
+    for change in plan.changes.iter().filter(|it| acted && Type::of(&it.address) == Some(Type::Replication)) {
+        let value = state.objects.get(&change.address).map_or(&change.after, |it| &it.value);
+        let now = Change { after: value.clone(), ..change.clone() };
+        let Some((mirror, wait_for, tolerant)) = wanted(&now, after) else { continue };
+        if let Some(trouble) = trouble(mirror, &wait_for, tolerant) {
+            let text =
+                format!("the apply succeeded, and of the mirror {} {trouble}\n{}", change.address, shown_changes(plan));
+            run.violate(DONE, invariants::key(trouble.split(':').next().unwrap_or_default()), text);
+        }
+    }
+}

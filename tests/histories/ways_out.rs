@@ -1,0 +1,425 @@
+//! *An error names a way out, and following it converges*: the ways that diagnostics name, and somebody who takes them at
+//! their word.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::json;
+use tfplugin::Dynamic;
+use tfplugin::testing::{PlanOptions, Said};
+
+use crate::Result;
+use crate::configs::{Type, flag, number, object, password, refer, text};
+use crate::edits::{Edit, refers, remove};
+use crate::invariants::ours;
+use crate::run::{End, Run, Who};
+use crate::snapshot::Thing;
+use crate::world::{Answer, Speaker};
+
+/// What a diagnostic offers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Bring the object under this address.
+    Import {
+        type_name: String,
+        id: String,
+    },
+    /// T-SQL for a DBA.
+    Sql(String),
+    LiftDenies,
+    Replace,
+    Forget,
+    RemoveBlock,
+    Capacity,
+    Network,
+    TenantSetting,
+    Identity,
+    UpdatePolicy,
+    IdentityRole,
+    EndSessions,
+    Operator,
+    Credentials,
+    Rename,
+    StopAndStart,
+    DependsOn,
+    /// The permission CONNECT.
+    Connect,
+    /// Leave an attribute out.
+    Leave(String),
+    Again,
+}
+
+/// Words, and what they tell a reader to do.
+static WORDS: LazyLock<Vec<(Regex, Way)>> = LazyLock::new(|| {
+    let leave = |attribute: &str| Way::Leave(attribute.to_owned());
+    [
+        (r"lift_denies = true", Way::LiftDenies),
+        (r"-replace=", Way::Replace),
+        (r"`removed` block", Way::Forget),
+        (r"(?i)remove (this|the|that) block|remove one of the two blocks|Manage that user instead", Way::RemoveBlock),
+        (r"(?i)resume (the capacity|it in the azure portal)", Way::Capacity),
+        (r"(?i)public endpoint|network security group", Way::Network),
+        (r"(?i)tenant setting|apps external to fabric", Way::TenantSetting),
+        (r"(?i)system-assigned.*primary|primary.*system-assigned|no system-assigned", Way::Identity),
+        (r"(?i)update policy", Way::UpdatePolicy),
+        (r"(?i)`fabricmirror_workspace_role_assignment`", Way::IdentityRole),
+        (r"(?i)end those sessions|force_drop = true", Way::EndSessions),
+        (r"(?i)let a DBA|needs? (ALTER ANY|CONTROL|VIEW)|wrong password, a disabled login|needs a user in the database", Way::Operator),
+        (r"(?i)check user name and password|the connection's (password|credentials)", Way::Credentials),
+        (r"(?i)choose another name", Way::Rename),
+        (r"(?i)need the workspace role", Way::Again),
+        (r#"(?i)state = "stopped"`, apply, and set it back|resume replication"#, Way::StopAndStart),
+        (r"(?i)depends_on|let this resource depend|let `\w+` refer to", Way::DependsOn),
+        (r"leave `tables` out|(out of|from) `tables`|leave these tables out|(?i)is no such table|did you mean", leave("tables")),
+        (r"CONNECT", Way::Connect),
+        (r"leave `connection_encryption`", leave("connection_encryption")),
+        (r"leave `sid` out|(?i)choose another `?sid", leave("sid")),
+        (r"leave `default_schema` out", leave("default_schema")),
+        (r"(?i)(apply|run|plan|runs|applies)( it)? again|run `?terraform", Way::Again),
+    ]
+    .into_iter()
+    .map(|(words, way)| (Regex::new(words).expect("a pattern"), way))
+    .collect()
+});
+
+static IMPORT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"import \{\s*to\s*= (fabricmirror_\w+)\.\S+\s*id\s*= "((?:[^"\\]|\\.)*)""#).expect("a pattern")
+});
+static SQL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?:GRANT|REVOKE|DENY|ALTER (?:SERVER ROLE|ROLE|USER|LOGIN|AUTHORIZATION)|EXEC|DROP (?:USER|LOGIN)|CREATE USER)\b[^;\n]*;",
+    )
+    .expect("a pattern")
+});
+
+/// The ways that a diagnostic names; none for one that leaves its reader alone.
+pub fn ways(said: &Said) -> Vec<Way> {
+    let text = format!("{}\n{}", said.summary, said.detail);
+    let mut ways: Vec<Way> = IMPORT
+        .captures_iter(&text)
+        .map(|found| Way::Import {
+            type_name: found[1].to_owned(),
+            id: found[2].replace("\\\"", "\"").replace("\\\\", "\\"),
+        })
+        .collect();
+    ways.extend(SQL.find_iter(&text).map(|found| Way::Sql(found.as_str().to_owned())));
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    ways.extend(WORDS.iter().filter(|(words, _)| words.is_match(&flat)).map(|(_, way)| way.clone()));
+    ways
+}
+
+/// Takes the ways that our last errors named. Returns whether there was one.
+pub async fn follow(run: &mut Run) -> Result<bool> {
+    let errors = std::mem::take(&mut run.errors);
+    let mut followed = false;
+    for said in &errors {
+        let ways = ways(said);
+        let only = |fits: fn(&Way) -> bool| ways.iter().find(|way| fits(way)).cloned();
+        let first = only(|way| matches!(way, Way::Import { .. }))
+            .or_else(|| only(|way| *way == Way::LiftDenies))
+            .or_else(|| only(|way| *way == Way::Forget).filter(|_| run.us.state.objects.contains_key(&said.address)))
+            .or_else(|| only(|way| *way == Way::Rename))
+            .or_else(|| only(|way| *way == Way::Replace));
+        for way in first.map_or(ways, |way| vec![way]) {
+            run.say(format!("follow {way:?} for {}", said.address));
+            let before = run.world.snapshot().await?;
+            take(run, said, &way).await?;
+            if !matches!(way, Way::Replace | Way::StopAndStart) {
+                // What a DBA made of it is a DBA's.
+                let after = run.world.snapshot().await?;
+                run.theirs.extend(after.things.into_keys().filter(|thing| !before.things.contains_key(thing)));
+            }
+            followed = true;
+        }
+    }
+    Ok(followed)
+}
+
+async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
+    let address = said.address.clone();
+    let set = |run: &mut Run, name: &'static str, value| {
+        Edit::Set(address.clone(), name, value).apply(&mut run.us.configuration)
+    };
+    match way {
+        Way::Import { type_name, id } => import(run, &address, type_name, id).await?,
+        Way::Sql(statement) => sql(run, said, statement).await?,
+        Way::LiftDenies => set(run, "lift_denies", flag(true)),
+        Way::Replace => {
+            let options = PlanOptions { replace: [address.clone()].into(), ..PlanOptions::default() };
+            let plan = run.plan(Who::Us, &options).await?;
+            if !plan.has_errors() {
+                run.apply(Who::Us, &plan, End::ByItself).await?;
+            }
+        }
+        Way::Forget => _ = run.us.state.objects.remove(&address),
+        Way::RemoveBlock => remove(&mut run.us.configuration, &address),
+        Way::Capacity => mend(run, "capacity", json!({ "capacity_state": "Active" })).await?,
+        Way::Network => mend(run, "network", json!({ "network": "Reachable" })).await?,
+        Way::TenantSetting => mend(run, "tenant setting", json!({ "tenant_setting": "On" })).await?,
+        Way::Identity => mend(run, "identity", json!({ "primary_identity": "SystemAssigned" })).await?,
+        Way::UpdatePolicy => mend(run, "policy", json!({ "update_policy": "AlwaysUpToDate" })).await?,
+        Way::IdentityRole => identity_role(run).await?,
+        Way::EndSessions => run.sessions.clear(),
+        Way::Operator => operator(run).await?,
+        Way::Credentials => {
+            credentials(run);
+            may_log_in(run).await?;
+        }
+        Way::Rename => {
+            let name =
+                if matches!(Type::of(&address), Some(Type::Login | Type::User)) { "name" } else { "display_name" };
+            set(run, name, text("chosen anew"));
+        }
+        Way::StopAndStart => stop_and_start(run).await?,
+        Way::DependsOn => depend(run, &address),
+        Way::Leave(attribute) => {
+            let block = run.us.configuration.blocks.iter_mut().find(|block| block.address == address);
+            block.and_then(|block| block.attributes.remove(attribute));
+        }
+        Way::Connect => {
+            let snapshot = run.world.snapshot().await?;
+            let targets = crate::acts::Targets::of(run, &snapshot);
+            if let Some(user) = targets.user {
+                let statement = format!("GRANT CONNECT TO {}", crate::acts::quoted(&user));
+                run.world.sql(Speaker::Administrator, &targets.database, &statement).await?;
+            }
+        }
+        Way::Again => run.world.advance(120).await?,
+    }
+    Ok(())
+}
+
+async fn mend(run: &mut Run, what: &'static str, facts: serde_json::Value) -> Result<()> {
+    run.broken.remove(what);
+    run.world.change(&facts).await
+}
+
+async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Result<()> {
+    let mut imported = run.us.cli.import(&run.us.state, address, type_name, id).await;
+    // The CLI says itself what to do then: remove the existing object from the state first.
+    if imported.diagnostics.iter().any(|it| it.error && it.summary.starts_with("Resource already managed")) {
+        let mut state = run.us.state.clone();
+        let snapshot = run.world.snapshot().await?;
+        let forgotten = state.objects.remove(address).and_then(|it| ours(&it.type_name, &it.value, &snapshot));
+        run.cut_off.extend(forgotten);
+        imported = run.us.cli.import(&state, address, type_name, id).await;
+    }
+    run.say(format!(
+        "import {id} as {address}: {:?}",
+        imported.diagnostics.iter().map(|it| &it.summary).collect::<Vec<_>>()
+    ));
+    if imported.has_errors() {
+        run.errors.extend(imported.diagnostics.into_iter().filter(|it| it.error));
+        return Ok(());
+    }
+    // Two blocks for one thing: the second is one too many.
+    let snapshot = run.world.snapshot().await?;
+    let thing = |address: &str, state: &tfplugin::testing::State| {
+        state.objects.get(address).and_then(|object| ours(&object.type_name, &object.value, &snapshot))
+    };
+    let new = thing(address, &imported.state);
+    let twice =
+        imported.state.objects.keys().any(|it| it != address && new.is_some() && thing(it, &imported.state) == new);
+    let grants = |value: &Dynamic| format!("{:?} {:?}", value.get("database"), value.get("principal")).to_lowercase();
+    let same_grants = type_name == Type::Grants.name()
+        && imported.state.objects.iter().any(|(it, object)| {
+            it != address
+                && object.type_name == type_name
+                && imported.state.objects.get(address).is_some_and(|new| grants(&new.value) == grants(&object.value))
+        });
+    if twice || same_grants {
+        run.say(format!("{address} is a second block for the same thing, and goes"));
+        remove(&mut run.us.configuration, address);
+    } else {
+        run.us.state = imported.state;
+    }
+    Ok(())
+}
+
+async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
+    if statement.contains("[GRANTEE]") {
+        return revoke_what_was_passed_on(run).await;
+    }
+    let operator = run.operator.unwrap_or("sqladmin");
+    let mut statement = statement.replace("[OPERATOR]", &format!("[{operator}]"));
+    if statement.contains("[SCHEMA]") {
+        statement = statement.replace("[SCHEMA]", "[owned]");
+    }
+    let on_server = ["SERVER ROLE", " LOGIN", "ANY LOGIN", "ANY DEFINITION", "SERVER STATE"];
+    let text = format!("{} {}", said.summary, said.detail);
+    let database = if on_server.iter().any(|words| statement.contains(words)) {
+        "master"
+    } else if text.contains("Inventory") {
+        "Inventory"
+    } else {
+        "Sales"
+    };
+    match run.world.sql(Speaker::Administrator, database, &statement).await? {
+        Answer::Done => {}
+        Answer::Refused(number, words) => {
+            // The advice offers alternatives, of which one may be there already; what is no T-SQL is a breach.
+            if matches!(number, 102 | 156 | 170 | 15151 | 2812) {
+                run.violate(
+                    crate::invariants::WAY_OUT,
+                    format!("T-SQL is refused: {number}"),
+                    format!("{said}\n\noffers `{statement}`, which {database} refuses: {number} {words}"),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The advice names no grantee: a DBA looks them up by their grantor, as it says.
+async fn revoke_what_was_passed_on(run: &mut Run) -> Result<()> {
+    let snapshot = run.world.snapshot().await?;
+    let targets = crate::acts::Targets::of(run, &snapshot);
+    let Some(user) = targets.user else { return Ok(()) };
+    for thing in snapshot.things.keys() {
+        let Thing::Permission { database, grantee, grantor, permission } = thing else { continue };
+        if *database == targets.database && snapshot.principal(database, *grantor) == user {
+            let grantee = crate::acts::quoted(&snapshot.principal(database, *grantee));
+            let statement = format!("REVOKE {permission} FROM {grantee} CASCADE AS {}", crate::acts::quoted(&user));
+            run.world.sql(Speaker::Administrator, database, &statement).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The instance's identity may write: the block that the diagnostic asks for.
+async fn identity_role(run: &mut Run) -> Result<()> {
+    let there = run.us.configuration.blocks.iter().any(|block| {
+        block.type_name == Type::Assignment.name() && format!("{block:?}").to_lowercase().contains("@identity")
+    });
+    let principal = object([("id", text("@identity")), ("type", text("ServicePrincipal"))]);
+    if there {
+        let about = |block: &&mut tfplugin::testing::Block| {
+            block.type_name == Type::Assignment.name() && format!("{block:?}").to_lowercase().contains("@identity")
+        };
+        for block in run.us.configuration.blocks.iter_mut().filter(about) {
+            block.attributes.insert("role".to_owned(), text("Contributor"));
+        }
+        return Ok(());
+    }
+    let block = tfplugin::testing::Block {
+        address: format!("{}.identity", Type::Assignment.name()),
+        type_name: Type::Assignment.name().to_owned(),
+        attributes: [
+            ("workspace_id".to_owned(), text("@workspace")),
+            ("principal".to_owned(), principal),
+            ("role".to_owned(), text("Contributor")),
+        ]
+        .into(),
+        depends_on: Vec::new(),
+    };
+    let address = block.address.clone();
+    run.us.configuration.blocks.push(block);
+    for block in run.us.configuration.blocks.iter_mut().filter(|it| it.type_name == Type::Replication.name()) {
+        block.depends_on.push(address.clone());
+    }
+    Ok(())
+}
+
+/// A DBA gives the operator back what it lost.
+async fn operator(run: &mut Run) -> Result<()> {
+    let Some(name) = run.operator else { return Ok(()) };
+    let statements = [
+        ("master", format!("ALTER LOGIN [{name}] ENABLE")),
+        ("master", format!("ALTER SERVER ROLE sysadmin ADD MEMBER [{name}]")),
+    ];
+    for (database, statement) in statements {
+        if let Answer::Refused(number, words) = run.world.sql(Speaker::Administrator, database, &statement).await? {
+            return Err(format!("{statement}: {number} {words}").into());
+        }
+    }
+    Ok(())
+}
+
+/// A new password, the same for login and connection, and a login that may be used.
+fn credentials(run: &mut Run) {
+    let version = 5000 + run.log.len() as i64;
+    let blocks: Vec<(String, Option<Type>)> =
+        run.us.configuration.blocks.iter().map(|block| (block.address.clone(), Type::of(&block.address))).collect();
+    for (address, it) in blocks {
+        let edits = match it {
+            Some(Type::Login) => vec![
+                Edit::Set(address.clone(), "password_wo", text(&password(version))),
+                Edit::Set(address.clone(), "password_wo_version", number(version)),
+                Edit::Set(address, "enabled", flag(true)),
+            ],
+            Some(Type::Connection) => {
+                let basic = [
+                    ("username", refer(Type::User, "login_name")),
+                    ("password_wo", text(&password(version))),
+                    ("password_wo_version", number(version)),
+                ];
+                vec![Edit::Set(address, "basic", object(basic))]
+            }
+            _ => Vec::new(),
+        };
+        edits.iter().for_each(|edit| edit.apply(&mut run.us.configuration));
+    }
+}
+
+/// Who checks the credentials sees a login or a user that may not connect.
+async fn may_log_in(run: &mut Run) -> Result<()> {
+    let snapshot = run.world.snapshot().await?;
+    let targets = crate::acts::Targets::of(run, &snapshot);
+    let quoted = |name: &str| crate::acts::quoted(name);
+    if let Some(login) = &targets.login {
+        let statement = format!("REVOKE CONNECT SQL FROM {0}; GRANT CONNECT SQL TO {0}", quoted(login));
+        run.world.sql(Speaker::Administrator, "master", &statement).await?;
+    }
+    if let Some(user) = &targets.user {
+        let statement = format!("GRANT CONNECT TO {}", quoted(user));
+        run.world.sql(Speaker::Administrator, &targets.database, &statement).await?;
+    }
+    Ok(())
+}
+
+async fn stop_and_start(run: &mut Run) -> Result<()> {
+    let Some(block) = run.us.configuration.blocks.iter().find(|it| it.type_name == Type::Replication.name()).cloned()
+    else {
+        return Ok(());
+    };
+    let was = block.attributes.get("state").cloned();
+    Edit::Set(block.address.clone(), "state", text("stopped")).apply(&mut run.us.configuration);
+    let plan = run.plan(Who::Us, &PlanOptions::default()).await?;
+    if !plan.has_errors() {
+        run.apply(Who::Us, &plan, End::ByItself).await?;
+    }
+    let back = match was {
+        Some(state) => Edit::Set(block.address, "state", state),
+        None => Edit::Unset(block.address, "state"),
+    };
+    back.apply(&mut run.us.configuration);
+    Ok(())
+}
+
+/// On everything that does not depend on it.
+fn depend(run: &mut Run, address: &str) {
+    let all: Vec<String> = run.us.configuration.blocks.iter().map(|block| block.address.clone()).collect();
+    let reaches = |from: &str| {
+        let mut seen = vec![from.to_owned()];
+        let mut at = 0;
+        while at < seen.len() {
+            let block = run.us.configuration.blocks.iter().find(|block| block.address == seen[at]);
+            let next: Vec<String> = all
+                .iter()
+                .filter(|it| block.is_some_and(|block| block.depends_on.contains(it) || refers(block, it)))
+                .cloned()
+                .collect();
+            seen.extend(next.into_iter().filter(|it| !seen.contains(it)).collect::<Vec<_>>());
+            at += 1;
+        }
+        seen.iter().any(|it| it == address)
+    };
+    let free: Vec<String> = all.iter().filter(|it| !reaches(it)).cloned().collect();
+    if let Some(block) = run.us.configuration.blocks.iter_mut().find(|block| block.address == address) {
+        for it in free {
+            if !block.depends_on.contains(&it) {
+                block.depends_on.push(it);
+            }
+        }
+    }
+}
