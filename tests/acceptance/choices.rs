@@ -94,16 +94,9 @@ async fn paused(run: &mut Run, face: &str) -> Result<()> {
     run.emulator.choose(json!({ "paused_capacity": face })).await?;
     run.emulator.world(json!({ "capacity_state": "Inactive" })).await?;
     let plan = run.plan().await?;
-    if plan.said.code == 1 {
-        // Only the data source, which has no state to fall back to, may fail.
-        let errors: Vec<_> = plan.said.diagnostics().into_iter().filter(|it| it.severity == "error").collect();
-        if errors.iter().any(|it| !it.address.starts_with("data.")) {
-            fail!("the plan fails otherwise: {errors:?}");
-        }
-    } else {
-        for address in EVERYTHING {
-            plan.does(address, &["no-op"])?;
-        }
+    plan.said.warns("The mirror's status cannot be known now")?;
+    for address in EVERYTHING {
+        plan.does(address, &["no-op"])?;
     }
     run.emulator.world(json!({ "capacity_state": "Active" })).await?;
     run.destroy().await?.success().map(drop)

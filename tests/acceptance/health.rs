@@ -3,7 +3,7 @@
 use fabricmirror_tests::emulator::Options;
 use fabricmirror_tests::run::{Diagnostic, Run};
 use fabricmirror_tests::{Result, fail};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::hcl::{CONNECTION, EVERYTHING, LOGIN, MIRROR, REPLICATION, edited, listing, tutorial_with, without_block};
 use crate::world::{calls, is_call, mirror, now, path_of_the_mirror, portal, replicates, until};
@@ -164,7 +164,10 @@ async fn a_capacity_paused_during_the_wait_ends_it(run: &mut Run) -> Result<()> 
     let child = run.spawn(&apply)?;
     until(run, 0, "the item", |it| is_call(it, "POST", "/mirroredDatabases") && it["status"] == 201).await?;
     run.emulator.advance(60).await?;
-    until(run, 0, "the start", |it| is_call(it, "POST", "/startMirroring") && it["status"] == 200).await?;
+    let waits = |it: &Value| {
+        is_call(it, "POST", "/getMirroringStatus") && it["answer"].as_str().is_some_and(|it| it.contains("Starting"))
+    };
+    until(run, 0, "the wait", waits).await?;
     run.emulator.world(json!({ "capacity_state": "Inactive" })).await?;
     let said = run.finish(&apply, child).await?;
     let error = said.fails_with("The workspace's capacity was paused during the wait")?;

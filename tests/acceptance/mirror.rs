@@ -165,16 +165,10 @@ async fn a_paused_capacity_deletes_nothing(run: &mut Run) -> Result<()> {
     plan.warns("capacity is paused")?;
     let plan = run.plan().await?;
     plan.said.warns("capacity is paused")?;
-    if plan.said.code != 1 {
-        for address in EVERYTHING {
-            plan.does(address, &["no-op"])?;
-        }
-    } else {
-        // Only the data source, which has no state to fall back to, may fail.
-        let errors: Vec<_> = plan.said.diagnostics().into_iter().filter(|it| it.severity == "error").collect();
-        if errors.iter().any(|it| !it.address.starts_with("data.") || !it.detail.contains("Resume the capacity")) {
-            fail!("the plan fails otherwise: {errors:?}");
-        }
+    // Not even the data source fails, which has no state to fall back to: the output of it alone differs.
+    plan.said.warns("The mirror's status cannot be known now")?;
+    for address in EVERYTHING {
+        plan.does(address, &["no-op"])?;
     }
     let error = run.destroy().await?.fails_with("capacity is paused")?;
     if !error.detail.contains("Resume") {

@@ -28,10 +28,8 @@ async fn a_database_that_cannot_be_opened_is_not_gone(run: &mut Run) -> Result<(
     let administrator = run.emulator.ready.sql.clone();
     run.set("FABRICMIRROR_SQL_USERNAME", "operator");
     run.set("FABRICMIRROR_SQL_PASSWORD", "Weak-Person-1");
-    let blindly = ["destroy", "-json", "-input=false", "-auto-approve", "-refresh=false"];
-    for command in [&["plan", "-json", "-input=false"][..], &blindly] {
-        run.run(command).await?.fails_with("needs a user in the database")?;
-    }
+    run.plan().await?.said.fails_with("needs a user in the database")?;
+    run.destroy_without_refresh().await?.fails_with("needs a user in the database")?;
     // All of it is there, and in the state.
     holds(run, "Sales", "fabric_user", &["GRANT CONNECT by dbo", "GRANT SELECT by dbo"]).await?;
     let state = run.state().await?;

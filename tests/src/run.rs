@@ -200,6 +200,11 @@ impl Run {
         self.run(&["destroy", "-json", "-input=false", "-auto-approve"]).await
     }
 
+    /// The same, without a look at what there is: with one, the CLIs plan what the state does not hold, too.
+    pub async fn destroy_without_refresh(&mut self) -> Result<Said> {
+        self.run(&["destroy", "-json", "-input=false", "-auto-approve", "-refresh=false"]).await
+    }
+
     /// The state as the CLI shows it to programs.
     pub async fn state(&mut self) -> Result<Value> {
         let shown = self.run(&["show", "-json"]).await?.success()?;
