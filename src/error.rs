@@ -271,6 +271,11 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
                 "The request may have taken effect. Run again; if the object exists, the error will hold its `import` \
                  block.",
             ),
+            error if error.status().is_some_and(|status| status >= 500) => (
+                "Microsoft Fabric has a failure of its own",
+                &[],
+                "Run again. If the object was made all the same, the error will hold its `import` block.",
+            ),
             _ => ("Microsoft Fabric refuses the request", &[], ""),
         },
     };

@@ -54,6 +54,11 @@ impl Ledger {
         entries.insert(key.clone(), Entry { sid, is_gone: true });
     }
 
+    /// The object has, or will have, another name: this one says nothing of it any more.
+    pub fn release(&self, key: &Key) {
+        self.entries().remove(key);
+    }
+
     pub fn has(&self, key: &Key) -> bool {
         self.entries().get(key).is_some_and(|entry| !entry.is_gone)
     }
@@ -82,5 +87,7 @@ mod tests {
         ledger.forget(&key("FABRIC"));
         assert!(!ledger.has(&key("fabric")) && ledger.has_lost(&key("fabric")) && !ledger.has_lost(&key("other")));
         assert!(!ledger.has(&Key::new("database_user", &["mi", "fabric"])));
+        ledger.release(&key("fabric"));
+        assert!(!ledger.has_lost(&key("fabric")));
     }
 }

@@ -142,11 +142,11 @@ impl Mirror {
                 (_, Some(_)) if in_error == 0 => in_error += 1,
                 (_, Some(error)) => {
                     let text = format!("Its status is {status}, and it says: {}", error.describe());
-                    return Err(Box::pin(self.explain(cx, "The mirror does not run", &text, principal)).await);
+                    return Err(Box::pin(self.explain(cx, "The mirror does not run", status, &text, principal)).await);
                 }
                 (MirroringStatus::Stopped | MirroringStatus::Initialized, None) if pace.elapsed() > ACCEPTED_LIMIT => {
                     let text = format!("Its status is {status}, without a word why.");
-                    return Err(self.explain(cx, "The mirror does not start", &text, principal).await);
+                    return Err(self.explain(cx, "The mirror does not start", status, &text, principal).await);
                 }
                 _ => {}
             }
@@ -166,7 +166,9 @@ impl Mirror {
                         }
                         return Ok(mirroring.status);
                     }
-                    Verdict::Failed { summary, text } => return Err(self.explain(cx, summary, &text, principal).await),
+                    Verdict::Failed { summary, text } => {
+                        return Err(self.explain(cx, summary, status, &text, principal).await);
+                    }
                     Verdict::Waits(text) => waits_for = text,
                 }
             }
@@ -225,18 +227,27 @@ impl Mirror {
         &self,
         cx: &Context<FabricMirror>,
         summary: &str,
+        status: &MirroringStatus,
         text: &str,
         principal: Option<&Identifier>,
     ) -> Error {
-        Diagnostic::error(summary, self.explanation(cx, text, principal).await)
+        Diagnostic::error(summary, self.explanation(cx, status, text, principal).await)
             .at(path!(Replication: mirrored_database_id))
             .into()
     }
 
     /// What is wrong, what may be missing, and what to do.
-    pub async fn explanation(&self, cx: &Context<FabricMirror>, text: &str, principal: Option<&Identifier>) -> String {
+    pub async fn explanation(
+        &self,
+        cx: &Context<FabricMirror>,
+        status: &MirroringStatus,
+        text: &str,
+        principal: Option<&Identifier>,
+    ) -> String {
         let mut detail = text.trim_end().to_owned();
-        let hints = self.surroundings(cx, principal).await.map(|it| it.hints()).unwrap_or_default();
+        // A mirror that runs has its change feed on; one at rest has not.
+        let rests = matches!(status, MirroringStatus::Stopped | MirroringStatus::Initialized);
+        let hints = self.surroundings(cx, principal).await.map(|it| it.hints(rests)).unwrap_or_default();
         if !hints.is_empty() {
             detail += &format!("\n\nWhat was found in the set-up:\n\n{}", hints.join("\n\n"));
         }

@@ -7,8 +7,8 @@ use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
-    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, Principal, ServerFacts, ServerName, SourceTables,
-    advice,
+    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, PermissionState, Principal, ServerFacts,
+    ServerName, ServerPermission, SourceTables, advice,
 };
 use tfplugin::{Diagnostic, path};
 
@@ -101,12 +101,13 @@ impl Surroundings {
         if self.principal.is_some() { None } else { self.source.as_ref()?.candidates() }
     }
 
-    /// What may explain a start that failed although nothing was missing for certain.
-    pub fn hints(&self) -> Vec<String> {
+    /// What may explain a start that failed although nothing was missing for certain. `rests`: the mirror has no change
+    /// feed of its own.
+    pub fn hints(&self, rests: bool) -> Vec<String> {
         let shortfall = self.principal.as_ref().zip(self.source.as_ref()).and_then(|(name, it)| it.shortfall(name));
         let found = self.missing().into_iter().chain(self.doubts()).chain(shortfall);
         let mut hints: Vec<String> = found.map(|it| format!("{}. {}", it.summary, it.detail)).collect();
-        hints.extend(self.source.as_ref().and_then(Source::feed_left_on));
+        hints.extend(self.source.as_ref().filter(|_| rests).and_then(Source::feed_left_on));
         hints
     }
 
@@ -282,6 +283,9 @@ impl Source {
             Err(_) => return None,
         };
         let candidate = self.candidate(principals, user);
+        if let Some(kept_out) = candidate.kept_out() {
+            return Some(kept_out.at(at));
+        }
         if candidate.may_mirror() {
             return None;
         }
@@ -348,6 +352,11 @@ impl Source {
             login,
             database: self.database.clone(),
             effective: principals.effective(user, known),
+            is_kept_out: known.is_some_and(|login| {
+                let denied =
+                    |it: &ServerPermission| it.name.as_str() == "CONNECT SQL" && it.state == PermissionState::Denied;
+                !login.enabled || login.server_permissions.iter().any(denied)
+            }),
             reads_state: known.map(|login| login.server_roles.iter().any(|role| *role.as_str() == *STATE_READER)),
         }
     }
@@ -359,11 +368,26 @@ struct Candidate<'a> {
     login: Option<&'a str>,
     database: String,
     effective: Effective<'a>,
+    /// The login is disabled, or denied to connect.
+    is_kept_out: bool,
     /// Whether the login is in the server role of May 2025; `None`: it cannot be seen.
     reads_state: Option<bool>,
 }
 
 impl Candidate<'_> {
+    /// Fabric cannot log in as this one.
+    fn kept_out(&self) -> Option<Diagnostic> {
+        let login: Identifier = self.login.filter(|_| self.is_kept_out)?.parse().ok()?;
+        Some(Diagnostic::error(
+            format!("Login {login} may not log in"),
+            format!(
+                "It is disabled, or CONNECT SQL is denied to it, so Fabric cannot read the source. If that was not meant, let \
+                 a DBA let it in again, or set `enabled = true` in its `fabricmirror_login`:\n\n{}",
+                advice::let_in(&login)
+            ),
+        ))
+    }
+
     fn may_mirror(&self) -> bool {
         self.lacks_may().is_empty() || self.lacks_december().is_empty()
     }

@@ -70,6 +70,8 @@ mod tests {
             ("Stopped", error(), vec![], Asks::Replicating, true),
             ("Stopped", None, failed(), Asks::Replicating, false),
             ("Starting", None, failed(), Asks::Replicating, false),
+            // What to do then is a warning, and no difference (sql-mi facts §4.6).
+            ("Paused", None, failed(), Asks::Replicating, false),
         ] {
             let mirroring = Mirroring { status: status.into(), error };
             assert_eq!(trouble(&mirroring, &tables, asks).is_some(), is_in_trouble, "{mirroring:?} {asks:?}");

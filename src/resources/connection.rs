@@ -104,7 +104,19 @@ impl Resource for Connection {
                 .at(path!(Connection: connection_encryption))
                 .into())
             }
-            Some(_) => Ok(()),
+            Some(prior) => {
+                if change.planned.connection_encryption != prior.connection_encryption {
+                    cx.warn(
+                        Diagnostic::warning(
+                            "The connection's credentials will be sent again",
+                            "Fabric takes a change of the encryption only together with the credentials: apply sends those of \
+                             the configuration.",
+                        )
+                        .at(path!(Connection: connection_encryption)),
+                    );
+                }
+                Ok(())
+            }
         }
     }
 

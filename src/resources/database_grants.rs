@@ -1,6 +1,7 @@
 //! `fabricmirror_database_grants`: what a principal may do in a database, exactly.
 
 mod held;
+mod losses;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use mssql_admin::{
 use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
 use self::held::Held;
+use self::losses::{note_what_others_hold, refuse_unsaid_losses, warn_of_what_goes_along};
 use super::{changed_since, not_there_any_more, other_kind};
 use crate::clients::Server;
 use crate::error::{Error, Result};
@@ -78,9 +80,6 @@ const SID: &str = "sid";
 const HELD: &str = "held";
 /// Private state: the denies that the configuration asked for.
 const OUR_DENIES: &str = "denied";
-/// Private state: what others hold from the principal, as the last look showed it. The plan names whoever loses some of
-/// it; what came since, no plan has named.
-const ALONG: &str = "along";
 
 impl Resource for DatabaseGrants {
     const NAME: &'static str = "database_grants";
@@ -126,7 +125,8 @@ impl Resource for DatabaseGrants {
                 check_names(&principals, sets.map(|set| set.and_then(Value::known)))?;
             }
             // The principal is created or replaced in this run, and its permissions with it.
-            if prior.is_some() && draft.principal.is_unknown() {
+            if let Some(prior) = prior.filter(|_| draft.principal.is_unknown()) {
+                Self::plan_delete(cx, prior).await?;
                 change.replace(path!(DatabaseGrants: principal));
             }
             return Ok(());
@@ -170,6 +170,15 @@ impl Resource for DatabaseGrants {
         let Some(holder) = state.grantee_of(cx, &principals) else { return Ok(()) };
         let changes = state.removal(cx, &principals, holder)?;
         warn_of_what_goes_along(cx, &principals, holder, &changes);
+        if changes.iter().any(|change| matches!(change, PermissionChange::Grant(name) if name.as_str() == CONNECT)) {
+            cx.warn(
+                Diagnostic::warning(
+                    format!("{} may enter the database again", holder.name),
+                    "CONNECT was denied by this object. With the DENY lifted, it is granted, as every user has it.",
+                )
+                .at(path!(DatabaseGrants: denied)),
+            );
+        }
         Ok(())
     }
 
@@ -227,7 +236,7 @@ impl Resource for DatabaseGrants {
             let advice = format!("It was to be renamed to {}, which is somebody else.", plan.principal);
             return Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)));
         }
-        plan.refuse_lifting(cx, &prior, &principals, holder)?;
+        plan.refuse_lifting(&prior, &principals, holder)?;
         let changes = plan.changes(cx, &prior, &principals, holder)?;
         refuse_unsaid_losses(cx, &principals, holder, &changes)?;
         let name = super::identifier(&holder.name)?;
@@ -442,8 +451,10 @@ impl DatabaseGrants {
                 self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
             }
             _ => {
-                (!is_connect(row) || contains(self.sets()[1], CONNECT))
-                    && seen.as_ref().map_or_else(|| self.lists(&row.name), |seen| seen.has(row))
+                let is_ours = !is_connect(row)
+                    || contains(self.sets()[1], CONNECT)
+                    || (is_role(holder) && contains(&self.permissions, CONNECT));
+                is_ours && seen.as_ref().map_or_else(|| self.lists(&row.name), |seen| seen.has(row))
             }
         };
         let mut wanted = Grants::default();
@@ -552,13 +563,7 @@ impl DatabaseGrants {
 
     /// Before the first statement: a DENY that nobody asked to lift stays, and with it everything else. So does one that
     /// came since the plan.
-    fn refuse_lifting(
-        &self,
-        cx: &Context<FabricMirror>,
-        prior: &Self,
-        principals: &DatabasePrincipals,
-        holder: &Principal,
-    ) -> Result<()> {
+    fn refuse_lifting(&self, prior: &Self, principals: &DatabasePrincipals, holder: &Principal) -> Result<()> {
         let lifted = self.lifted(prior);
         let wanted = self.wanted(holder);
         let mut said = Diagnostics::default();
@@ -582,7 +587,6 @@ impl DatabaseGrants {
                 .at(path!(DatabaseGrants: permissions)),
             );
         }
-        let _ = cx;
         if said.is_empty() { Ok(()) } else { Err(said.into()) }
     }
 
@@ -661,15 +665,6 @@ fn is_role(principal: &Principal) -> bool {
     principal.kind == PrincipalKind::Role
 }
 
-/// The permission that a change takes from others too.
-fn cascades(change: &PermissionChange) -> Option<&PermissionName> {
-    match change {
-        PermissionChange::RevokeCascade(row) | PermissionChange::RevokeGrantOption(row) => Some(&row.name),
-        PermissionChange::Deny(name) => Some(name),
-        _ => None,
-    }
-}
-
 fn contains(set: &Names, permission: &str) -> bool {
     set.iter().any(|name| name.as_str() == permission)
 }
@@ -685,81 +680,4 @@ fn describe(row: &Permission) -> String {
         PermissionState::Denied => "denied",
     };
     format!("- {}, {state} by {}", row.name, row.grantor)
-}
-
-/// What others lose when the changes cascade.
-fn losses(principals: &DatabasePrincipals, holder: &Principal, changes: &[PermissionChange]) -> BTreeSet<String> {
-    passed_on(principals, holder, changes.iter().filter_map(cascades))
-}
-
-/// Notes what others hold from the principal, for the apply that comes after this look.
-fn note_what_others_hold(
-    cx: &Context<FabricMirror>,
-    principals: &DatabasePrincipals,
-    holder: &Principal,
-) -> Result<()> {
-    let rows = principals.permissions_of(holder)?;
-    let held = passed_on(principals, holder, rows.iter().map(|row| &row.name));
-    cx.private().set(ALONG, held.into_iter().collect::<Vec<_>>().join("\n"));
-    Ok(())
-}
-
-/// What others hold of these permissions from the principal, one line each.
-fn passed_on<'a>(
-    principals: &DatabasePrincipals,
-    holder: &Principal,
-    permissions: impl Iterator<Item = &'a PermissionName>,
-) -> BTreeSet<String> {
-    permissions
-        .flat_map(|permission| principals.taken_along(holder, permission))
-        .map(|taken| format!("- {} of {}, from {}", taken.name, taken.grantee, taken.grantor))
-        .collect()
-}
-
-fn warn_of_what_goes_along(
-    cx: &Context<FabricMirror>,
-    principals: &DatabasePrincipals,
-    holder: &Principal,
-    changes: &[PermissionChange],
-) {
-    let losses = losses(principals, holder, changes);
-    if losses.is_empty() {
-        return;
-    }
-    let list = losses.into_iter().collect::<Vec<_>>().join("\n");
-    cx.warn(
-        Diagnostic::warning(
-            format!("Others lose what {} granted to them", holder.name),
-            format!(
-                "A permission with grant option can only be revoked together with what its holder made of it. With it \
-                 go:\n{list}\n\nWhoever is to keep it needs it from somebody else first."
-            ),
-        )
-        .at(path!(DatabaseGrants: permissions_with_grant_option)),
-    );
-}
-
-/// What a plan has not said is not taken away.
-fn refuse_unsaid_losses(
-    cx: &Context<FabricMirror>,
-    principals: &DatabasePrincipals,
-    holder: &Principal,
-    changes: &[PermissionChange],
-) -> Result<()> {
-    let said = cx.private().get(ALONG).unwrap_or_default().to_owned();
-    let losses = losses(principals, holder, changes);
-    let unsaid: Vec<_> =
-        losses.iter().filter(|loss| !said.lines().any(|line| line == loss.as_str())).map(String::as_str).collect();
-    if unsaid.is_empty() {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
-        format!("Others would lose what {} granted to them", holder.name),
-        format!(
-            "No plan has said that these go with what is revoked:\n{}\n\nNothing was changed. Run again, and the plan says it.",
-            unsaid.join("\n")
-        ),
-    )
-    .at(path!(DatabaseGrants: permissions_with_grant_option))
-    .into())
 }

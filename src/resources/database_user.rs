@@ -78,6 +78,10 @@ impl Resource for DatabaseUser {
         if prior.name != *plan.name.known().unwrap_or(&prior.name) || plan.name.is_unknown() {
             plan.principal = plan.name.clone().map(|name| name.to_string());
         }
+        if let Some(name) = plan.name.known().filter(|name| **name != prior.name) {
+            prior.refuse_taken(cx, name).await?;
+            cx.provider.ledger().release(&prior.key());
+        }
         if prior.login_name != plan.login_name || plan.login_is_replaced(cx, prior) {
             plan.sid = Value::Unknown;
         }
@@ -260,6 +264,20 @@ impl DatabaseUser {
             name: existing.name.clone(),
             details: login.map(|login| format!("for login {}", login.name)),
         }))
+    }
+
+    /// Says at plan time that the name the user is to get, or get back, is somebody else's: before its grants are replaced
+    /// for that.
+    async fn refuse_taken(&self, cx: &Context<FabricMirror>, name: &Text<Identifier>) -> Result<()> {
+        let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
+        let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
+        match (principals.named(name.as_str()), self.find(&principals)?) {
+            (Some(other), Some(user)) if other.id != user.id => {
+                let fix = mssql_admin::advice::rename_user(&super::identifier(&other.name)?);
+                Err(super::taken("user", &self.name, &other.name, &fix).at(path!(DatabaseUser: name)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn import_hint(&self, error: mssql_admin::Error) -> Error {

@@ -129,6 +129,10 @@ impl Resource for Login {
         } else if plan.name != Value::Known(prior.name.clone()) {
             plan.principal = plan.name.clone().map(|name| name.to_string());
         }
+        if let Some(name) = plan.name.known().filter(|name| **name != prior.name) {
+            refuse_taken(cx, prior, name).await?;
+            cx.provider.ledger().release(&prior.key());
+        }
         // For the login's users, which follow it in the same run.
         if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
             let sid = plan.sid.known().map(|sid| *sid.value());
@@ -335,6 +339,20 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
         Some(kind) => error.hint(format!("It is {kind}, which this resource does not manage. Choose another name.")),
         None => error.hint(import_text(&plan.server, name)),
     })
+}
+
+/// Says at plan time that the name a login is to get, or get back, is somebody else's: before anything that depends on it
+/// is changed for that.
+async fn refuse_taken(cx: &Context<FabricMirror>, prior: &Login, name: &Text<Identifier>) -> Result<()> {
+    let Ok(server) = cx.provider.sql(&prior.server) else { return Ok(()) };
+    let Some(logins) = server.at_plan(cx, server.logins().await) else { return Ok(()) };
+    match logins.by_name(name.as_str()) {
+        Some(other) if other.sid != prior.known_sid() => {
+            let fix = mssql_admin::advice::rename_login(&super::identifier(&other.name)?);
+            Err(super::taken("login", &prior.name, &other.name, &fix).at(path!(Login: name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn import_text(server: &Value<Text<ServerName>>, name: &Identifier) -> String {

@@ -57,6 +57,18 @@ fn second_owner(what: &str, name: impl Display) -> Error {
     .into()
 }
 
+/// A name that an object is to get, and somebody else has.
+fn taken(what: &str, name: impl Display, other: &str, fix: &str) -> Error {
+    Diagnostic::error(
+        format!("The {what} {name} cannot be called {other}"),
+        format!(
+            "Somebody else has that name: it is another SID. Nothing of it is touched. Give this {what} another `name`, or let a \
+             DBA rename the other one:\n\n{fix}"
+        ),
+    )
+    .into()
+}
+
 /// An object that was there when the plan was made.
 fn not_there_any_more(what: &str, name: impl Display) -> Error {
     Diagnostic::error(

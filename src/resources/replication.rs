@@ -121,7 +121,8 @@ impl Resource for Replication {
             }
         } else {
             change.planned.healthy = true.into();
-            if prior.healthy == false.into() && !changes_state {
+            // Health was judged by what was asked so far.
+            if (prior.healthy == false.into() || prior.asks() != asks) && !changes_state {
                 change.planned.status = Value::Unknown;
                 prior.warn_of_trouble(cx, asks).await;
             }
@@ -163,11 +164,14 @@ impl Resource for Replication {
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
+        // What is asked for anew has to be seen.
+        let asks_more = prior.asks() != plan.asks() && plan.asks() != Asks::Nothing && plan.state.is("running");
         let is_due = prior.state != plan.state
             || prior.phase == WAITING.into()
-            || (prior.healthy == false.into() && plan.healthy == true.into());
+            || (prior.healthy == false.into() && plan.healthy == true.into())
+            || asks_more;
         if !is_due {
-            // Only how to wait has changed.
+            // Only how long to wait has changed, or whom to check.
             return Ok(plan);
         }
         let limit = limit(&plan.timeouts, |timeouts| &timeouts.update, START_LIMIT);
@@ -259,7 +263,7 @@ impl Replication {
         let Ok(mirror) = self.mirror(cx) else { return };
         let Ok(mirroring) = mirror.look().await else { return };
         let Ok(Some(text)) = mirror.trouble(cx, &mirroring, asks).await else { return };
-        let detail = mirror.explanation(cx, &text, self.principal()).await;
+        let detail = mirror.explanation(cx, &mirroring.status, &text, self.principal()).await;
         let warning = Diagnostic::warning("The mirror is not healthy", detail).at(path!(Replication: healthy));
         cx.warn(warning);
     }

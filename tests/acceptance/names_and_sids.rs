@@ -82,22 +82,20 @@ async fn a_stranger_under_our_name_is_not_touched(run: &mut Run) -> Result<()> {
     run.run(&["import", "-no-color", "-input=false", USER, "Sales/fabric_user"]).await?.success()?;
     let (our_login, our_user) = (login(run, "fabric_login").await?, user(run, "Sales", "fabric_user").await?);
 
-    // A DBA renames both, and gives their names to somebody else.
-    run.emulator
-        .sql(
-            "master",
-            "ALTER LOGIN fabric_login WITH NAME = old_login; CREATE LOGIN fabric_login WITH PASSWORD = 'Of-A-Stranger-1';",
-        )
-        .await?;
-    run.emulator
-        .sql("Sales", "ALTER USER fabric_user WITH NAME = old_user; CREATE USER fabric_user FOR LOGIN fabric_login;")
-        .await?;
-    let strangers = (login(run, "fabric_login").await?, user(run, "Sales", "fabric_user").await?);
+    // A DBA renames both, and once the plan is made, gives their names to somebody else.
+    run.emulator.sql("master", "ALTER LOGIN fabric_login WITH NAME = old_login").await?;
+    run.emulator.sql("Sales", "ALTER USER fabric_user WITH NAME = old_user").await?;
     let plan = run.plan().await?;
     plan.changes(LOGIN, "name", &json!("old_login"), &json!("fabric_login"))?;
     plan.changes(USER, "name", &json!("old_user"), &json!("fabric_user"))?;
-    let said = run.apply_planned().await?;
-    said.fails_with("A login of this name exists")?;
+    run.emulator.sql("master", "CREATE LOGIN fabric_login WITH PASSWORD = 'Of-A-Stranger-1'").await?;
+    run.emulator.sql("Sales", "CREATE USER fabric_user FOR LOGIN fabric_login").await?;
+    let strangers = (login(run, "fabric_login").await?, user(run, "Sales", "fabric_user").await?);
+    run.apply_planned().await?.fails_with("cannot be called fabric_login")?;
+    // Said by the plan: what depends on the names, such as the grants, is not taken apart first.
+    plan_says_the_name_is_taken(run, LOGIN, "fabric_login").await?;
+    run.apply().await?.fails_with("cannot be called fabric_login")?;
+    holds(run, "Sales", "old_user", &["GRANT CONNECT by dbo", "GRANT SELECT by dbo"]).await?;
     let sid_in_state = values(&run.state().await?, USER)["sid"].clone();
     if sid_in_state != our_user["sid"] {
         fail!("the state took the stranger's SID: {sid_in_state}");
@@ -108,9 +106,18 @@ async fn a_stranger_under_our_name_is_not_touched(run: &mut Run) -> Result<()> {
     run.emulator.sql_as("fabric_login", "Of-A-Stranger-1", "Sales", "SELECT 1").await?;
     holds(run, "Sales", "fabric_user", &["GRANT CONNECT by dbo"]).await?;
 
-    // Once the names are free again, ours get them back.
-    run.emulator.sql("Sales", "ALTER USER fabric_user WITH NAME = stranger").await?;
+    // The login's name is free again, and the user's is not: Terraform asks about the user only now.
     run.emulator.sql("master", "ALTER LOGIN fabric_login WITH NAME = stranger").await?;
+    let stranger = user(run, "Sales", "fabric_user").await?;
+    plan_says_the_name_is_taken(run, USER, "fabric_user").await?;
+    run.apply().await?.fails_with("cannot be called fabric_user")?;
+    holds(run, "Sales", "old_user", &["GRANT CONNECT by dbo", "GRANT SELECT by dbo"]).await?;
+    if user(run, "Sales", "fabric_user").await? != stranger || stranger["sid"] != strangers.1["sid"] {
+        fail!("the stranger was touched");
+    }
+
+    // Once both names are free, ours get them back.
+    run.emulator.sql("Sales", "ALTER USER fabric_user WITH NAME = stranger").await?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
     let (login, user) = (login(run, "fabric_login").await?, user(run, "Sales", "fabric_user").await?);
@@ -121,6 +128,19 @@ async fn a_stranger_under_our_name_is_not_touched(run: &mut Run) -> Result<()> {
     // Destroyed is what is ours, and only that.
     run.destroy().await?.success()?;
     run.emulator.sql_as("stranger", "Of-A-Stranger-1", "Sales", "SELECT 1").await.map(drop)
+}
+
+/// The plan refuses to call what is ours by somebody else's name, and says the statement that frees it.
+async fn plan_says_the_name_is_taken(run: &mut Run, address: &str, name: &str) -> Result<()> {
+    let said = run.plan().await?.said;
+    let frees = format!("[{name}] WITH NAME = ");
+    let errors: Vec<_> = said.diagnostics().into_iter().filter(|it| it.severity == "error").collect();
+    match errors.as_slice() {
+        [it] if it.address == address && it.summary.contains("cannot be called") && it.detail.contains(&frees) => {
+            Ok(())
+        }
+        _ => fail!("{address}: nobody says whose name that is: {}", said.explain()),
+    }
 }
 
 async fn what_came_since_the_plan_stays(run: &mut Run) -> Result<()> {

@@ -28,6 +28,21 @@ pub fn grant(permissions: &[PermissionName], user: &Identifier) -> String {
     statement.text().replace('\n', " ")
 }
 
+/// Gives a login another name, for the reader to choose.
+pub fn rename_login(login: &Identifier) -> String {
+    Statement::new("ALTER LOGIN {} WITH NAME = [OTHER NAME];", &[login]).text().to_owned()
+}
+
+/// Gives a user another name, for the reader to choose.
+pub fn rename_user(user: &Identifier) -> String {
+    Statement::new("ALTER USER {} WITH NAME = [OTHER NAME];", &[user]).text().to_owned()
+}
+
+/// Lets a login in again.
+pub fn let_in(login: &Identifier) -> String {
+    Statement::new("ALTER LOGIN {} ENABLE; GRANT CONNECT SQL TO {};", &[login, login]).text().to_owned()
+}
+
 /// Makes a login a member of a server role.
 pub fn add_to_server_role(role: &Identifier, login: &Identifier) -> String {
     Statement::new("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]).text().to_owned()

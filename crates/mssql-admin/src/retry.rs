@@ -11,14 +11,17 @@ pub(crate) enum Effect {
     Reads,
     /// Done twice is done once.
     Repeatable,
-    /// A second time it would fail, or hit something else: only a deadlock's victim, which is rolled back, is repeated.
+    /// A second time it would fail, or hit something else: it is repeated only where the server says that it did not
+    /// begin, or rolled it back.
     Once,
 }
 
 /// Errors that pass by themselves: Microsoft's own lists for connections, and a deadlock (sql-mi facts §1.5).
 const TRANSIENT: [u32; 17] =
     [1205, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 233, 40020, 40166];
-const DEADLOCK: u32 = 1205;
+/// Those of them that say for certain that nothing was done: the victim of a deadlock is rolled back, and a database that
+/// is not available, or has no room for a request, has not begun it.
+const NOT_DONE: [u32; 8] = [1205, 10928, 10929, 40501, 40613, 49918, 49919, 49920];
 
 /// A batch is sent at most this often.
 const ATTEMPTS: u32 = 4;
@@ -35,7 +38,7 @@ pub(crate) fn next(effect: Effect, error: Error, attempt: u32) -> Next {
     let repeatable = effect != Effect::Once;
     let passes = match &error {
         Error::Refused { refusal, .. } if repeatable => TRANSIENT.contains(&refusal.number),
-        Error::Refused { refusal, .. } => refusal.number == DEADLOCK,
+        Error::Refused { refusal, .. } => NOT_DONE.contains(&refusal.number),
         Error::Connect { .. } => repeatable,
         _ => false,
     };
@@ -117,7 +120,9 @@ mod tests {
         for (error, reads, repeatable, once) in [
             (broken as fn() -> Error, true, true, false),
             (|| refused(1205), true, true, true),
-            (|| refused(40613), true, true, false),
+            // Refused before it began; and one of which only a look can tell.
+            (|| refused(40613), true, true, true),
+            (|| refused(40197), true, true, false),
             (|| refused(15151), false, false, false),
             (|| refused(18456), false, false, false),
             (|| Error::Timeout { server: "s".into(), seconds: 120 }, false, false, false),

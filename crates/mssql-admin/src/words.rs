@@ -23,6 +23,10 @@ const GRANTED_USER: &str = "Let a DBA revoke what it granted, in the database: R
 const ENTRA_RIGHTS: &str = "The instance looks Entra principals up with its own identity where the operator is an \
                             application: that identity needs the Entra role Directory Readers. If the message says to try \
                             later, run again.";
+const TAKEN_LOGIN: &str = "It is another login. Choose another `name`, or let a DBA rename that one: ALTER LOGIN [LOGIN] WITH \
+                           NAME = [OTHER NAME];";
+const TAKEN_USER: &str = "It is another principal. Choose another `name`, or let a DBA rename that one, in the database: ALTER \
+                          USER [USER] WITH NAME = [OTHER NAME];";
 const NOT_PERMITTED: &str = "Log in as somebody who has it, or let a DBA grant it.";
 
 /// `None`: the server's own text has to do.
@@ -33,8 +37,8 @@ pub(crate) fn of(number: u32) -> Option<Words> {
     let (name, password, sid, login) = (Some(Fault::Name), Some(Fault::Password), Some(Fault::Sid), Some(Fault::Login));
     let (database, server) = (Some(Fault::Database), Some(Fault::Server));
     match number {
-        15025 => words("A login of this name exists", "", name),
-        15023 => words("A principal of this name exists in the database", "", name),
+        15025 => words("A login of this name exists", TAKEN_LOGIN, name),
+        15023 => words("A principal of this name exists in the database", TAKEN_USER, name),
         15063 => words(
             "The login has another user in the database",
             "One login has one user in a database. Manage that user instead.",
@@ -44,7 +48,8 @@ pub(crate) fn of(number: u32) -> Option<Words> {
         15113..=15119 | 15156 => words("The server refuses the password", PASSWORD, password),
         15433 => words(
             "The SID is in use",
-            "Who has it: SELECT [name], [sid] FROM [sys].[server_principals]; a SID belongs to one login alone.",
+            "A SID belongs to one login alone. Who has it: SELECT [name], [sid] FROM [sys].[server_principals]; Choose \
+             another `sid`, or import the login that has it in place of making one.",
             sid,
         ),
         15419 => words("This is no SID of a login", "A SID of a SQL login has 16 bytes: 0x and 32 digits.", sid),
@@ -101,7 +106,12 @@ pub(crate) fn of(number: u32) -> Option<Words> {
              by sysadmin.",
             None,
         ),
-        15007 => words("Not found, or not permitted", "", login),
+        15007 => words(
+            "Not found, or not permitted",
+            "Check the login's name. Where it is made in the same run, let `login_name` refer to \
+             `fabricmirror_login.….principal`, so that it is there first.",
+            login,
+        ),
         229 | 262 | 297 | 300 | 4613 | 15247 => words("The operator lacks a permission", NOT_PERMITTED, None),
         15562 => words("The module is not trusted", "", None),
         4611 => words(
@@ -211,7 +221,7 @@ mod tests {
     fn every_number_of_the_facts_has_words_of_its_own() {
         const ANY: &str = "The server refuses the change";
         for (numbers, fault, has_fix) in [
-            (&[15025, 15023][..], Fault::Name, false),
+            (&[15025, 15023][..], Fault::Name, true),
             (&[15113, 15114, 15115, 15116, 15117, 15118, 15119, 15156], Fault::Password, true),
             (&[15433, 15419], Fault::Sid, true),
             (
@@ -222,7 +232,8 @@ mod tests {
             (&[15405, 15150, 33129, 33130, 33131, 33134, 37545], Fault::Name, true),
             (&[15154], Fault::Name, false),
             (&[15063], Fault::Login, true),
-            (&[15007, 15278], Fault::Login, false),
+            (&[15007], Fault::Login, true),
+            (&[15278], Fault::Login, false),
             (&[229, 262, 297, 300, 15247, 4613, 15151, 33136], Fault::Other, true),
             (&[15402, 15562, 22769], Fault::Other, false),
             (&[4060], Fault::Database, true),

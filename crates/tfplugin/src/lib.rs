@@ -26,6 +26,7 @@ pub mod schema;
 mod server;
 #[doc(hidden)]
 pub mod testing;
+mod text;
 mod value;
 mod wire;
 
@@ -41,6 +42,7 @@ pub use private::Private;
 pub use provider::{Described, DescribedFunction, Description, HandlerError, Kind, Provider, ProviderType};
 pub use resource::{Answer, Change, Resource};
 pub use server::serve;
+pub use text::{Text, Word};
 pub use tfplugin_derive::Model;
 pub use tokio_util::sync::CancellationToken;
-pub use value::{AttributeType, Keep, Name, Refusal, Secret, Set, Text, Value, Word, leads_somewhere};
+pub use value::{AttributeType, Keep, Name, Refusal, Secret, Set, Value, leads_somewhere};
