@@ -194,6 +194,13 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
             &["display_name"],
             "It is free again some minutes after the deletion. Apply again then.",
         ),
+        "IncorrectCredentials" | "InvalidCredentialDetails" if error.to_string().contains("Cannot open database") => (
+            "The source refuses the connection's credentials",
+            &["database", "basic"],
+            "The login may not open this database: it is not mapped to a user of the database, or CONNECT is not granted to \
+             it. Let `database` refer to the `database` of the `fabricmirror_database_user`, and `username` to its \
+             `login_name`: both then mean the same user, which is there first.",
+        ),
         "IncorrectCredentials" | "InvalidCredentialDetails" => (
             "The source refuses the connection's credentials",
             &["basic"],
@@ -217,14 +224,15 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         "InvalidConnectionInformation" => (
             "The connection cannot be used for mirroring",
             &["connection_id"],
-            "It must be of the type \"SQL Managed Instance\" (`AzureSqlMI`): `fabricmirror_connection` makes one.",
+            "It must be of the type \"SQL Managed Instance\" (`AzureSqlMI`): `fabricmirror_connection` makes one. If somebody \
+             deleted it, run again: the next plan makes it anew.",
         ),
         "PrincipalNotFound" => (
             "The principal is not known in the tenant",
             &["principal"],
-            "It was asked for during two minutes, as a new identity may take them to spread. Of an application or managed \
-             identity the id is the object id of its *enterprise application*, never the client id, and the type is \
-             `ServicePrincipal`.",
+            "It was asked for during two minutes, as a new identity may take them to spread; where it is newer than that, \
+             apply again. Of an application or managed identity the id is the object id of its *enterprise application*, \
+             never the client id, and the type is `ServicePrincipal`.",
         ),
         "PrincipalAlreadyHasWorkspaceRolePermissions" => {
             ("The principal has a role in the workspace", &["principal"], "")
@@ -245,6 +253,12 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
             &["workspace_id"],
             "Resume the capacity in the Azure portal (or with `az fabric capacity resume`), then run again. While it is \
              paused, nothing can be said about its items: none of them is taken for deleted.",
+        ),
+        "ItemNotFound" | "EntityNotFound" => (
+            "It is not there any more",
+            &["mirrored_database_id", "id"],
+            "Somebody deleted it since the state was read, or the id is wrong. Run again: the next plan shows what is there \
+             now.",
         ),
         "OperationNotAllowedInCurrentStatus" => ("The mirror's status does not allow this now", &[], "Run again."),
         _ => match error {

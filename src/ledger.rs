@@ -18,6 +18,11 @@ impl Key {
         let fold = |part: &&str| part.trim_end_matches(' ').to_lowercase();
         Self(format!("{type_name}\n{}", parts.iter().map(fold).collect::<Vec<_>>().join("\n")))
     }
+
+    /// A principal of a database, by its SID.
+    pub fn of_principal(server: &str, database: &str, sid: &str) -> Self {
+        Self::new("principal", &[server, database, sid])
+    }
 }
 
 /// What is known of an object.
@@ -27,31 +32,61 @@ struct Entry {
     sid: Option<Sid>,
     /// Deleted by this process.
     is_gone: bool,
+    /// A block of the configuration keeps the object that the state holds.
+    is_kept: bool,
 }
 
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<HashMap<Key, Entry>>);
+pub struct Ledger {
+    objects: Mutex<HashMap<Key, Entry>>,
+    /// SIDs that users of this run had, and what they have instead.
+    successors: Mutex<HashMap<Key, String>>,
+}
 
 impl Ledger {
     fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This process has mapped the user to another login, which gave it another SID.
+    pub fn note_successor(&self, former: Key, sid: &str) {
+        self.successors.lock().unwrap_or_else(PoisonError::into_inner).insert(former, sid.to_owned());
+    }
+
+    /// The SID that a principal has now.
+    pub fn successor(&self, former: &Key) -> Option<String> {
+        self.successors.lock().unwrap_or_else(PoisonError::into_inner).get(former).cloned()
     }
 
     /// The state holds the object, or this process has made it.
     pub fn note(&self, key: Key) {
-        self.entries().insert(key, Entry { sid: None, is_gone: false });
+        self.entries().insert(key, Entry { sid: None, is_gone: false, is_kept: false });
     }
 
     /// The same of a login, with its SID.
     pub fn note_login(&self, key: Key, sid: Option<Sid>) {
-        self.entries().insert(key, Entry { sid, is_gone: false });
+        self.entries().insert(key, Entry { sid, is_gone: false, is_kept: false });
+    }
+
+    /// The same, where a block keeps the login: another block of its name is one too many.
+    pub fn keep_login(&self, key: Key, sid: Option<Sid>) {
+        self.entries().insert(key, Entry { sid, is_gone: false, is_kept: true });
+    }
+
+    /// The same of any object.
+    pub fn keep(&self, key: Key) {
+        self.keep_login(key, None);
+    }
+
+    pub fn keeps(&self, key: &Key) -> bool {
+        self.entries().get(key).is_some_and(|entry| entry.is_kept)
     }
 
     /// The object is no more. Its SID is kept: the object that comes in its place has the same.
     pub fn forget(&self, key: &Key) {
         let mut entries = self.entries();
         let sid = entries.get(key).and_then(|entry| entry.sid);
-        entries.insert(key.clone(), Entry { sid, is_gone: true });
+        entries.insert(key.clone(), Entry { sid, is_gone: true, is_kept: false });
     }
 
     /// The object has, or will have, another name: this one says nothing of it any more.

@@ -247,7 +247,7 @@ impl Mirror {
         let mut detail = text.trim_end().to_owned();
         // A mirror that runs has its change feed on; one at rest has not.
         let rests = matches!(status, MirroringStatus::Stopped | MirroringStatus::Initialized);
-        let hints = self.surroundings(cx, principal).await.map(|it| it.hints(rests)).unwrap_or_default();
+        let hints = self.surroundings(cx, principal).await.map(|it| it.hints(&detail, rests)).unwrap_or_default();
         if !hints.is_empty() {
             detail += &format!("\n\nWhat was found in the set-up:\n\n{}", hints.join("\n\n"));
         }

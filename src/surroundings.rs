@@ -14,6 +14,7 @@ use tfplugin::{Diagnostic, path};
 
 use crate::clients::{Clients, Server};
 use crate::error::Result;
+use crate::mirror::Name;
 use crate::resources::Replication;
 
 /// A mirror with what surrounds it, read once.
@@ -24,6 +25,8 @@ pub struct Surroundings {
     roles: Option<Vec<RoleAssignment>>,
     connection_kind: Option<String>,
     source: Option<Source>,
+    /// The tables that the mirror lists; `None`: all.
+    listed: Option<Vec<Name>>,
     /// Whom the connection logs in as, where the configuration says it.
     principal: Option<Identifier>,
 }
@@ -44,6 +47,14 @@ const DECEMBER: (&str, &[&str]) = (
     "December 2025",
     &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"],
 );
+/// Whom the mirror works as.
+const WHOM: &str = "and the mirror logs in to it. Let `principal` refer to the `principal` of the \
+                    `fabricmirror_database_grants`, and that to the `fabricmirror_database_user` of the connection's login \
+                    in the connection's database.";
+/// The service's words hold SQL Server's 18456, which tells nobody more.
+const LOGIN_FAILED: &str = "The source refuses the connection's login, and nothing else was found: the connection's password is \
+                            not the login's, who may have got another from somebody. Raise `password_wo_version` in the \
+                            `fabricmirror_login` and in the `fabricmirror_connection`, which sets one password for both.";
 const STATE_READER: &str = "##MS_ServerStateReader##";
 
 impl Surroundings {
@@ -77,6 +88,9 @@ impl Surroundings {
             has_capacity: about.capacity_id.is_some(),
             roles: fabric.workspace_roles(workspace).await.ok(),
             connection_kind: connection.map(|connection| connection.connection_details.kind),
+            listed: definition
+                .tables()
+                .map(|tables| tables.iter().map(|it| Name::new(&it.schema_name, &it.table_name)).collect()),
             source,
             principal: principal.cloned(),
         })
@@ -101,14 +115,44 @@ impl Surroundings {
         if self.principal.is_some() { None } else { self.source.as_ref()?.candidates() }
     }
 
-    /// What may explain a start that failed although nothing was missing for certain. `rests`: the mirror has no change
-    /// feed of its own.
-    pub fn hints(&self, rests: bool) -> Vec<String> {
+    /// What may explain a start that failed with these words although nothing was missing for certain. `rests`: the mirror
+    /// has no change feed of its own.
+    pub fn hints(&self, words: &str, rests: bool) -> Vec<String> {
+        let text = |it: Diagnostic| format!("{}. {}", it.summary, it.detail);
+        let mut hints: Vec<String> = self.missing().into_iter().chain(self.doubts()).map(text).collect();
+        if let (Some(source), true) = (&self.source, words.contains("Cannot open database")) {
+            hints.insert(
+                0,
+                format!(
+                    "The connection's login has no user in database {}, or CONNECT is not granted to it: that is where the \
+                     connection leads, {WHOM}",
+                    source.database
+                ),
+            );
+        }
+        if hints.is_empty() && words.contains("Login failed") {
+            hints.push(LOGIN_FAILED.to_owned());
+        }
         let shortfall = self.principal.as_ref().zip(self.source.as_ref()).and_then(|(name, it)| it.shortfall(name));
-        let found = self.missing().into_iter().chain(self.doubts()).chain(shortfall);
-        let mut hints: Vec<String> = found.map(|it| format!("{}. {}", it.summary, it.detail)).collect();
+        hints.extend(shortfall.map(text));
         hints.extend(self.source.as_ref().filter(|_| rests).and_then(Source::feed_left_on));
+        hints.extend(self.lost_tables());
         hints
+    }
+
+    /// Tables that the mirror lists, and that are not in the source.
+    fn lost_tables(&self) -> Option<String> {
+        let source = self.source_tables()?;
+        let there = |listed: &Name| source.tables.iter().any(|it| Name::new(&it.schema, &it.name) == *listed);
+        let lost: Vec<String> =
+            self.listed.iter().flatten().filter(|name| !there(name)).map(|name| format!("- {name}")).collect();
+        (!lost.is_empty()).then(|| {
+            format!(
+                "The mirror lists tables that are not in the source:\n{}\nTake them out of `tables` of the \
+                 `fabricmirror_mirrored_database`, or make them again in the source.",
+                lost.join("\n")
+            )
+        })
     }
 
     /// Tables of the source that mirroring takes; `None` when they cannot be seen.
@@ -274,14 +318,22 @@ impl Source {
                 return Some(
                     Diagnostic::error(
                         format!("There is no user {name} in database {}{}", self.database, kind.unwrap_or_default()),
-                        "Let `principal` refer to the `principal` of the `fabricmirror_database_grants`, and that to the \
-                         `fabricmirror_database_user` whose login the connection uses.",
+                        format!("That database is where the mirror's connection leads, {WHOM}"),
                     )
                     .at(at),
                 );
             }
             Err(_) => return None,
         };
+        if user.kind.may_have_login() && principals.login_of(user).is_ok_and(|login| login.is_none()) {
+            return Some(
+                Diagnostic::error(
+                    format!("User {} of database {} has no login", user.name, self.database),
+                    format!("Nobody can log in as it, {WHOM}"),
+                )
+                .at(at),
+            );
+        }
         let candidate = self.candidate(principals, user);
         if let Some(kept_out) = candidate.kept_out() {
             return Some(kept_out.at(at));
@@ -291,7 +343,8 @@ impl Source {
         }
         let summary = format!("The mirroring principal lacks permissions in database {}", self.database);
         let detail = format!(
-            "{}\n\nEither list is enough. The reference in `principal` makes this resource wait for what grants it.",
+            "{}\n\nEither list is enough. What grants it is a `fabricmirror_database_grants`: list them in `permissions`, and what \
+             is denied not in `denied`. The reference in `principal` makes this resource wait for it.",
             candidate.explain()
         );
         Some(Diagnostic::error(summary, detail).at(at))
@@ -311,7 +364,7 @@ impl Source {
     /// A warning when nobody but `dbo` and members of sysadmin, who prove nothing, holds what mirroring needs.
     fn candidates(&self) -> Option<Diagnostic> {
         let principals = self.principals.as_ref()?;
-        let mut lacking = Vec::new();
+        let (mut lacking, mut kept_out) = (Vec::new(), None);
         for user in principals.users() {
             let Some(_) = principals.login_of(user).ok()? else { continue };
             let candidate = self.candidate(principals, user);
@@ -319,11 +372,16 @@ impl Source {
                 continue;
             }
             if candidate.may_mirror() {
-                return None;
+                kept_out = Some(candidate.kept_out()?);
+                continue;
             }
             if ["SELECT", "ALTER ANY EXTERNAL MIRROR"].iter().any(|it| candidate.effective.holds(it) == Some(true)) {
                 lacking.push(candidate.explain());
             }
+        }
+        if let Some(Diagnostic { summary, detail, .. }) = kept_out {
+            // Nobody else could be meant.
+            return Some(Diagnostic::warning(summary, detail).at(path!(Replication: principal)));
         }
         let advice = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
                       checked, and waited for.";
@@ -332,7 +390,8 @@ impl Source {
                 format!("No user of database {} is known to be able to mirror it", self.database),
                 format!(
                     "No login is mapped to a user with any of the permissions that mirroring needs, besides those who may do \
-                     everything. {advice}"
+                     everything. Add a `fabricmirror_database_grants` for the user of the connection's login, with \
+                     `permissions = provider::fabricmirror::mirroring_permissions(\"2025-12\")`. {advice}"
                 ),
             )
         } else {
@@ -382,7 +441,7 @@ impl Candidate<'_> {
             format!("Login {login} may not log in"),
             format!(
                 "It is disabled, or CONNECT SQL is denied to it, so Fabric cannot read the source. If that was not meant, let \
-                 a DBA let it in again, or set `enabled = true` in its `fabricmirror_login`:\n\n{}",
+                 a DBA let it in again, or set `enabled = true` in its `fabricmirror_login`. In [master]:\n\n{}",
                 advice::let_in(&login)
             ),
         ))

@@ -4,16 +4,16 @@ use fabric_api::mirrored_databases::{MirroredTable, Mirroring, MirroringStatus, 
 
 use super::tables::describe;
 
-/// What `wait_for` and `on_table_error` ask of a mirror that is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What `wait_for` and `on_table_error` ask of a mirror that is to run: from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asks {
-    /// Every required table replicates.
-    Replicating,
-    /// The same, but tables that fail are only warned of.
-    MostlyReplicating,
+    Nothing,
     /// The mirror runs.
     Running,
-    Nothing,
+    /// Every required table replicates or fails, of which there is a warning.
+    MostlyReplicating,
+    /// Every required table replicates.
+    Replicating,
 }
 
 impl Asks {

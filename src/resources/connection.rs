@@ -171,11 +171,18 @@ impl Resource for Connection {
         let encryption_changed = prior.connection_encryption != plan.connection_encryption;
         let login = |it: &Self| it.basic.known().map(|basic| (basic.username.clone(), basic.password_wo_version));
         let privacy = plan.privacy_level.known().filter(|_| prior.privacy_level != plan.privacy_level);
-        let change = ConnectionChange {
+        let mut change = ConnectionChange {
             display_name: Some(plan.display_name.clone()).filter(|name| *name != prior.display_name),
             privacy_level: privacy.map(|level| level.as_str().into()),
             credentials: if encryption_changed || login(&prior) != login(&plan) { plan.credentials() } else { None },
         };
+        if let (Some((_, encryption)), false) = (&mut change.credentials, encryption_changed)
+            && let Some(now) = fabric.find_connection(*plan.id.held().value()).await?
+            && let Some(held) = now.credential_details.and_then(|details| details.connection_encryption)
+        {
+            // It goes along with the credentials, and what somebody made of it since is the next plan's to show.
+            *encryption = held;
+        }
         if change.is_empty() {
             // What is left is that credentials are not managed any more.
             return Ok(plan);

@@ -2,6 +2,7 @@
 
 mod held;
 mod losses;
+mod said;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ pub struct DatabaseGrants {
     lift_denies: Value<bool>,
 
     /// Whether the principal may enter the database at all: the permission CONNECT, which apply gives back when it was
-    /// revoked. A DENY of it is lifted only with `lift_denies`. A database role needs none.
+    /// revoked. A DENY of it is lifted only with `lift_denies`. A database role needs none. What the object gave, it
+    /// takes away when it is destroyed.
     #[attr(computed)]
     connect: Value<bool>,
 }
@@ -80,6 +82,8 @@ const SID: &str = "sid";
 const HELD: &str = "held";
 /// Private state: the denies that the configuration asked for.
 const OUR_DENIES: &str = "denied";
+/// Private state: this object gave CONNECT to a user who had none, and takes it away again.
+const GAVE_CONNECT: &str = "gave_connect";
 
 impl Resource for DatabaseGrants {
     const NAME: &'static str = "database_grants";
@@ -125,21 +129,30 @@ impl Resource for DatabaseGrants {
                 check_names(&principals, sets.map(|set| set.and_then(Value::known)))?;
             }
             // The principal is created or replaced in this run, and its permissions with it.
-            if let Some(prior) = prior.filter(|_| draft.principal.is_unknown()) {
-                Self::plan_delete(cx, prior).await?;
+            if prior.is_some() && draft.principal.is_unknown() {
                 change.replace(path!(DatabaseGrants: principal));
             }
             return Ok(());
         };
         let principals = look(cx, &plan.server, Some(&plan.database)).await;
-        let grantee = principals.as_ref().and_then(|seen| plan.grantee_of(cx, seen));
-        let is_role = grantee.is_some_and(is_role);
-        draft.connect = if is_role { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
+        let grantee = principals.as_ref().and_then(|seen| match prior {
+            Some(_) => plan.grantee_of(cx, seen),
+            // Of a new object nothing is known but the name.
+            None => seen.grantee(None, plan.principal.as_str()).ok().flatten(),
+        });
+        if prior.is_some() {
+            let is_role = grantee.is_some_and(is_role);
+            draft.connect = if is_role { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
+        }
         if let Some(principals) = &principals {
             check_names(principals, plan.sets().map(Some))?;
             plan.refuse_other_kinds(principals)?;
         }
         let Some(prior) = prior else {
+            // The new object of a replacement comes with the private state of the old one.
+            if cx.private().get(SID).is_none() && cx.provider.ledger().keeps(&plan.key()) {
+                return Err(plan.second_owner());
+            }
             if let (Some(principals), Some(grantee), false) =
                 (&principals, grantee, cx.provider.ledger().has(&plan.key()))
             {
@@ -147,10 +160,13 @@ impl Resource for DatabaseGrants {
             }
             return Ok(());
         };
+        cx.provider.ledger().keep(plan.key());
         if !plan.is_same_principal(cx, prior, principals.as_deref()) {
-            Self::plan_delete(cx, prior).await?;
             change.replace(path!(DatabaseGrants: principal));
             return Ok(());
+        }
+        if plan.lists_connect_anew(cx, prior) {
+            change.planned.permissions = prior.permissions.clone().into();
         }
         plan.warn_of_lifting(cx, prior, principals.as_deref());
         if let Some(principals) = &principals
@@ -169,6 +185,7 @@ impl Resource for DatabaseGrants {
         let Some(principals) = look(cx, &state.server, Some(&state.database)).await else { return Ok(()) };
         let Some(holder) = state.grantee_of(cx, &principals) else { return Ok(()) };
         let changes = state.removal(cx, &principals, holder)?;
+        state.warn_of_what_stays(cx, &principals.permissions_of(holder)?, &changes);
         warn_of_what_goes_along(cx, &principals, holder, &changes);
         if changes.iter().any(|change| matches!(change, PermissionChange::Grant(name) if name.as_str() == CONNECT)) {
             cx.warn(
@@ -186,8 +203,7 @@ impl Resource for DatabaseGrants {
         let server = cx.provider.sql(&plan.server)?;
         plan.server.default_with(|| server.canonical());
         if cx.provider.ledger().has(&plan.key()) {
-            let name = format!("permissions of {}", plan.principal);
-            return Err(super::second_owner("set of", name).at(path!(DatabaseGrants: principal)));
+            return Err(plan.second_owner());
         }
         let database = server.change().database(&plan.database);
         let principals = database.principals().await?;
@@ -199,7 +215,9 @@ impl Resource for DatabaseGrants {
         let name = super::identifier(&grantee.name)?;
         database.change_permissions(&name, &changes).await?;
         cx.provider.ledger().note(plan.key());
-        plan.read_back(cx, &server, grantee).await
+        note_connect(cx, &changes);
+        plan.connect = if is_role(grantee) { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
+        Ok(plan.noted(cx, &server, grantee).await)
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
@@ -227,7 +245,7 @@ impl Resource for DatabaseGrants {
         let database = server.change().database(&plan.database);
         let principals = database.principals().await?;
         check_names(&principals, plan.sets().map(Some))?;
-        let Some(holder) = prior.grantee_of(cx, &principals) else {
+        let Some(holder) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("principal", prior.principal.as_str()));
         };
         let grantee = plan.found(&principals)?;
@@ -243,7 +261,8 @@ impl Resource for DatabaseGrants {
         database.change_permissions(&name, &changes).await?;
         cx.provider.ledger().forget(&prior.key());
         cx.provider.ledger().note(plan.key());
-        plan.read_back(cx, &server, holder).await
+        note_connect(cx, &changes);
+        Ok(plan.noted(cx, &server, holder).await)
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
@@ -256,11 +275,13 @@ impl Resource for DatabaseGrants {
             }
             principals => principals?,
         };
-        let sid = cx.private().get(SID).map(str::to_owned);
-        if let Some(holder) = principals.grantee(sid.as_deref(), state.principal.as_str())? {
+        if let Some(holder) = state.meant(cx, &principals)? {
             let changes = state.removal(cx, &principals, holder)?;
             refuse_unsaid_losses(cx, &principals, holder, &changes)?;
             database.change_permissions(&super::identifier(&holder.name)?, &changes).await?;
+            state.warn_of_what_came(cx, &principals.permissions_of(holder)?, &changes);
+        } else if let Some(other) = principals.named(state.principal.as_str()) {
+            cx.warn(super::left_alone("principal", &other.name).at(path!(DatabaseGrants: principal)));
         }
         cx.provider.ledger().forget(&state.key());
         Ok(())
@@ -299,6 +320,11 @@ impl DatabaseGrants {
         Key::new(Self::NAME, &[&server, self.database.as_str(), self.principal.as_str()])
     }
 
+    fn second_owner(&self) -> Error {
+        let name = format!("permissions of {}", self.principal);
+        super::second_owner("set of", name).at(path!(DatabaseGrants: principal))
+    }
+
     fn is_exclusive(&self) -> bool {
         self.exclusive.known().copied().unwrap_or(true)
     }
@@ -319,7 +345,11 @@ impl DatabaseGrants {
 
     /// Whether a permission is in one of the three sets.
     fn lists(&self, name: &PermissionName) -> bool {
-        self.sets().iter().any(|set| contains(set, name.as_str()))
+        self.lists_name(name.as_str())
+    }
+
+    fn lists_name(&self, name: &str) -> bool {
+        self.sets().iter().any(|set| contains(set, name))
     }
 
     fn denies(&self, permission: &str) -> bool {
@@ -331,10 +361,24 @@ impl DatabaseGrants {
         self.is_exclusive() || self.lists(&row.name)
     }
 
-    /// The principal, by the SID that it had when it was last seen, else by its name.
+    /// The principal of the state, by the SID that it had when it was last seen, and then by nothing else: whoever has its
+    /// name by now may be somebody else.
+    fn meant<'a>(
+        &self,
+        cx: &Context<FabricMirror>,
+        seen: &'a DatabasePrincipals,
+    ) -> mssql_admin::Result<Option<&'a Principal>> {
+        let mut sid = cx.private().get(SID).map(str::to_owned);
+        if let (Some(former), Some(server)) = (&sid, self.server.known()) {
+            let key = Key::of_principal(&server.canonical(), self.database.as_str(), former);
+            sid = cx.provider.ledger().successor(&key).or(sid);
+        }
+        seen.meant_grantee(sid.as_deref(), self.principal.as_str())
+    }
+
+    /// The same at plan, where what cannot be seen is not an error.
     fn grantee_of<'a>(&self, cx: &Context<FabricMirror>, seen: &'a DatabasePrincipals) -> Option<&'a Principal> {
-        let sid = cx.private().get(SID).map(str::to_owned);
-        seen.grantee(sid.as_deref(), self.principal.as_str()).ok().flatten()
+        self.meant(cx, seen).ok().flatten()
     }
 
     /// The principal that the configuration names.
@@ -419,7 +463,11 @@ impl DatabaseGrants {
         // Nothing is revoked in the update that switches it.
         let switches = self.is_exclusive() != prior.is_exclusive();
         let may_revoke = |row: &Permission| match row.state {
-            PermissionState::Denied => self.lifts() && (prior.denies(row.name.as_str()) || is_connect(row)),
+            PermissionState::Denied => {
+                self.lifts() && (prior.denies(row.name.as_str()) || (is_connect(row) && prior.connect == false.into()))
+            }
+            // Hidden, it is not taken away either.
+            PermissionState::Granted if is_connect(row) && !contains(&prior.permissions, CONNECT) => false,
             _ => {
                 !switches
                     && prior.looks_at(row)
@@ -431,7 +479,17 @@ impl DatabaseGrants {
             .into_iter()
             .filter(|row| self.is_exclusive() || self.lists(&row.name) || prior.lists(&row.name) || is_connect(row))
             .collect();
-        Ok(self.wanted(holder).changes_from(&rows, principals.operator(), may_revoke))
+        let changes = self.wanted(holder).changes_from(&rows, principals.operator(), may_revoke);
+        // What the state holds and somebody has taken since is the next plan's to show, too.
+        let [granted, with_grant_option, denied] = prior.sets();
+        let is_unseen = |change: &PermissionChange| match change {
+            PermissionChange::Grant(name) if name.as_str() == CONNECT => prior.connect == true.into(),
+            PermissionChange::Grant(name) => contains(granted, name.as_str()),
+            PermissionChange::GrantWithGrantOption(name) => contains(with_grant_option, name.as_str()),
+            PermissionChange::Deny(name) => contains(denied, name.as_str()),
+            _ => false,
+        };
+        Ok(changes.into_iter().filter(|change| !is_unseen(change)).collect())
     }
 
     /// What takes away what is managed, and nothing else. A DENY goes only if it was ours, or if that is allowed: somebody
@@ -446,11 +504,15 @@ impl DatabaseGrants {
         let seen = Held::read(&cx.private(), HELD);
         let ours = cx.private().get(OUR_DENIES).unwrap_or_default().to_owned();
         let ours: BTreeSet<&str> = ours.split(',').collect();
+        let gave_connect = cx.private().get(GAVE_CONNECT).is_some();
         let may_revoke = |row: &Permission| match row.state {
             PermissionState::Denied => {
                 self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
             }
             _ => {
+                if is_connect(row) && gave_connect {
+                    return mssql_admin::same_name(&row.grantor, principals.operator());
+                }
                 let is_ours = !is_connect(row)
                     || contains(self.sets()[1], CONNECT)
                     || (is_role(holder) && contains(&self.permissions, CONNECT));
@@ -458,7 +520,7 @@ impl DatabaseGrants {
             }
         };
         let mut wanted = Grants::default();
-        if !is_role(holder) && (ours.contains(CONNECT) || rows.iter().any(|row| is_connect(row))) {
+        if !is_role(holder) && !gave_connect && (ours.contains(CONNECT) || rows.iter().any(|row| is_connect(row))) {
             // Whoever was let in before stays so.
             let is_denied_by_others =
                 rows.iter().any(|row| is_connect(row) && row.state == PermissionState::Denied && !may_revoke(row));
@@ -508,119 +570,59 @@ impl DatabaseGrants {
             .into())
     }
 
-    /// The denies of the state that the configuration does not list.
-    fn lifted<'a>(&self, prior: &'a Self) -> Vec<&'a str> {
-        let mut lifted: Vec<&str> =
-            prior.sets()[2].iter().map(|name| name.as_str()).filter(|name| !self.denies(name)).collect();
-        if prior.connect == false.into() && !self.denies(CONNECT) && !lifted.contains(&CONNECT) {
-            lifted.push(CONNECT);
-        }
-        lifted
-    }
-
-    fn warn_of_lifting(&self, cx: &Context<FabricMirror>, prior: &Self, principals: Option<&DatabasePrincipals>) {
-        let rows = principals.and_then(|seen| seen.permissions_of(prior.grantee_of(cx, seen)?).ok());
-        for permission in self.lifted(prior) {
-            let denied = |row: &&&Permission| row.state == PermissionState::Denied && row.name.as_str() == permission;
-            let row = rows.as_ref().map(|rows| rows.iter().find(denied));
-            // CONNECT may be missing without any DENY.
-            if permission == CONNECT && !prior.denies(CONNECT) && row.is_none_or(|row| row.is_none()) {
-                continue;
-            }
-            let by = row.flatten().map_or(String::new(), |row| format!(", set by {}", row.grantor));
-            let will = if self.lifts() {
-                "Apply will lift it."
-            } else {
-                "Apply will refuse to lift it unless `lift_denies = true`."
-            };
-            cx.warn(
-                Diagnostic::warning(
-                    format!("{permission} is denied to {}{by}", prior.principal),
-                    format!("The configuration does not deny it. {will} To keep the DENY, add it to `denied`."),
-                )
-                .at(path!(DatabaseGrants: denied)),
-            );
-        }
-    }
-
-    fn warn_of_what_comes_into_sight(&self, cx: &Context<FabricMirror>, rows: &[&Permission]) {
-        let others: Vec<_> =
-            rows.iter().filter(|row| !self.lists(&row.name) && !is_connect(row)).map(|row| describe(row)).collect();
-        if others.is_empty() {
-            return;
-        }
-        cx.warn(
-            Diagnostic::warning(
-                format!("{} holds permissions that are not listed", self.principal),
-                format!(
-                    "This update revokes none of them. The plan after it shows them as differences, and would revoke them:\n{}",
-                    others.join("\n")
-                ),
-            )
-            .at(path!(DatabaseGrants: exclusive)),
-        );
-    }
-
-    /// Before the first statement: a DENY that nobody asked to lift stays, and with it everything else. So does one that
-    /// came since the plan.
-    fn refuse_lifting(&self, prior: &Self, principals: &DatabasePrincipals, holder: &Principal) -> Result<()> {
-        let lifted = self.lifted(prior);
-        let wanted = self.wanted(holder);
-        let mut said = Diagnostics::default();
-        for row in principals.permissions_of(holder)? {
-            let name = row.name.as_str();
-            let is_planned = lifted.contains(&name);
-            let is_in_the_way = wanted.granted.contains(&row.name) || wanted.with_grant_option.contains(&row.name);
-            if row.state != PermissionState::Denied || (!is_planned && !is_in_the_way) || (is_planned && self.lifts()) {
-                continue;
-            }
-            let since = if is_planned { "" } else { " It came since the plan was made: a new plan shows it." };
-            said.push(
-                Diagnostic::error(
-                    format!("{name} is denied to {}", self.principal),
-                    format!(
-                        "A DENY protects something, and a GRANT would lift it unsaid; nothing was changed. It was set by \
-                         {}.{since}\n\nTo lift it, set `lift_denies = true`; to keep it, add \"{name}\" to `denied`.",
-                        row.grantor
-                    ),
-                )
-                .at(path!(DatabaseGrants: permissions)),
-            );
-        }
-        if said.is_empty() { Ok(()) } else { Err(said.into()) }
-    }
-
-    async fn read_back(self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Result<Self> {
+    /// This object, done. What the next plan is to know of it is noted, as far as a look shows it: one that fails is no
+    /// failure of what was done, and the next refresh looks again.
+    async fn noted(self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Self {
         let ours = self.sets()[2].iter().map(ToString::to_string).collect::<Vec<_>>();
         cx.private().set(OUR_DENIES, ours.join(","));
         cx.private().set(SID, holder.sid.as_str());
-        // Done: whatever a look says now is for the next plan.
-        cx.keep(&Self { connect: Value::Null, ..self.clone() });
+        if let Err(error) = self.note_rows(cx, server, holder).await {
+            cx.warn(super::unseen("set of permissions of", &self.principal, &error));
+        }
+        self
+    }
+
+    async fn note_rows(&self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Result<()> {
         let principals = server.instance().database(&self.database).principals().await?;
         let held = principals.grantee(Some(&holder.sid), self.principal.as_str())?;
-        let Some(held) = held else { return Err(not_there_any_more("principal", self.principal.as_str())) };
+        let held = held.ok_or_else(|| not_there_any_more("principal", self.principal.as_str()))?;
         note_what_others_hold(cx, &principals, held)?;
         let rows = principals.permissions_of(held)?;
         // Only what was planned is known to the plan that comes next.
-        let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name)).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name) || is_connect(row)).collect();
         Held::of(&rows).write(&mut cx.private(), HELD);
-        Ok(self)
+        Ok(())
+    }
+
+    /// CONNECT is granted and was not listed, and that it is listed now is all that is new: nothing is to be done. An
+    /// import cannot know whether the configuration lists it.
+    fn lists_connect_anew(&self, cx: &Context<FabricMirror>, prior: &Self) -> bool {
+        let connect: Text<PermissionName> = CONNECT.parse::<PermissionName>().expect("a legal name").into();
+        let mut with_it = prior.permissions.clone();
+        with_it.insert(connect)
+            && with_it == self.permissions
+            && Held::read(&cx.private(), HELD).is_some_and(|held| held.grants(CONNECT))
     }
 
     /// This object with what the server holds. Not exclusive, only the names in it are shown.
-    fn matching(mut self, cx: &Context<FabricMirror>, grantee: &Principal, rows: &[&Permission]) -> Self {
+    fn matching(mut self, cx: &Context<FabricMirror>, grantee: &Principal, all_rows: &[&Permission]) -> Self {
         let lists_connect = contains(&self.permissions, CONNECT);
         let connect: PermissionName = CONNECT.parse().expect("a legal name");
-        let all = Permission::sets(rows.iter().copied());
+        let all = Permission::sets(all_rows.iter().copied());
         self.connect = if is_role(grantee) {
             Value::Null
         } else {
             let granted = all.granted.contains(&connect) || all.with_grant_option.contains(&connect);
             Value::Known(granted && !all.denied.contains(&connect))
         };
-        let rows: Vec<&Permission> = rows.iter().copied().filter(|row| self.looks_at(row)).collect();
+        let rows: Vec<&Permission> = all_rows.iter().copied().filter(|row| self.looks_at(row)).collect();
+        if cx.private().get(SID).is_some_and(|sid| !sid.eq_ignore_ascii_case(&grantee.sid)) {
+            cx.private().remove(GAVE_CONNECT);
+        }
         cx.private().set(SID, grantee.sid.as_str());
-        Held::of(&rows).write(&mut cx.private(), HELD);
+        let noted: Vec<&Permission> =
+            all_rows.iter().copied().filter(|row| self.looks_at(row) || is_connect(row)).collect();
+        Held::of(&noted).write(&mut cx.private(), HELD);
         let held = Permission::sets(rows);
         let shown = |set: &BTreeSet<PermissionName>, hides_connect: bool| -> Names {
             set.iter().filter(|name| !(hides_connect && **name == connect)).cloned().map(Text::from).collect()
@@ -658,6 +660,15 @@ fn check_names(principals: &DatabasePrincipals, sets: [Option<&Names>; 3]) -> Re
         }
     }
     Ok(())
+}
+
+/// Whoever had CONNECT before this object keeps it after it; whom this object denied it had it.
+fn note_connect(cx: &Context<FabricMirror>, changes: &[PermissionChange]) {
+    let gives = |it: &PermissionChange| matches!(it, PermissionChange::Grant(name) if name.as_str() == CONNECT);
+    let denied = cx.private().get(OUR_DENIES).is_some_and(|denies| denies.split(',').any(|name| name == CONNECT));
+    if changes.iter().any(gives) && !denied {
+        cx.private().set(GAVE_CONNECT, "yes");
+    }
 }
 
 /// A database role enters nothing.

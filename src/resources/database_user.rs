@@ -57,6 +57,9 @@ pub struct DatabaseUser {
     principal: Value<String>,
 }
 
+/// DROP USER of somebody who has granted or denied permissions to others (sql-mi facts §2).
+const GRANTED_TO_OTHERS: u32 = 15284;
+
 impl Resource for DatabaseUser {
     const NAME: &'static str = "database_user";
     type Provider = FabricMirror;
@@ -91,6 +94,17 @@ impl Resource for DatabaseUser {
         Ok(())
     }
 
+    async fn plan_delete(cx: &Context<FabricMirror>, state: &Self) -> Result<()> {
+        let Ok(server) = cx.provider.sql(&state.server) else { return Ok(()) };
+        let principals = server.at_plan(cx, server.principals(&state.database).await);
+        if let Some(list) = principals.and_then(|seen| state.granted_to_others(&seen)) {
+            let summary = format!("User {} has granted permissions to others", state.name);
+            let detail = format!("The server refuses to drop it, unless its grants end before. {list}");
+            cx.warn(Diagnostic::warning(summary, detail).at(path!(DatabaseUser: name)));
+        }
+        Ok(())
+    }
+
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
         plan.server.default_with(|| server.canonical());
@@ -103,15 +117,23 @@ impl Resource for DatabaseUser {
             name: plan.name.value().clone(),
             login: plan.login()?,
             default_schema: plan.default_schema.known().map(|schema| schema.value().clone()),
+            roles: names(plan.roles.known()),
         };
         let database = server.change().database(&plan.database);
         database.create_user(&new).await.map_err(|error| plan.import_hint(error))?;
         ledger.note(key);
         plan.principal = plan.name.to_string().into();
-        cx.keep(&Self { roles: Value::Known(BTreeSet::new()), sid: Value::Null, ..plan.clone() });
-        let wanted: Vec<_> = names(plan.roles.known()).into_iter().collect();
-        database.change_roles(&new.name, &wanted, &[]).await?;
-        plan.read_back(&server).await
+        let made = Self { sid: Value::Null, ..plan.clone() };
+        Ok(match made.read_back(&server).await {
+            Ok(seen) => seen,
+            // Everything is done: no look that fails makes the next apply throw it away.
+            Err(error) => {
+                cx.warn(super::unseen("user", &plan.name, &error));
+                plan.roles.default_with(|| Value::Known(BTreeSet::new()));
+                plan.default_schema.default_with(|| Value::Null);
+                Self { sid: Value::Null, ..plan }
+            }
+        })
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
@@ -133,7 +155,8 @@ impl Resource for DatabaseUser {
         let server = cx.provider.sql(&plan.server)?;
         let database = server.change().database(&plan.database);
         let principals = database.principals().await?;
-        let Some(user) = prior.find(&principals)? else {
+        let sid = prior.sid.known().map(String::as_str);
+        let Some(user) = principals.meant(sid, prior.name.as_str())? else {
             return Err(not_there_any_more("user", prior.name.as_str()));
         };
         refuse_other_kinds(user)?;
@@ -154,7 +177,11 @@ impl Resource for DatabaseUser {
             if !is_mapped_to(&server, &principals, user, &login).await? {
                 database.map_user(&name, &login).await?;
             }
-            (done.login_name, done.sid) = (plan.login_name.clone(), Value::Null);
+            done.login_name = plan.login_name.clone();
+            // By its SID it is found whatever it is called by now.
+            let logins = server.instance().logins().await;
+            let held = logins.ok().and_then(|logins| Some(logins.by_name(login.as_str())?.sid_text.clone()));
+            done.sid = held.into();
             cx.keep(&done);
         }
         if let Some(schema) = plan.default_schema.known().filter(|_| prior.default_schema != plan.default_schema) {
@@ -163,14 +190,19 @@ impl Resource for DatabaseUser {
             cx.keep(&done);
         }
         if prior.roles != plan.roles {
-            // What came since the plan is the next plan's to show.
-            let (before, wanted) = (names(prior.roles.known()), names(plan.roles.known()));
-            let added: Vec<_> = wanted.difference(&user.roles).cloned().collect();
-            let removed: Vec<_> =
-                before.difference(&wanted).filter(|role| user.roles.contains(*role)).cloned().collect();
+            let (added, removed) = super::role_changes(&prior.roles, &plan.roles, &user.roles);
             database.change_roles(&name, &added, &removed).await?;
         }
-        if plan.sid.is_unknown() { plan.read_back(&server).await } else { Ok(plan) }
+        if !plan.sid.is_unknown() {
+            return Ok(plan);
+        }
+        let plan = Self { sid: done.sid.clone(), ..plan };
+        let done = plan.read_back(&server).await?;
+        // What was granted to it still is, under the new SID.
+        if let (Some(former), Some(sid)) = (prior.sid.known(), done.sid.known()) {
+            cx.provider.ledger().note_successor(done.principal_key(former), sid);
+        }
+        Ok(done)
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
@@ -179,12 +211,24 @@ impl Resource for DatabaseUser {
         let sid = state.sid.known().map(String::as_str);
         let dropped = server.change().database(&state.database).drop_user(sid, &state.name, heir).await;
         if let Err(error) = dropped {
+            let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
             let error = Error::from(error);
+            if has_granted && let Ok(principals) = server.instance().database(&state.database).principals().await {
+                return Err(match state.granted_to_others(&principals) {
+                    Some(list) => error.hint(list),
+                    None => error,
+                });
+            }
             if !server.is_gone(&state.database, &error).await {
                 return Err(error);
             }
         }
         cx.provider.ledger().forget(&state.key());
+        if let Ok(principals) = server.instance().database(&state.database).principals().await
+            && let (Some(_), Some(other)) = (sid, principals.named(state.name.as_str()))
+        {
+            cx.warn(super::left_alone("user", &other.name).at(path!(DatabaseUser: name)));
+        }
         Ok(())
     }
 
@@ -235,10 +279,35 @@ impl DatabaseUser {
         Key::new(Self::NAME, &[&server, self.database.as_str(), self.name.as_str()])
     }
 
+    /// A principal of this user's database.
+    fn principal_key(&self, sid: &str) -> Key {
+        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
+        Key::of_principal(&server, self.database.as_str(), sid)
+    }
+
     /// The login that is wanted.
     fn login(&self) -> Result<Identifier> {
         let missing = || Diagnostic::error("`login_name` is null", "Give it the name of a login.");
         Ok(self.login_name.known().ok_or_else(|| missing().at(path!(DatabaseUser: login_name)))?.value().clone())
+    }
+
+    /// What others have from the user, and the statements that take it from them, in their order.
+    fn granted_to_others(&self, principals: &DatabasePrincipals) -> Option<String> {
+        let user = self.find(principals).ok().flatten()?;
+        let granted = principals.granted_by(user);
+        let grantor = super::identifier(&user.name).ok()?;
+        let statements: Vec<String> = granted
+            .iter()
+            .filter_map(|it| Some(mssql_admin::advice::revoke_as(&it.name, &it.grantee.parse().ok()?, &grantor)))
+            .collect();
+        if statements.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "On the database itself it has granted or denied, which a DBA ends in database {}:\n\n{}",
+            self.database,
+            statements.join("\n")
+        ))
     }
 
     /// The user, by SID, else by name: a name that means somebody else is a difference of the name.
@@ -273,7 +342,8 @@ impl DatabaseUser {
         let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
         match (principals.named(name.as_str()), self.find(&principals)?) {
             (Some(other), Some(user)) if other.id != user.id => {
-                let fix = mssql_admin::advice::rename_user(&super::identifier(&other.name)?);
+                let other_name = super::identifier(&other.name)?;
+                let fix = mssql_admin::advice::rename_principal(&self.database, other.kind, &other_name);
                 Err(super::taken("user", &self.name, &other.name, &fix).at(path!(DatabaseUser: name)))
             }
             _ => Ok(()),
@@ -292,7 +362,8 @@ impl DatabaseUser {
 
     async fn read_back(self, server: &Server) -> Result<Self> {
         let principals = server.instance().database(&self.database).principals().await?;
-        match principals.user(None, self.name.as_str())? {
+        let user = self.find(&principals)?;
+        match user {
             Some(user) => self.matching(&principals, user),
             None => Err(not_there_any_more("user", self.name.as_str())),
         }

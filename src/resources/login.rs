@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{Identifier, LoginChange, LoginKind, NewLogin, ServerName, Sid};
+use mssql_admin::{Identifier, LoginChange, LoginKind, NewLogin, Origin, ServerName, Sid};
 use tfplugin::{Change, Context, Diagnostic, Model, Resource, Secret, Text, Value, path};
 
 use super::{identifiers, names, not_there_any_more, other_kind};
@@ -70,6 +70,9 @@ pub struct Login {
 /// Private state: the SID that the provider chose, or found at import. A login of another one, under the same name, is
 /// somebody else's.
 const OUR_SID: &str = "sid";
+/// Private state, in a plan: the login is renamed. Should it be replaced in the same run, the apply knows nothing of the
+/// former name.
+const RENAMED: &str = "renamed";
 /// Private state, in a plan: the state holds a login of this name already.
 const IN_STATE: &str = "in_state";
 
@@ -97,16 +100,21 @@ impl Resource for Login {
             let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) else { return Ok(()) };
             let key = Key::new(Self::NAME, &[&server.canonical(), name.as_str()]);
             let ledger = cx.provider.ledger();
-            // What was derived once is kept, under whatever name: the users of the login find it by that.
-            let ours = our_sid(cx).or_else(|| ledger.sid(&key));
+            // What was derived once is kept: the users of the login find it by that.
+            let is_renamed = cx.private().get(RENAMED).is_some();
+            let ours = if is_renamed { None } else { our_sid(cx).or_else(|| ledger.sid(&key)) };
             plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
             if !ledger.has(&key) {
                 return refuse_existing(cx, plan, change.config.password_wo.known()).await;
             }
             if our_sid(cx).is_none() {
+                if ledger.keeps(&key) {
+                    return Err(second_owner(name));
+                }
                 // A tainted object that is replaced, or a second block: the CLI does not tell, apply will.
                 cx.private().set(IN_STATE, "yes");
             }
+            ledger.note_login(key, plan.sid.known().map(|sid| *sid.value()));
             return Ok(());
         };
         let ours = our_sid(cx).or(prior.known_sid());
@@ -132,11 +140,12 @@ impl Resource for Login {
         if let Some(name) = plan.name.known().filter(|name| **name != prior.name) {
             refuse_taken(cx, prior, name).await?;
             cx.provider.ledger().release(&prior.key());
+            cx.private().set(RENAMED, "yes");
         }
         // For the login's users, which follow it in the same run.
         if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
             let sid = plan.sid.known().map(|sid| *sid.value());
-            cx.provider.ledger().note_login(Key::new(Self::NAME, &[&server.canonical(), name.as_str()]), sid);
+            cx.provider.ledger().keep_login(Key::new(Self::NAME, &[&server.canonical(), name.as_str()]), sid);
         }
         if prior.password_wo_version != plan.password_wo_version && !plan.password_wo_version.is_null() {
             plan.password_last_set = Value::Unknown;
@@ -163,7 +172,7 @@ impl Resource for Login {
         };
         let (key, ledger) = (plan.key(), cx.provider.ledger());
         if ledger.has(&key) {
-            return Err(second_owner(&plan));
+            return Err(second_owner(&plan.name));
         }
         let sid = plan.known_sid().unwrap_or_else(|| Sid::derived(server.instance().server(), plan.name.as_str()));
         plan.sid = sid.into();
@@ -175,8 +184,9 @@ impl Resource for Login {
         };
         // What the state held when this was planned, and nobody deleted since, is another block's.
         let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
-        server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(error))?;
+        let origin = server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(error))?;
         cx.private().remove(IN_STATE);
+        cx.private().remove(RENAMED);
         cx.private().set(OUR_SID, sid.to_string());
         ledger.note_login(key, Some(sid));
         // From here on it exists: a role that is refused must not lose it.
@@ -188,23 +198,37 @@ impl Resource for Login {
             ..plan.clone()
         };
         cx.keep(&made);
-        // A login that was taken over may be further than that.
-        let login = plan.find(&server).await?;
-        if let Some(enabled) = plan.enabled.known().copied().filter(|enabled| *enabled != login.enabled) {
+        let (is_enabled, has) = match origin {
+            Origin::Made => (true, BTreeSet::new()),
+            // It may be further than that.
+            Origin::TakenOver => {
+                let login = plan.find(&server).await?;
+                (login.enabled, login.server_roles)
+            }
+        };
+        if let Some(enabled) = plan.enabled.known().copied().filter(|enabled| *enabled != is_enabled) {
             let change = LoginChange { enabled: Some(enabled), ..Default::default() };
             server.change().change_login(&new.name, &change).await?;
         }
-        let wanted = names(plan.server_roles.known());
-        let added: Vec<_> = wanted.difference(&login.server_roles).cloned().collect();
+        let added: Vec<_> = names(plan.server_roles.known()).difference(&has).cloned().collect();
         server.change().change_server_roles(&new.name, &added, &[]).await?;
-        Ok(plan.matching(&login))
+        Ok(match plan.find(&server).await {
+            Ok(login) => plan.matching(&login),
+            // Everything is done: no look that fails makes the next apply throw it away.
+            Err(error) => {
+                cx.warn(super::unseen("login", &plan.name, &error));
+                plan.default_unknown(made)
+            }
+        })
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
         let logins = server.logins().await?;
         let Some(login) = logins.find(state.known_sid(), state.name.as_str())? else {
-            cx.provider.ledger().forget(&state.key());
+            // With its SID: the state will not hold it either when the plan is applied.
+            cx.provider.ledger().release(&state.key());
+            cx.private().remove(OUR_SID);
             return Ok(None);
         };
         refuse_other_kinds(login)?;
@@ -223,6 +247,7 @@ impl Resource for Login {
             _ => return Err(not_there_any_more("login", prior.name.as_str())),
         };
         refuse_other_kinds(&login)?;
+        cx.private().remove(RENAMED);
         let current = super::identifier(&login.name)?;
         let rotated = prior.password_wo_version != plan.password_wo_version;
         let change = LoginChange {
@@ -251,11 +276,7 @@ impl Resource for Login {
             cx.keep(&done);
         }
         if prior.server_roles != plan.server_roles {
-            // What came since the plan is the next plan's to show.
-            let (before, wanted) = (names(prior.server_roles.known()), names(plan.server_roles.known()));
-            let added: Vec<_> = wanted.difference(&login.server_roles).cloned().collect();
-            let removed: Vec<_> =
-                before.difference(&wanted).filter(|role| login.server_roles.contains(*role)).cloned().collect();
+            let (added, removed) = super::role_changes(&prior.server_roles, &plan.server_roles, &login.server_roles);
             server.change().change_server_roles(&name, &added, &removed).await?;
             done.server_roles = plan.server_roles.clone();
             cx.keep(&done);
@@ -359,8 +380,8 @@ fn import_text(server: &Value<Text<ServerName>>, name: &Identifier) -> String {
     super::import_text(Login::NAME, &import_id::of_server(server, &[name.as_str()]))
 }
 
-fn second_owner(plan: &Login) -> Error {
-    super::second_owner("login", plan.name.as_str()).at(path!(Login: name))
+fn second_owner(name: &Identifier) -> Error {
+    super::second_owner("login", name.as_str()).at(path!(Login: name))
 }
 
 fn refuse_other_kinds(login: &mssql_admin::Login) -> Result<()> {
@@ -387,6 +408,15 @@ impl Login {
             }
             error => error.into(),
         }
+    }
+
+    /// Of a new login nobody has seen: what was planned, and of the rest what new logins have.
+    fn default_unknown(mut self, made: Self) -> Self {
+        self.server_roles.default_with(|| made.server_roles);
+        self.enabled.default_with(|| made.enabled);
+        self.default_database.default_with(|| Value::Null);
+        self.password_last_set = Value::Null;
+        self
     }
 
     /// The login as the server has it now.

@@ -30,6 +30,19 @@ fn names(set: Option<&BTreeSet<Text<Identifier>>>) -> BTreeSet<Identifier> {
     set.into_iter().flatten().map(|name| name.value().clone()).collect()
 }
 
+/// Which roles a plan adds and takes away, of those that its object is not in yet, or still in. What came and went since
+/// the plan is the next one's to show.
+fn role_changes(
+    prior: &Value<BTreeSet<Text<Identifier>>>,
+    plan: &Value<BTreeSet<Text<Identifier>>>,
+    held: &BTreeSet<Identifier>,
+) -> (Vec<Identifier>, Vec<Identifier>) {
+    let (before, wanted) = (names(prior.known()), names(plan.known()));
+    let added = wanted.difference(&before).filter(|role| !held.contains(*role));
+    let removed = before.difference(&wanted).filter(|role| held.contains(*role));
+    (added.cloned().collect(), removed.cloned().collect())
+}
+
 /// A set of names as an attribute.
 fn identifiers(names: &BTreeSet<Identifier>) -> Value<BTreeSet<Text<Identifier>>> {
     Value::Known(names.iter().cloned().map(Text::from).collect())
@@ -67,6 +80,27 @@ fn taken(what: &str, name: impl Display, other: &str, fix: &str) -> Error {
         ),
     )
     .into()
+}
+
+/// An object that was made as planned, where the look at it failed: no error, which would taint it.
+fn unseen(what: &str, name: impl Display, error: &Error) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The {what} {name} was made and not seen"),
+        format!(
+            "It is as planned; a look at what the server made of the rest failed: {error}. The next plan looks again."
+        ),
+    )
+}
+
+/// Whoever has the name of an object that is gone by its SID.
+fn left_alone(what: &str, name: impl Display) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{name} was left alone"),
+        format!(
+            "The {what} of the state is gone. One of its name is there, with another SID: somebody made it, or mapped it to \
+             another login. It is not this configuration's any more; what it holds is a DBA's to take away."
+        ),
+    )
 }
 
 /// An object that was there when the plan was made.

@@ -6,8 +6,9 @@ use mssql_admin::Identifier;
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Model, Resource, Text, Value, Word, path};
 
 use crate::duration::{Timeout, limit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::import_id;
+use crate::ledger::Key;
 use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT, paused_capacity};
 use crate::pace::Pace;
 use crate::provider::FabricMirror;
@@ -92,6 +93,9 @@ pub struct Timeouts {
 
 // Kept in the state, not in private state: the CLIs hand a tainted object's private state to Read only, and the delete
 // of a replacement has to know.
+/// Private state: a block keeps the object, so the new object of a replacement, which comes with it, is no second one.
+const KEPT: &str = "kept";
+
 const WAITING: &str = "waiting";
 const SETTLED: &str = "settled";
 
@@ -99,7 +103,22 @@ impl Resource for Replication {
     const NAME: &'static str = "replication";
     type Provider = FabricMirror;
 
+    fn in_state(provider: &FabricMirror, state: &Self) {
+        provider.ledger().note(key(*state.workspace_id, *state.mirrored_database_id));
+    }
+
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
+        if let (Some(workspace), Some(item)) =
+            (change.planned.workspace_id.known(), change.planned.mirrored_database_id.known())
+        {
+            let key = key(**workspace, **item);
+            if change.prior.is_some() {
+                cx.provider.ledger().keep(key);
+                cx.private().set(KEPT, "yes");
+            } else if cx.private().get(KEPT).is_none() && cx.provider.ledger().keeps(&key) {
+                return Err(second_owner(**item));
+            }
+        }
         // Planned settled: a wait that failed in an update is a difference, and so taken up again.
         change.planned.phase = SETTLED.into();
         let asks = change.planned.asks();
@@ -115,6 +134,10 @@ impl Resource for Replication {
         if is_waiting || changes_state {
             change.planned.status = Value::Unknown;
         }
+        if runs && changes_state && prior.healthy == false.into() {
+            // At rest with an error, which starting again does not mend.
+            prior.warn_of_trouble(cx, asks).await;
+        }
         if !runs || asks == Asks::Nothing {
             if changes_state || is_waiting {
                 change.planned.healthy = Value::Unknown;
@@ -122,7 +145,7 @@ impl Resource for Replication {
         } else {
             change.planned.healthy = true.into();
             // Health was judged by what was asked so far.
-            if (prior.healthy == false.into() || prior.asks() != asks) && !changes_state {
+            if (prior.healthy == false.into() || asks > prior.asks()) && !changes_state {
                 change.planned.status = Value::Unknown;
                 prior.warn_of_trouble(cx, asks).await;
             }
@@ -146,6 +169,11 @@ impl Resource for Replication {
     }
 
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
+        let key = key(*plan.workspace_id, *plan.mirrored_database_id);
+        if cx.provider.ledger().has(&key) {
+            return Err(second_owner(*plan.mirrored_database_id));
+        }
+        cx.provider.ledger().note(key);
         let limit = limit(&plan.timeouts, |timeouts| &timeouts.create, START_LIMIT);
         plan.reach(cx, Pace::new(limit), true).await
     }
@@ -154,7 +182,10 @@ impl Resource for Replication {
         let mirror = state.mirror(cx)?;
         match mirror.look_if_there().await {
             Ok(Some(mirroring)) => Ok(Some(state.matching(cx, &mirror, &mirroring).await)),
-            Ok(None) => Ok(None),
+            Ok(None) => {
+                cx.provider.ledger().forget(&key(*state.workspace_id, *state.mirrored_database_id));
+                Ok(None)
+            }
             Err(error) if error.fabric().is_some_and(fabric_api::Error::is_inactive_capacity) => {
                 cx.warn(paused_capacity(mirror.workspace));
                 Ok(Some(state))
@@ -165,7 +196,7 @@ impl Resource for Replication {
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         // What is asked for anew has to be seen.
-        let asks_more = prior.asks() != plan.asks() && plan.asks() != Asks::Nothing && plan.state.is("running");
+        let asks_more = plan.asks() > prior.asks() && plan.state.is("running");
         let is_due = prior.state != plan.state
             || prior.phase == WAITING.into()
             || (prior.healthy == false.into() && plan.healthy == true.into())
@@ -179,6 +210,7 @@ impl Resource for Replication {
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
+        cx.provider.ledger().forget(&key(*state.workspace_id, *state.mirrored_database_id));
         if state.phase == WAITING.into() {
             // The wait is taken up by the object that comes in its place; a stop would throw away what was copied.
             state.warn_of_going_on(cx);
@@ -211,6 +243,14 @@ impl Resource for Replication {
             None => Err(super::nothing_to_import("mirrored database", item)),
         }
     }
+}
+
+fn key(workspace: WorkspaceId, item: ItemId) -> Key {
+    Key::new(Replication::NAME, &[&workspace.to_string(), &item.to_string()])
+}
+
+fn second_owner(item: ItemId) -> Error {
+    super::second_owner("replication of mirrored database", item).at(path!(Replication: mirrored_database_id))
 }
 
 /// What the words ask.

@@ -49,7 +49,7 @@ pub struct Principal {
     #[attr(required, replace)]
     id: Text<PrincipalId>,
 
-    /// What it is; a managed identity is a `ServicePrincipal`.
+    /// What it is; a managed identity is a `ServicePrincipal`. Once the role is given, another word here changes nothing.
     #[attr(required, one_of = ["User", "Group", "ServicePrincipal", "ServicePrincipalProfile"])]
     r#type: Word,
 }
@@ -65,6 +65,11 @@ impl Resource for WorkspaceRoleAssignment {
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         match (&change.prior, change.planned.whole()) {
             (None, Some(plan)) => plan.refuse_existing(cx).await,
+            (Some(prior), Some(plan)) if plan.principal.id == prior.principal.id => {
+                // The type serves to find a new principal. Of one that has its role, another word for it changes nothing.
+                change.planned.principal = prior.principal.clone().into();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -110,10 +115,6 @@ impl Resource for WorkspaceRoleAssignment {
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
-        if prior.role == plan.role {
-            // Another word for the principal's type: the service has its own.
-            return Ok(plan);
-        }
         let fabric = cx.provider.fabric()?;
         let id = *prior.id.held().value();
         let _turn = cx.provider.turn().await;

@@ -178,7 +178,7 @@ async fn one_session(emulator: &Emulator, worker: usize, round: usize) -> Result
             }
         }
     }
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         // In the middle of a request.
         let waiting = async { session.simple_query("WAITFOR DELAY '20:00:00'").await?.into_results().await };
         let _ = timeout(Duration::from_millis(5), waiting).await;

@@ -311,7 +311,7 @@ impl Accounts<'_> {
         let connects = |it: &Planned<'_>| {
             permission == "CONNECT"
                 && (it.makes() || it.differs("connect"))
-                && *it.after.get("connect") == Dynamic::Bool(true)
+                && [Dynamic::Bool(true), Dynamic::Unknown].contains(it.after.get("connect"))
         };
         match difference {
             Difference::Appeared(_) => {
@@ -332,7 +332,11 @@ impl Accounts<'_> {
             }
             Difference::Vanished(_) => {
                 let state = state(self.before);
-                self.any(Type::Grants, |it| ours(it) && loses(it, set_of(&state)))
+                // Of somebody who holds it twice, the state shows the stronger one.
+                let shown = |it: &Planned<'_>| {
+                    loses(it, set_of(&state)) || (state == "Grant" && loses(it, "permissions_with_grant_option"))
+                };
+                self.any(Type::Grants, |it| ours(it) && shown(it))
             }
             Difference::Changed(..) => {
                 let (old, new) = (state(self.before), state(self.after));
@@ -340,7 +344,8 @@ impl Accounts<'_> {
                 let widened = old == "Grant" && new == "GrantWithOption";
                 self.any(Type::Grants, |it| {
                     let shown = gains(it, set_of(&new)) || (new == "Grant" && connects(it));
-                    ours(it) && shown && (widened || loses(it, set_of(&old)))
+                    let shut_out = permission == "CONNECT" && it.differs("connect");
+                    ours(it) && shown && (widened || shut_out || loses(it, set_of(&old)))
                 })
             }
         }
@@ -398,7 +403,8 @@ impl Accounts<'_> {
             Difference::Appeared(_) => self.any(Type::Assignment, |it| it.makes() && given(it.after)),
             Difference::Vanished(_) => self.any(Type::Assignment, |it| it.ends() && given(it.before)),
             Difference::Changed(_, fact) => {
-                self.any(Type::Assignment, |it| it.alters() && given(it.before) && it.differs(fact))
+                let changes = |it: &Planned<'_>| it.alters() || (it.ends() && it.makes());
+                self.any(Type::Assignment, |it| changes(it) && given(it.before) && it.differs(fact))
             }
         }
     }

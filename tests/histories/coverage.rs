@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::acts::ACTS;
+use crate::acts::{ACTS, Act};
 use crate::configs::Type;
 
 /// When an act is done, as the object's own team sees it.
@@ -32,6 +32,14 @@ impl Moment {
     }
 }
 
+/// An act, a type that it concerns, and a moment at which it can be done.
+pub type Cell = (&'static Act, Type, Moment);
+
+pub fn cells() -> impl Iterator<Item = Cell> {
+    ACTS.iter()
+        .flat_map(|act| act.types.iter().flat_map(move |it| act.moments.iter().map(move |moment| (act, *it, *moment))))
+}
+
 /// How often each cell was filled.
 #[derive(Debug, Default)]
 pub struct Coverage(BTreeMap<(String, Type, Moment), usize>);
@@ -47,12 +55,9 @@ impl Coverage {
 
     /// Cells that could be filled and are not.
     pub fn empty(&self) -> Vec<String> {
-        let cells = ACTS.iter().flat_map(|act| {
-            act.types.iter().flat_map(move |it| act.moments.iter().map(move |moment| (act.name, *it, *moment)))
-        });
-        cells
-            .filter(|(act, it, moment)| self.of(act, *it, *moment) == 0)
-            .map(|(act, it, moment)| format!("{act} × {it:?} × {}", moment.name()))
+        cells()
+            .filter(|(act, it, moment)| self.of(act.name, *it, *moment) == 0)
+            .map(|(act, it, moment)| format!("{} × {it:?} × {}", act.name, moment.name()))
             .collect()
     }
 

@@ -285,7 +285,9 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
                 it.before.get("exclusive") == &Dynamic::Bool(false) && it.after.get("exclusive") == &Dynamic::Bool(true)
             });
             let replaced = applied.changes.iter().any(|it| {
-                matches!(it.action, Action::Replace | Action::Create) && Type::of(&it.address) == Some(Type::User)
+                let renamed = it.action == Action::Update && it.before.get("name") != it.after.get("name");
+                let new = matches!(it.action, Action::Replace | Action::Create);
+                (new || renamed) && Type::of(&it.address) == Some(Type::User)
             });
             switched || (replaced && literal("principal").is_some())
         }
@@ -305,7 +307,11 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
             let only_health = differing(change).iter().all(|it| it.starts_with("healthy") || it.starts_with("status"));
             let waited = known(&change.after, "wait_for").is_none_or(|it| it == "replicating");
             let started = before.is_some_and(|it| it.action != Action::NoOp);
-            (only_health && is_sabotaged(applied)) || (started && !waited)
+            // What a mirror notices by itself, and no apply waited for, may come a moment later.
+            let by_itself = !run.broken.is_empty() || !started;
+            (only_health && (is_sabotaged(applied) || by_itself))
+                || (started && !waited)
+                || (!started && before.is_some_and(|it| known(&it.before, "status") == Some("Starting")))
         }
         _ => false,
     }
@@ -331,8 +337,33 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
             run.violate(LEFT, format!("{} stays", kind(&thing)), text);
         }
     }
+    // Of a deny that stays, a warning says so; who has got another name and another login is nobody whom we know.
+    let stays = |thing: &Thing| match thing {
+        Thing::Permission { database, grantee, permission, .. } => {
+            let principal = after.principal(database, *grantee);
+            run.warned
+                .iter()
+                .any(|it| it.contains("stays denied") && it.contains(permission.as_str()) && it.contains(&principal))
+        }
+        _ => false,
+    };
+    let owner = |thing: &Thing| match thing {
+        Thing::Permission { database, grantee, .. } => Thing::User { database: database.clone(), id: *grantee },
+        Thing::Member { database, member, .. } => Thing::User { database: database.clone(), id: *member },
+        other => other.clone(),
+    };
+    let is_left = |thing: &Thing| {
+        let name = after.fact(&owner(thing), "name");
+        !name.is_empty() && run.warned.iter().any(|it| it.contains(&format!("{name} was left alone")))
+    };
+    let is_lost = |thing: &Thing| ["name", "sid"].iter().all(|fact| run.altered.contains(&(owner(thing), *fact)));
     let is_known = |thing: &Thing| {
-        run.begin.things.contains_key(thing) || run.theirs.contains(thing) || run.cut_off.contains(thing)
+        run.begin.things.contains_key(thing)
+            || run.theirs.contains(thing)
+            || run.cut_off.contains(thing)
+            || stays(thing)
+            || is_left(thing)
+            || is_lost(thing)
     };
     let forgotten: Vec<Thing> = after.things.keys().filter(|thing| !is_known(thing)).cloned().collect();
     for thing in forgotten {
@@ -346,10 +377,27 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
         .filter(|it| run.theirs.contains(it) && !run.told.contains(it) && !after.things.contains_key(it))
         .cloned()
         .collect();
-    for thing in lost.into_iter().filter(|thing| ours_of(held, thing, before).is_none()) {
+    let is_ours = |thing: &Thing| ours_of(held, thing, before).is_some() || is_listed(held, thing, before);
+    for thing in lost.into_iter().filter(|thing| !is_ours(thing)) {
         let text = format!("{} was made by others, and destroy took it away", before.describe(&thing));
         run.violate(KEPT, kind(&thing), text);
     }
+}
+
+/// Whether an object of a state shows the permission as its principal's: what is shown goes, whoever gave it.
+fn is_listed(state: &State, thing: &Thing, snapshot: &Snapshot) -> bool {
+    let Thing::Permission { database, grantee, permission, .. } = thing else { return false };
+    let principal = snapshot.principal(database, *grantee);
+    state.objects.values().filter(|object| object.type_name == Type::Grants.name()).any(|object| {
+        let is = |name: &str, text: &str| known(&object.value, name).is_some_and(|it| same(it, text));
+        let lists = |set: &str| match object.value.get(set) {
+            Dynamic::List(names) => names.contains(&Dynamic::from(permission.as_str())),
+            _ => false,
+        };
+        is("database", database)
+            && is("principal", &principal)
+            && ["permissions", "permissions_with_grant_option", "denied"].iter().any(|set| lists(set))
+    })
 }
 
 /// The object of a state that owns this thing.

@@ -93,6 +93,7 @@ async fn apply(run: &mut Run, options: &PlanOptions, end: End) -> Result<()> {
     }
     let applied = run.apply(Who::Us, &plan, end).await?;
     // Without a refresh nobody promises that what others did is seen.
+    run.is_settled = run.is_settled && options.refresh;
     let looks = end == End::ByItself && !applied.has_errors() && !options.destroy && options.refresh;
     if looks && run.violations.is_empty() {
         run.expect_empty(&plan).await?;
@@ -155,6 +156,9 @@ fn is_unknown_to_import(of: Type, attribute: &str) -> bool {
 async fn reimport(run: &mut Run, address: &str) -> Result<()> {
     let (Some(object), true) = (run.us.state.objects.get(address).cloned(), run.is_settled) else { return Ok(()) };
     let Some(id) = import_id(&object.type_name, &object.value) else { return Ok(()) };
+    if run.broken.contains("capacity") {
+        return Ok(());
+    }
     let mut state = run.us.state.clone();
     state.objects.remove(address);
     let imported = run.us.cli.import(&state, address, &object.type_name, &id).await;
@@ -173,11 +177,16 @@ async fn reimport(run: &mut Run, address: &str) -> Result<()> {
     }
     run.us.state = imported.state;
     let plan = run.plan(Who::Us, &PlanOptions::default()).await?;
+    run.is_settled = plan.is_empty() && !plan.has_errors();
     for change in plan.changes.iter().filter(|it| it.action != Action::NoOp) {
         let of = Type::of(&change.address).unwrap_or(Type::Login);
         let names = invariants::differing(change);
         let names = names.iter().filter_map(|it| it.split(':').next());
-        let names: Vec<&str> = names.filter(|name| !is_unknown_to_import(of, name)).collect();
+        // Nor can it know that others are not to be looked at: then their permissions go out of sight.
+        let narrows = of == Type::Grants && *change.after.get("exclusive") == Dynamic::Bool(false);
+        let out_of_sight = |name: &str| narrows && ["permissions", "denied"].iter().any(|it| name.starts_with(it));
+        let names = names.filter(|name| !is_unknown_to_import(of, name) && !out_of_sight(name));
+        let names: Vec<&str> = names.filter(|name| *name != "permissions_with_grant_option" || !narrows).collect();
         if change.action != Action::Update || !names.is_empty() {
             run.violate(
                 IMPORT,
@@ -251,8 +260,9 @@ async fn import_stranger(run: &mut Run, kind: &'static str) -> Result<()> {
 async fn import_generic_connection(run: &mut Run) -> Result<()> {
     const NAME: &str = "a generic one";
     let made = rest::make_generic_connection(run, NAME).await?;
-    if made != Outcome::Done {
-        return Err(format!("a generic connection: {made:?}").into());
+    if let Outcome::Impossible(why) = made {
+        run.say(format!("a generic connection: {why}"));
+        return Ok(());
     }
     let id = rest::connection_named(run, NAME).await?;
     expect_refusal(run, "a generic connection", Type::Connection, &id, &["sql"]).await;
@@ -267,7 +277,9 @@ async fn expect_refusal(run: &mut Run, kind: &'static str, of: Type, id: &str, w
     run.say(format!("import {kind}: {text}"));
     if !imported.has_errors() {
         run.violate(KINDS, kind, format!("import of {kind} succeeds: {:?}", imported.state.objects.get(&address)));
-    } else if !words.iter().all(|word| text.to_lowercase().contains(word)) {
+    } else if !words.iter().all(|word| text.to_lowercase().contains(word))
+        && !["cannot be seen", "cannot be opened"].iter().any(|it| text.contains(it))
+    {
         run.violate(
             KINDS,
             format!("{kind}: the kind is not named"),
@@ -294,10 +306,15 @@ async fn converge(run: &mut Run) -> Result<()> {
         if plan.is_empty() {
             return Ok(());
         }
-        last = invariants::shown_changes(&plan);
+        let before = std::mem::replace(&mut last, invariants::shown_changes(&plan));
         let applied = run.apply(Who::Us, &plan, End::ByItself).await?;
         if !run.violations.is_empty() {
             return Ok(());
+        }
+        if before == last && !applied.has_errors() {
+            // An apply that waits for nothing cannot fail: the plan's warnings say why it comes back.
+            run.errors.extend(plan.diagnostics.iter().filter(|it| !it.error).cloned());
+            ways_out::follow(run).await?;
         }
         if applied.has_errors() {
             last = errors(run);

@@ -87,6 +87,10 @@ pub struct Run {
     pub told: BTreeSet<Thing>,
     /// What appeared in an apply that ended early: no state need know it.
     pub cut_off: BTreeSet<Thing>,
+    /// The warnings of our plans.
+    pub warned: Vec<String>,
+    /// What acts have changed, fact by fact.
+    pub altered: BTreeSet<(Thing, &'static str)>,
     pub violations: Vec<Violation>,
     /// Act, type and moment, for each act that was done.
     pub covered: Vec<(&'static str, Type, Moment)>,
@@ -172,6 +176,8 @@ impl Run {
             theirs: BTreeSet::new(),
             told: BTreeSet::new(),
             cut_off: BTreeSet::new(),
+            warned: Vec::new(),
+            altered: BTreeSet::new(),
             violations: Vec::new(),
             covered: Vec::new(),
             refused: BTreeMap::new(),
@@ -237,6 +243,7 @@ impl Run {
         }
         if who == Who::Us {
             self.errors = plan.diagnostics.iter().filter(|it| it.error).cloned().collect();
+            self.warned.extend(plan.diagnostics.iter().filter(|it| !it.error).map(ToString::to_string));
         }
         Ok(plan)
     }
@@ -273,7 +280,7 @@ impl Run {
         self.say(format!("{who:?} apply ({end:?}) in {:?}: {}", started.elapsed(), ended(&applied)));
         self.check_apply(plan, &applied, end, &journal, &before, &after);
         if who == Who::Us {
-            truth::of_apply(self, plan, &applied, end, &after);
+            truth::of_apply(self, plan, &applied, end, &before, &after);
             self.faults.clear();
         }
         self.team(who).state = applied.state.clone();
@@ -289,7 +296,10 @@ impl Run {
     }
 
     fn note_apply(&mut self, who: Who, applied: &Applied, end: End, before: &Snapshot, after: &Snapshot) {
-        let early = matches!(end, End::Killed(_));
+        // Whoever was told that an answer was lost looks after it.
+        let is_lost = |it: &Said| it.error && it.summary.contains("was lost");
+        let early = matches!(end, End::Killed(_)) || applied.diagnostics.iter().any(is_lost);
+        self.warned.extend(applied.diagnostics.iter().filter(|it| !it.error).map(ToString::to_string));
         let new = after.things.keys().filter(|thing| !before.things.contains_key(*thing)).cloned();
         match who {
             Who::Others => self.theirs.extend(new),

@@ -4,7 +4,7 @@ use tfplugin::testing::Configuration;
 
 use crate::acts::{ACTS, Act};
 use crate::configs::{self, Features, Type};
-use crate::coverage::Moment;
+use crate::coverage::{self, Cell, Moment};
 use crate::edits::{self, Edit, edit};
 use crate::rng::Rng;
 
@@ -45,6 +45,9 @@ pub enum Step {
     Destroy,
 }
 
+/// What needs something that the second team has made.
+const DESTROYS: &str = "a second team destroys";
+
 /// A configuration and what happens to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
@@ -80,24 +83,31 @@ pub const STRANGERS: [&str; 5] = [
     "a generic connection",
 ];
 
+/// Every history aims at one cell of the coverage, the next seed at the next cell, and is random besides.
 pub fn history(seed: u64, features: &Features) -> History {
+    /// A configuration with the cell's type is not far.
+    const DRAWS: usize = 200;
     let mut rng = Rng::new(seed);
-    let configuration = configs::draw(&mut rng, features);
-    let least_privileged = rng.chance(25);
+    let cells: Vec<Cell> = coverage::cells().collect();
+    let (act, it, moment) = cells[seed as usize % cells.len()];
+    let mut configuration = configs::draw(&mut rng, features);
+    let has =
+        |configuration: &Configuration, it: Type| configuration.blocks.iter().any(|block| block.type_name == it.name());
+    let needs = act.name.starts_with(DESTROYS).then_some(Type::Grants);
+    for _ in 0..DRAWS {
+        if has(&configuration, it) && needs.is_none_or(|needed| has(&configuration, needed)) {
+            break;
+        }
+        configuration = configs::draw(&mut rng, features);
+    }
+    let least_privileged = rng.chance(25) || act.name.starts_with("the operator");
     let service = rng.chance(25).then(|| rng.below(SERVICES.len()));
     let mut drawn = Drawn { rng, features, configuration: configuration.clone(), least_privileged, steps: Vec::new() };
     let length = 4 + drawn.rng.below(11);
-    if drawn.rng.chance(30) {
+    if moment != Moment::BeforeCreate && drawn.rng.chance(30) {
         drawn.act(Moment::BeforeCreate);
     }
-    if drawn.rng.chance(12) {
-        drawn.saved();
-    } else if drawn.rng.chance(12) {
-        let step = drawn.early();
-        drawn.steps.push(step);
-    } else {
-        drawn.steps.push(Step::Apply);
-    }
+    drawn.aim(act, moment);
     while drawn.steps.len() < length {
         drawn.more();
     }
@@ -136,6 +146,49 @@ impl Drawn<'_> {
         if !acts.is_empty() {
             let act = self.rng.weighted(&acts);
             self.steps.push(Step::Act(act.name, self.rng.next() >> 32));
+        }
+    }
+
+    /// The first steps: the act, at its moment.
+    fn aim(&mut self, act: &'static Act, moment: Moment) {
+        let aimed = Step::Act(act.name, self.rng.next() >> 32);
+        let needed = match act.name {
+            name if name.starts_with(DESTROYS) => Some("a second team grants to our principal"),
+            "the capacity is resumed" => Some("the capacity is paused"),
+            _ => None,
+        };
+        let needed = needed.map(|name| Step::Act(name, self.rng.next() >> 32));
+        // What takes a name before we have it does so before the first apply, or in its midst.
+        let takes_names = !act.moments.contains(&Moment::AfterApply);
+        let is_early = takes_names || (act.moments.contains(&Moment::BeforeCreate) && self.rng.chance(50));
+        match moment {
+            Moment::BeforeCreate => self.steps.extend([aimed, Step::Apply]),
+            Moment::AfterApply => {
+                self.steps.push(Step::Apply);
+                self.steps.extend(needed);
+                self.steps.extend([aimed, Step::Apply]);
+            }
+            Moment::BetweenPlanAndApply if is_early => self.steps.extend([Step::Save, aimed, Step::ApplySaved]),
+            Moment::BetweenPlanAndApply => {
+                self.steps.push(Step::Apply);
+                self.steps.extend(needed);
+                self.edit();
+                self.steps.extend([Step::Save, aimed, Step::ApplySaved]);
+            }
+            Moment::AfterFailure if takes_names => {
+                let step = Step::Kill(1 + self.rng.below(5) as u64);
+                self.steps.extend([step, aimed, Step::Apply]);
+            }
+            Moment::AfterFailure => {
+                // Some of it is there then; or nothing is.
+                if needed.is_some() || self.rng.chance(50) {
+                    self.steps.push(Step::Apply);
+                    self.steps.extend(needed);
+                    self.edit();
+                }
+                let step = self.early();
+                self.steps.extend([step, aimed, Step::Apply]);
+            }
         }
     }
 

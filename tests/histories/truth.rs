@@ -137,8 +137,11 @@ fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
                 || mirror.tables.values().any(|it| it == "Initialized" || it == "Snapshotting");
             if moves { None } else { trouble(mirror, &wait_for, tolerant) }
         };
+        // What to do about a mirror that is paused is a warning, and no difference.
+        let is_said = plan.diagnostics.iter().any(|it| it.address == change.address && it.summary.contains("Paused"));
         if let (Some(then), Some(now), Action::NoOp) = (trouble_in(before), trouble_in(after), change.action)
             && then == now
+            && !is_said
         {
             let text = format!("{now}, and the plan has nothing to do about {}", change.address);
             run.violate(HEALTH, invariants::key(now.split(':').next().unwrap_or_default()), text);
@@ -146,16 +149,21 @@ fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
     }
 }
 
-pub fn of_apply(run: &mut Run, plan: &Plan, applied: &Applied, end: End, after: &Snapshot) {
+pub fn of_apply(run: &mut Run, plan: &Plan, applied: &Applied, end: End, before: &Snapshot, after: &Snapshot) {
     for (address, action) in &applied.done {
         let Some(change) = plan.change(address) else { continue };
-        if *action == Action::Delete && change.action == Action::Delete {
+        // Another block may have made it again.
+        let is_made = applied.state.objects.iter().any(|(it, object)| {
+            Type::of(it) == Type::of(address)
+                && ours(&object.type_name, &object.value, after) == ours(&object.type_name, &change.before, after)
+        });
+        if *action == Action::Delete && change.action == Action::Delete && !is_made {
             deleted(run, plan, applied, change, after);
         }
     }
     tainted(run, applied, end, after);
     if !applied.has_errors() && end == End::ByItself {
-        replicates(run, plan, &applied.state, after);
+        replicates(run, plan, &applied.state, before, after);
     }
 }
 
@@ -212,7 +220,11 @@ fn tainted(run: &mut Run, applied: &Applied, end: End, after: &Snapshot) {
         let Some(of) = Type::of(address) else { continue };
         let was = run.us.state.objects.get(address).is_some_and(|it| it.tainted)
             && !applied.done.iter().any(|(it, _)| it == address);
-        let counts = of == Type::Mirror || (hiccup && of != Type::Replication);
+        // A login has its roles, and is disabled, only after it was made.
+        let block = run.us.configuration.blocks.iter().find(|block| block.address == *address);
+        let takes_more = of == Type::Login
+            && block.is_some_and(|it| ["server_roles", "enabled"].iter().any(|name| it.attributes.contains_key(*name)));
+        let counts = of == Type::Mirror || (hiccup && of != Type::Replication && !takes_more);
         if object.tainted && counts && !was && ours(&object.type_name, &object.value, after).is_some() {
             let errors: Vec<String> =
                 applied.diagnostics.iter().filter(|it| it.error).map(ToString::to_string).collect();
@@ -223,7 +235,7 @@ fn tainted(run: &mut Run, applied: &Applied, end: End, after: &Snapshot) {
 }
 
 /// After an apply that waited, the mirror does what was waited for.
-fn replicates(run: &mut Run, plan: &Plan, state: &State, after: &Snapshot) {
+fn replicates(run: &mut Run, plan: &Plan, state: &State, before: &Snapshot, after: &Snapshot) {
     // What the same apply broke is the next plan's to show.
     let broke = plan.changes.iter().any(|it| {
         let stands_on =
@@ -232,9 +244,31 @@ fn replicates(run: &mut Run, plan: &Plan, state: &State, after: &Snapshot) {
     });
     let acted = !broke
         && plan.changes.iter().any(|it| {
-            it.action != Action::NoOp && matches!(Type::of(&it.address), Some(Type::Replication | Type::Mirror))
+            let waits = ["state", "phase", "status", "healthy", "tables", "connection_id"]
+                .iter()
+                .any(|name| it.before.get(name) != it.after.get(name));
+            it.action != Action::NoOp
+                && waits
+                && matches!(Type::of(&it.address), Some(Type::Replication | Type::Mirror))
         });
-    for change in plan.changes.iter().filter(|it| acted && Type::of(&it.address) == Some(Type::Replication)) {
+    let replications: Vec<&Change> =
+        plan.changes.iter().filter(|it| Type::of(&it.address) == Some(Type::Replication)).collect();
+    for change in replications.iter().copied().filter(|_| acted) {
+        // What to do about a mirror that is paused is a warning; two blocks that want two things get one of them.
+        let is_paused = plan.diagnostics.iter().any(|it| it.address == change.address && it.summary.contains("Paused"));
+        let of = |it: &Change, name: &str| known(&it.after, name).map(str::to_owned);
+        let is_disputed = replications.iter().any(|it| {
+            of(it, "mirrored_database_id") == of(change, "mirrored_database_id")
+                && of(it, "state") != of(change, "state")
+        });
+        // One that somebody stopped since the plan is left at rest by a change of its tables; the next plan shows it.
+        let mirror =
+            known(&change.before, "mirrored_database_id").and_then(|id| before.mirrors.get(&id.to_lowercase()));
+        let rested = change.action == Action::NoOp
+            && mirror.is_some_and(|it| !["Running", "Starting"].contains(&it.status.as_str()));
+        if is_paused || is_disputed || rested {
+            continue;
+        }
         let value = state.objects.get(&change.address).map_or(&change.after, |it| &it.value);
         let now = Change { after: value.clone(), ..change.clone() };
         let Some((mirror, wait_for, tolerant)) = wanted(&now, after) else { continue };

@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::json;
 use tfplugin::Dynamic;
-use tfplugin::testing::{PlanOptions, Said};
+use tfplugin::testing::{Configuration, Expression, PlanOptions, Said};
 
 use crate::Result;
-use crate::configs::{Type, flag, number, object, password, refer, text};
+use crate::configs::{MIRRORING, Type, flag, number, object, password, refer, text, texts};
 use crate::edits::{Edit, refers, remove};
 use crate::invariants::ours;
 use crate::run::{End, Run, Who};
@@ -44,6 +44,14 @@ pub enum Way {
     DependsOn,
     /// The permission CONNECT.
     Connect,
+    /// Permissions for the user of the connection's login.
+    Grants,
+    /// One user for the connection: its database and its login.
+    SameUser,
+    /// Refer to the user that is meant.
+    ReferToUser,
+    /// The same in the grants that the replication refers to.
+    GrantsReferToUser,
     /// Leave an attribute out.
     Leave(String),
     Again,
@@ -63,9 +71,13 @@ static WORDS: LazyLock<Vec<(Regex, Way)>> = LazyLock::new(|| {
         (r"(?i)system-assigned.*primary|primary.*system-assigned|no system-assigned", Way::Identity),
         (r"(?i)update policy", Way::UpdatePolicy),
         (r"(?i)`fabricmirror_workspace_role_assignment`", Way::IdentityRole),
+        (r"(?i)Add a `fabricmirror_database_grants`|list them in `permissions`", Way::Grants),
+        (r"(?i)and that to the `fabricmirror_database_user`", Way::GrantsReferToUser),
+        (r"(?i)let `database` refer to the `database` of", Way::SameUser),
+        (r"(?i)let `principal` refer to the `principal` of a `fabricmirror_database_user`", Way::ReferToUser),
         (r"(?i)end those sessions|force_drop = true", Way::EndSessions),
         (r"(?i)let a DBA|needs? (ALTER ANY|CONTROL|VIEW)|wrong password, a disabled login|needs a user in the database", Way::Operator),
-        (r"(?i)check user name and password|the connection's (password|credentials)", Way::Credentials),
+        (r"(?i)check user name and password|the connection's (password|credentials)|raise `password_wo_version`", Way::Credentials),
         (r"(?i)choose another name", Way::Rename),
         (r"(?i)need the workspace role", Way::Again),
         (r#"(?i)state = "stopped"`, apply, and set it back|resume replication"#, Way::StopAndStart),
@@ -111,8 +123,15 @@ pub fn ways(said: &Said) -> Vec<Way> {
 /// Takes the ways that our last errors named. Returns whether there was one.
 pub async fn follow(run: &mut Run) -> Result<bool> {
     let errors = std::mem::take(&mut run.errors);
+    let followed = follow_all(run, &errors).await?;
+    // An import may be refused in turn, and says why.
+    let refused = std::mem::take(&mut run.errors);
+    Ok(follow_all(run, &refused).await? || followed)
+}
+
+async fn follow_all(run: &mut Run, errors: &[Said]) -> Result<bool> {
     let mut followed = false;
-    for said in &errors {
+    for said in errors {
         let ways = ways(said);
         let only = |fits: fn(&Way) -> bool| ways.iter().find(|way| fits(way)).cloned();
         let first = only(|way| matches!(way, Way::Import { .. }))
@@ -127,6 +146,8 @@ pub async fn follow(run: &mut Run) -> Result<bool> {
             if !matches!(way, Way::Replace | Way::StopAndStart) {
                 // What a DBA made of it is a DBA's.
                 let after = run.world.snapshot().await?;
+                let taken = before.things.keys().filter(|thing| !after.things.contains_key(*thing));
+                run.told.extend(taken.cloned());
                 run.theirs.extend(after.things.into_keys().filter(|thing| !before.things.contains_key(thing)));
             }
             followed = true;
@@ -173,7 +194,10 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
         Way::StopAndStart => stop_and_start(run).await?,
         Way::DependsOn => depend(run, &address),
         Way::Leave(attribute) => {
-            let block = run.us.configuration.blocks.iter_mut().find(|block| block.address == address);
+            // The replication speaks of what its mirror lists.
+            let speaks_of_mirror = *attribute == *"tables" && Type::of(&address) == Some(Type::Replication);
+            let of = if speaks_of_mirror { Type::Mirror.address() } else { address };
+            let block = run.us.configuration.blocks.iter_mut().find(|block| block.address == of);
             block.and_then(|block| block.attributes.remove(attribute));
         }
         Way::Connect => {
@@ -183,10 +207,81 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
                 let statement = format!("GRANT CONNECT TO {}", crate::acts::quoted(&user));
                 run.world.sql(Speaker::Administrator, &targets.database, &statement).await?;
             }
+            // Nor does the configuration deny what the reader is told to grant.
+            for block in run.us.configuration.blocks.iter_mut().filter(|it| it.type_name == Type::Grants.name()) {
+                if let Some(Expression::Value(Dynamic::List(names))) = block.attributes.get_mut("denied") {
+                    names.retain(|name| *name != Dynamic::from("CONNECT"));
+                }
+            }
+        }
+        Way::GrantsReferToUser => {
+            if run.us.configuration.blocks.iter().any(|block| block.address == Type::User.address()) {
+                let principal = refer(Type::User, "principal");
+                Edit::Set(Type::Grants.address(), "principal", principal).apply(&mut run.us.configuration);
+                let (ours, theirs) = (refer(Type::User, "database"), refer(Type::Grants, "principal"));
+                Edit::Set(Type::Grants.address(), "database", ours).apply(&mut run.us.configuration);
+                if Type::of(&address) == Some(Type::Replication) {
+                    Edit::Set(address.clone(), "principal", theirs).apply(&mut run.us.configuration);
+                }
+                // The connections here lead to Sales, by that name or by the user's.
+                Edit::Set(Type::User.address(), "database", text("Sales")).apply(&mut run.us.configuration);
+            }
+        }
+        Way::ReferToUser => {
+            if run.us.configuration.blocks.iter().any(|block| block.address == Type::User.address()) {
+                set(run, "principal", refer(Type::User, "principal"));
+            } else {
+                remove(&mut run.us.configuration, &address);
+            }
+        }
+        Way::Grants => grants(&mut run.us.configuration),
+        Way::SameUser => {
+            Edit::Set(address, "database", refer(Type::User, "database")).apply(&mut run.us.configuration);
         }
         Way::Again => run.world.advance(120).await?,
     }
     Ok(())
+}
+
+/// The block that the diagnostic asks for, and the replication waits for it.
+fn grants(configuration: &mut Configuration) {
+    let there = |of: Type| configuration.blocks.iter().any(|block| block.type_name == of.name());
+    if !there(Type::User) {
+        return;
+    }
+    if let Some(block) = configuration.blocks.iter_mut().find(|block| block.address == Type::Grants.address()) {
+        let mut lists = |name: &str, change: &dyn Fn(&mut Vec<Dynamic>)| {
+            let set = block.attributes.entry(name.to_owned()).or_insert_with(|| texts(&[]));
+            if let Expression::Value(Dynamic::List(names)) = set {
+                change(names);
+            }
+        };
+        let needed = MIRRORING.map(Dynamic::from);
+        for name in ["permissions_with_grant_option", "denied"] {
+            lists(name, &|names| names.retain(|it| !needed.contains(it)));
+        }
+        lists("permissions", &|names| {
+            names.extend(needed.iter().filter(|it| !names.contains(it)).cloned().collect::<Vec<_>>())
+        });
+        block.attributes.insert("lift_denies".to_owned(), flag(true));
+        block.attributes.insert("database".to_owned(), refer(Type::User, "database"));
+        block.attributes.insert("principal".to_owned(), refer(Type::User, "principal"));
+        return;
+    }
+    let attributes = [
+        ("database", refer(Type::User, "database")),
+        ("principal", refer(Type::User, "principal")),
+        ("permissions", texts(&MIRRORING)),
+    ];
+    configuration.blocks.push(tfplugin::testing::Block {
+        address: Type::Grants.address(),
+        type_name: Type::Grants.name().to_owned(),
+        attributes: attributes.map(|(name, it)| (name.to_owned(), it)).into(),
+        depends_on: Vec::new(),
+    });
+    for block in configuration.blocks.iter_mut().filter(|it| it.type_name == Type::Replication.name()) {
+        block.attributes.insert("principal".to_owned(), refer(Type::Grants, "principal"));
+    }
 }
 
 async fn mend(run: &mut Run, what: &'static str, facts: serde_json::Value) -> Result<()> {
@@ -242,10 +337,12 @@ async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
     }
     let operator = run.operator.unwrap_or("sqladmin");
     let mut statement = statement.replace("[OPERATOR]", &format!("[{operator}]"));
+    statement = statement.replace("[OTHER NAME]", &format!("[another name {}]", run.log.len()));
     if statement.contains("[SCHEMA]") {
         statement = statement.replace("[SCHEMA]", "[owned]");
     }
-    let on_server = ["SERVER ROLE", " LOGIN", "ANY LOGIN", "ANY DEFINITION", "SERVER STATE"];
+    let on_server =
+        ["SERVER ROLE", " LOGIN", "ANY LOGIN", "ANY DEFINITION", "SERVER STATE", "CONNECT SQL", "ANY CONNECTION"];
     let text = format!("{} {}", said.summary, said.detail);
     let database = if on_server.iter().any(|words| statement.contains(words)) {
         "master"
@@ -258,7 +355,7 @@ async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
         Answer::Done => {}
         Answer::Refused(number, words) => {
             // The advice offers alternatives, of which one may be there already; what is no T-SQL is a breach.
-            if matches!(number, 102 | 156 | 170 | 15151 | 2812) {
+            if matches!(number, 102 | 156 | 170 | 15151 | 2812 | 4621) {
                 run.violate(
                     crate::invariants::WAY_OUT,
                     format!("T-SQL is refused: {number}"),

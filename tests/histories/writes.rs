@@ -135,8 +135,10 @@ impl Write {
                 let named = |it: &Planned<'_>| it.is("name", name) || is_now(it, name, before);
                 any(Type::User, &|it| it.is_or_unknown("database", database) && named(it))
             }
+            // Grants know their principal's SID, whatever it is called by now; a plan shows the user's.
             What::Permission { database, grantee } => any(Type::Grants, &|it| {
-                it.is_or_unknown("database", database) && it.is_or_unknown("principal", grantee)
+                let is_renamed = || planned.iter().any(|user| user.it == Type::User && is_now(user, grantee, before));
+                it.is_or_unknown("database", database) && (it.is_or_unknown("principal", grantee) || is_renamed())
             }),
             What::Schema { database } => any(Type::User, &|it| it.ends() && it.is("database", database)),
             What::Session => any(Type::Login, &|it| it.ends()),

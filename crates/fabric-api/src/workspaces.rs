@@ -119,7 +119,8 @@ impl Client {
         role: &WorkspaceRole,
     ) -> Result<RoleAssignment> {
         let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
-        self.call(Call::patch("changing the workspace role", path).body(&serde_json::json!({ "role": role }))).await
+        let body = serde_json::json!({ "role": role });
+        self.call(Call::patch("changing the workspace role", path).awaits_principal().body(&body)).await
     }
 
     /// That it is gone already is no error.

@@ -1,6 +1,7 @@
 //! T-SQL for a database administrator to run: what an error message offers to be pasted.
 
 use crate::permission::PermissionName;
+use crate::principals::PrincipalKind;
 use crate::statement::{Identifier, Statement};
 
 /// Turns off a change feed that its mirror left behind, in the mirrored database: the one documented rescue (sql-mi
@@ -28,14 +29,24 @@ pub fn grant(permissions: &[PermissionName], user: &Identifier) -> String {
     statement.text().replace('\n', " ")
 }
 
+/// Takes back what a user granted or denied to another, in the current database.
+pub fn revoke_as(permission: &PermissionName, grantee: &Identifier, grantor: &Identifier) -> String {
+    Statement::new("REVOKE {} FROM {} CASCADE AS {};", &[permission, grantee, grantor]).text().to_owned()
+}
+
 /// Gives a login another name, for the reader to choose.
 pub fn rename_login(login: &Identifier) -> String {
     Statement::new("ALTER LOGIN {} WITH NAME = [OTHER NAME];", &[login]).text().to_owned()
 }
 
-/// Gives a user another name, for the reader to choose.
-pub fn rename_user(user: &Identifier) -> String {
-    Statement::new("ALTER USER {} WITH NAME = [OTHER NAME];", &[user]).text().to_owned()
+/// Gives a principal of a database another name, for the reader to choose.
+pub fn rename_principal(database: &Identifier, kind: PrincipalKind, name: &Identifier) -> String {
+    let words = match kind {
+        PrincipalKind::Role => "USE {}; ALTER ROLE {} WITH NAME = [OTHER NAME];",
+        PrincipalKind::ApplicationRole => "USE {}; ALTER APPLICATION ROLE {} WITH NAME = [OTHER NAME];",
+        _ => "USE {}; ALTER USER {} WITH NAME = [OTHER NAME];",
+    };
+    Statement::new(words, &[database, name]).text().to_owned()
 }
 
 /// Lets a login in again.

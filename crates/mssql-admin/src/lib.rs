@@ -34,7 +34,7 @@ pub use error::{Error, Fault, Refusal, Result};
 pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
 pub use instance::Instance;
 pub use login::{Login, LoginKind, Logins, ServerPermission};
-pub use login_changes::{LoginChange, NewLogin};
+pub use login_changes::{LoginChange, NewLogin, Origin};
 pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };

@@ -28,6 +28,15 @@ pub struct LoginChange {
     pub enabled: Option<bool>,
 }
 
+/// Where a login that is there now comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This call has made it: it is enabled and has no role.
+    Made,
+    /// It was there, and this call's password proves it ours.
+    TakenOver,
+}
+
 /// How often a login that is in use is tried to be dropped, and any statement whose answer was lost is looked after.
 const ATTEMPTS: u32 = 5;
 
@@ -46,7 +55,7 @@ impl Instance {
     /// A login of this name and SID is there already when an earlier answer was lost, or when somebody else derived the
     /// same SID. It is taken over only with proof: `take_over`, and the password of this call logs in to it. Its password is
     /// never set.
-    pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<()> {
+    pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<Origin> {
         let (password, sid) = (SecretLiteral(&new.password), new.sid);
         let mut parts: Vec<&dyn Part> = vec![&new.name, &password, &sid];
         let words = match &new.default_database {
@@ -60,7 +69,7 @@ impl Instance {
         let mut may_repeat = true;
         loop {
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Origin::Made),
                 Err(error) => error,
             };
             if !error.is_lost() && error.number() != Some(15025) {
@@ -71,7 +80,9 @@ impl Instance {
                 Err(look) => return Err(if error.is_lost() { error } else { look }),
             };
             match logins.by_name(new.name.as_str()) {
-                Some(login) => return self.take_over(new, login, take_over, error).await,
+                Some(login) => {
+                    return self.take_over(new, login, take_over, error).await.map(|()| Origin::TakenOver);
+                }
                 // It provably did not happen.
                 None if error.is_lost() && logins.is_proof() && may_repeat => may_repeat = false,
                 None => return Err(error),

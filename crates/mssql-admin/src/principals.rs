@@ -172,10 +172,30 @@ impl DatabasePrincipals {
     }
 
     /// The user whom a change means: by SID where one is given, and then by nothing else.
-    pub(crate) fn meant(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
+    ///
+    /// # Errors
+    /// [`Error::Invisible`], as of [`DatabasePrincipals::user`].
+    pub fn meant(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
+        self.meant_among(sid, name, |it| it.kind.is_user())
+    }
+
+    /// The same of a user or a database role.
+    ///
+    /// # Errors
+    /// [`Error::Invisible`], as of [`DatabasePrincipals::user`].
+    pub fn meant_grantee(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
+        self.meant_among(sid, name, |it| it.kind != PrincipalKind::ApplicationRole)
+    }
+
+    fn meant_among(
+        &self,
+        sid: Option<&str>,
+        name: &str,
+        fits: impl Fn(&Principal) -> bool,
+    ) -> Result<Option<&Principal>> {
         let found = match sid {
-            Some(sid) => self.by_sid(sid).filter(|it| it.kind.is_user()),
-            None => named(name, &self.principals, |it| &it.name, |it| it.kind.is_user()),
+            Some(sid) => self.by_sid(sid).filter(|it| fits(it)),
+            None => named(name, &self.principals, |it| &it.name, fits),
         };
         self.proven(found, name)
     }
@@ -228,19 +248,29 @@ impl DatabasePrincipals {
             let given =
                 |it: &&Permission| it.grantor_id == grantor && it.grantee_id != grantor && it.name == *permission;
             for row in self.permissions.iter().filter(given) {
-                let grantee = self.principals.iter().find(|it| it.id == row.grantee_id);
-                taken.push(Taken {
-                    grantee: grantee.map_or_else(|| "somebody invisible".to_owned(), |it| it.name.clone()),
-                    name: row.name.clone(),
-                    state: row.state,
-                    grantor: row.grantor.clone(),
-                });
+                taken.push(self.taken(row));
                 if row.state == PermissionState::GrantedWithGrantOption && seen.insert(row.grantee_id) {
                     open.push(row.grantee_id);
                 }
             }
         }
         taken
+    }
+
+    /// What a principal has granted and denied to others on the database itself.
+    pub fn granted_by(&self, principal: &Principal) -> Vec<Taken> {
+        let given = |it: &&Permission| it.grantor_id == principal.id && it.grantee_id != principal.id;
+        self.permissions.iter().filter(given).map(|row| self.taken(row)).collect()
+    }
+
+    fn taken(&self, row: &Permission) -> Taken {
+        let grantee = self.principals.iter().find(|it| it.id == row.grantee_id);
+        Taken {
+            grantee: grantee.map_or_else(|| "somebody invisible".to_owned(), |it| it.name.clone()),
+            name: row.name.clone(),
+            state: row.state,
+            grantor: row.grantor.clone(),
+        }
     }
 
     /// The server's own spelling of a permission.

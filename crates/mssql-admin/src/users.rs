@@ -1,6 +1,8 @@
 //! What is done to users of a database: by SID where one is known, never to somebody else who has the name (sql-mi facts
 //! §2).
 
+use std::collections::BTreeSet;
+
 use crate::database::Database;
 use crate::error::{Error, Fault, Result};
 use crate::permission::PermissionState;
@@ -14,27 +16,41 @@ pub struct NewUser {
     pub name: Identifier,
     pub login: Identifier,
     pub default_schema: Option<Identifier>,
+    pub roles: BTreeSet<Identifier>,
 }
 
 /// How often a change whose answer was lost, or whose user has another name by now, is looked after.
 const ATTEMPTS: u32 = 4;
 
 impl Database {
-    /// Creates a user for a login. After a lost answer a user of this name that is mapped to this login and as bare as a new
-    /// one is the one that was made.
+    /// Creates a user for a login, in its roles: all of it or nothing. After a lost answer a user of this name that is mapped
+    /// to this login and as bare as a new one is the one that was made.
     pub async fn create_user(&self, new: &NewUser) -> Result<()> {
-        let statement = match &new.default_schema {
-            Some(schema) => Statement::new(
-                "CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};",
-                &[&new.name, &new.login, schema],
-            ),
-            None => Statement::new("CREATE USER {} FOR LOGIN {};", &[&new.name, &new.login]),
-        };
+        let mut statement = Statement::default();
+        if !new.roles.is_empty() {
+            statement.add("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
+        }
+        match &new.default_schema {
+            Some(schema) => {
+                statement.add("CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};", &[&new.name, &new.login, schema])
+            }
+            None => statement.add("CREATE USER {} FOR LOGIN {};", &[&new.name, &new.login]),
+        }
+        for role in &new.roles {
+            statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, &new.name]);
+        }
+        if !new.roles.is_empty() {
+            statement.add("COMMIT TRANSACTION;", &[]);
+        }
+        // Of the two, ALTER ROLE alone answers so: a login that is not there is 15007.
+        let is_role = |error: &Error| error.number() == Some(15151) && !new.roles.is_empty();
         let mut may_repeat = true;
         loop {
             let error = match self.send(&statement, Effect::Once).await {
                 Err(error) if error.is_lost() => error,
-                done => return done.map(drop).map_err(|error| error.about(Fault::Login)),
+                Err(error) if is_role(&error) => return Err(error.about(Fault::Role)),
+                Err(error) => return Err(error.about(Fault::Login)),
+                Ok(_) => return Ok(()),
             };
             let Ok(principals) = self.principals().await else { return Err(error) };
             match principals.named(new.name.as_str()) {
@@ -238,7 +254,7 @@ fn legal(sid: &str, user: &Identifier) -> Result<AnySid> {
     AnySid::new(sid).ok_or_else(|| Error::NotFound { what: "user", name: user.to_string(), fault: Fault::Sid })
 }
 
-/// As CREATE USER leaves it: mapped to the login, with its schema, in no role, with CONNECT and nothing else.
+/// As its creation leaves it: mapped to the login, with its schema, in its roles, with CONNECT and nothing else.
 fn is_new(principals: &DatabasePrincipals, user: &Principal, new: &NewUser) -> bool {
     let schema = match &new.default_schema {
         Some(schema) => user.default_schema.as_deref().is_some_and(|held| schema.is(held)),
@@ -250,7 +266,7 @@ fn is_new(principals: &DatabasePrincipals, user: &Principal, new: &NewUser) -> b
     user.kind != PrincipalKind::Role
         && user.login.as_ref().is_some_and(|login| new.login.is(&login.name))
         && schema
-        && user.roles.is_empty()
+        && user.roles == new.roles
         // Permissions that cannot be seen are not held against it: name and login are ours.
         && principals.permissions_of(user).map_or(true, is_connect)
 }

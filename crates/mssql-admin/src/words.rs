@@ -52,6 +52,12 @@ pub(crate) fn of(number: u32) -> Option<Words> {
              another `sid`, or import the login that has it in place of making one.",
             sid,
         ),
+        6102 => words(
+            "The operator may not end sessions",
+            "`force_drop` takes ALTER ANY CONNECTION: let a DBA grant it, in [master]: GRANT ALTER ANY CONNECTION TO \
+             [OPERATOR]; or end the sessions of this login and run again.",
+            None,
+        ),
         15419 => words("This is no SID of a login", "A SID of a SQL login has 16 bytes: 0x and 32 digits.", sid),
         15434 => words(
             "The login is in use",

@@ -47,7 +47,8 @@ pub trait Resource: Model {
         async { Ok(()) }
     }
 
-    /// Warns of what the deletion of the object alone does not show. Not called for the old object of a replacement.
+    /// Warns of what the deletion of the object alone does not show: also where the plan replaces it. Not called where the
+    /// user forces the replacement (`-replace`, a tainted object): the CLI does not tell.
     fn plan_delete(_cx: &Context<Self::Provider>, _state: &Self) -> impl Future<Output = Answer<(), Self>> + Send {
         async { Ok(()) }
     }
@@ -276,6 +277,10 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                     replace.extend(change.planned.replaced(prior));
                     replace.sort();
                     replace.dedup();
+                    if !replace.is_empty() {
+                        // The CLI asks about the deletion of a whole object only where nothing comes in its place.
+                        catch(R::plan_delete(&cx, prior)).await?;
+                    }
                 }
                 Ok((change.planned, replace))
             }

@@ -27,6 +27,12 @@ impl Held {
         private.set(name, self.0.iter().cloned().collect::<Vec<_>>().join(" "));
     }
 
+    /// Somebody has granted it, without grant option.
+    pub fn grants(&self, permission: &str) -> bool {
+        let start = import_id::join(&["G", permission, ""]);
+        self.0.iter().any(|key| key.starts_with(&start))
+    }
+
     pub fn has(&self, row: &Permission) -> bool {
         self.0.contains(&key(row))
     }

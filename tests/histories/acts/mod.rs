@@ -18,7 +18,7 @@ use crate::configs::Type;
 use crate::coverage::Moment;
 use crate::rng::Rng;
 use crate::run::Run;
-use crate::snapshot::differences;
+use crate::snapshot::{Difference, differences};
 
 /// An entry of the catalogue.
 #[derive(Debug)]
@@ -89,6 +89,10 @@ pub async fn act(run: &mut Run, name: &str, pick: u64) -> Result<()> {
     let after = run.world.snapshot().await?;
     run.theirs.extend(after.things.keys().filter(|thing| !before.things.contains_key(*thing)).cloned());
     let changes = differences(&before, &after);
+    run.altered.extend(changes.iter().filter_map(|it| match it {
+        Difference::Changed(thing, fact) => Some((thing.clone(), *fact)),
+        _ => None,
+    }));
     let shown: Vec<String> = changes.iter().map(|it| crate::snapshot::Shown(it, &before, &after).to_string()).collect();
     let outcome = match outcome {
         Outcome::Impossible(why) => {

@@ -139,10 +139,18 @@ pub async fn make_generic_connection(run: &Run, name: &str) -> Result<Outcome> {
 
 /// The id of a connection by its name.
 pub async fn connection_named(run: &Run, name: &str) -> Result<String> {
-    let (_, answer) = run.world.rest("GET", "/connections", None).await?;
-    let all = answer["value"].as_array().cloned().unwrap_or_default();
-    let found = all.iter().find(|it| it["displayName"] == name).and_then(|it| it["id"].as_str());
-    Ok(found.ok_or_else(|| format!("the connection {name} is not listed: {answer}"))?.to_owned())
+    let mut path = "/connections".to_owned();
+    loop {
+        let (_, answer) = run.world.rest("GET", &path, None).await?;
+        let all = answer["value"].as_array().cloned().unwrap_or_default();
+        if let Some(id) = all.iter().find(|it| it["displayName"] == name).and_then(|it| it["id"].as_str()) {
+            return Ok(id.to_owned());
+        }
+        match answer["continuationToken"].as_str() {
+            Some(token) => path = format!("/connections?continuationToken={token}"),
+            None => return Err(format!("the connection {name} is not listed: {answer}").into()),
+        }
+    }
 }
 
 async fn make_connection_of(run: &Run, name: &str, kind: &str, method: &str) -> Result<Outcome> {

@@ -7,7 +7,7 @@ use super::world::act;
 use super::{Act, EVER, How, LATER, Outcome};
 use crate::Result;
 use crate::accounts::known;
-use crate::configs::{Type, number, object, text, texts};
+use crate::configs::{Type, flag, number, object, text, texts};
 use crate::invariants::ours;
 use crate::rng::Rng;
 use crate::run::{End, Run, Who};
@@ -92,8 +92,12 @@ async fn user(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
 async fn grants(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {
     let Some(name) = value(run, G, "principal").or_else(|| value(run, U, "name")) else { return nothing() };
     let permission = rng.one(&["UPDATE", "SELECT", "DELETE"]);
-    let attributes =
-        vec![("database", text("Sales")), ("principal", text(&name)), ("permissions", texts(&[permission]))];
+    let attributes = vec![
+        ("database", text("Sales")),
+        ("principal", text(&name)),
+        ("permissions", texts(&[permission])),
+        ("exclusive", flag(rng.chance(40))),
+    ];
     apply(run, G, attributes).await
 }
 

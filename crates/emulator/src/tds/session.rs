@@ -182,7 +182,14 @@ impl Connection {
                 Ok(plan) => {
                     if let Some(request) = plan.request {
                         let delay = std::mem::take(&mut delay);
-                        ran = self.execute(request, work.end, &mut response, delay, mute, shutdown).await?;
+                        ran = match self.execute(request, work.end, &mut response, delay, mute, shutdown).await {
+                            Ok(ran) => ran,
+                            // It cannot be sent, since nobody is there any more.
+                            Err(error) => {
+                                self.end_entry(place, &response, Some("the client left"));
+                                return Err(error);
+                            }
+                        };
                     }
                     (plan.handle, plan.outputs)
                 }

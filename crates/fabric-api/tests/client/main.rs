@@ -262,11 +262,11 @@ async fn no_call_is_repeated_without_end() {
 #[tokio::test]
 async fn a_principal_that_was_just_made_is_waited_for() {
     let unknown = || refusal(400, "PrincipalNotFound");
-    let assigned =
-        answer(201, json!({ "id": ID, "role": "Contributor", "principal": { "id": ID, "type": "ServicePrincipal" } }));
+    let body = json!({ "id": ID, "role": "Contributor", "principal": { "id": ID, "type": "ServicePrincipal" } });
+    let assigned = || answer(201, body.clone());
     let principal =
         Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
-    let service = Service::start((0..10).map(|_| unknown()).chain([assigned])).await;
+    let service = Service::start((0..10).map(|_| unknown()).chain([assigned()])).await;
     service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
     assert_eq!(service.asked().len(), 11);
 
@@ -280,10 +280,10 @@ async fn a_principal_that_was_just_made_is_waited_for() {
     let service = Service::start([taken]).await;
     let added = service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
     assert!(added.is_err());
-    let service = Service::start([unknown()]).await;
-    let changed =
-        service.client().change_workspace_role(workspace(), ID.parse().unwrap(), &WorkspaceRole::Viewer).await;
-    assert_eq!((changed.unwrap_err().code(), service.asked().len()), (Some("PrincipalNotFound"), 1));
+    // Other replicas of the directory may know it later than the one that was asked for the assignment.
+    let service = Service::start([unknown(), assigned()]).await;
+    service.client().change_workspace_role(workspace(), ID.parse().unwrap(), &WorkspaceRole::Viewer).await.unwrap();
+    assert_eq!(service.asked().len(), 2);
 }
 
 fn definition_of_seven_days() -> serde_json::Value {

@@ -1,8 +1,10 @@
 //! What is made of lost answers, of names that belong to others, and of what cannot be seen.
 
+use std::collections::BTreeSet;
+
 use super::sent::new_login;
 use super::*;
-use crate::{LoginKind, NewUser, PrincipalKind};
+use crate::{LoginKind, NewUser, Origin, PrincipalKind};
 
 const OURS: &str = "5|o]brien|0x0123456789ABCDEF0123456789ABCDEF|S";
 const RENAMED: &str = "5|other|0x0123456789ABCDEF0123456789ABCDEF|S";
@@ -53,7 +55,7 @@ async fn a_login_is_taken_over_with_proof_only() {
         (vec![Refused(15118)], true, true, "15118"),
     ] {
         let script = Script::new(answers.clone()).with_password(if knows { "it's $ecret" } else { "another" });
-        let came = outcome(script.instance().create_login(&new_login(None), take_over).await);
+        let came = outcome(script.instance().create_login(&new_login(None), take_over).await.map(drop));
         assert_eq!(came, expected, "{answers:?}");
         assert!(!script.sent().contains("ALTER LOGIN"), "the password is never set");
     }
@@ -63,7 +65,8 @@ async fn a_login_is_taken_over_with_proof_only() {
 async fn what_is_taken_over_gets_its_default_database() {
     for (database, changes) in [("Sales", true), ("MASTER", false)] {
         let script = Script::new([Answer::Broken, logins(true, &[OURS])]).with_password("it's $ecret");
-        script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
+        let origin = script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
+        assert_eq!(origin, Origin::TakenOver);
         let heads = script.heads();
         assert_eq!(heads[2], "o]brien logs in to master: ");
         let last = heads.last().unwrap();
@@ -170,7 +173,7 @@ async fn a_user_whose_answer_was_lost_is_ours_when_it_is_as_new() {
         (vec![Refused(15023)], "15023"),
     ] {
         let script = Script::new(answers.clone());
-        let new = NewUser { name: name("u"), login: name("l"), default_schema: None };
+        let new = NewUser { name: name("u"), login: name("l"), default_schema: None, roles: BTreeSet::new() };
         let came = outcome(script.instance().database(&name("Sales")).create_user(&new).await);
         assert_eq!(came, expected, "{answers:?}");
     }

@@ -1,5 +1,7 @@
 //! What is sent, batch by batch.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{LoginChange, NewLogin, NewUser, PermissionChange as Change, Revocation};
 
@@ -63,9 +65,10 @@ async fn the_batches_of_users() {
     let schemas = || Answer::Rows(vec![rows("name", &["s]", "t"])]);
     let script = Script::default();
     let database = script.instance().database(&name("Sales"));
-    let user = |default_schema| NewUser { name: name("u"), login: name("l"), default_schema };
-    database.create_user(&user(None)).await.unwrap();
-    database.create_user(&user(Some(name("dbo")))).await.unwrap();
+    let user = |default_schema, roles| NewUser { name: name("u"), login: name("l"), default_schema, roles };
+    database.create_user(&user(None, BTreeSet::new())).await.unwrap();
+    database.create_user(&user(Some(name("dbo")), BTreeSet::new())).await.unwrap();
+    database.create_user(&user(None, [name("db_datareader"), name("r]")].into())).await.unwrap();
     database.rename_user(None, &name("u"), &name("v")).await.unwrap();
     database.rename_user(Some("0x01ab"), &name("u"), &name("v")).await.unwrap();
     database.map_user(&name("u"), &name("l")).await.unwrap();
@@ -140,7 +143,7 @@ async fn a_refusal_is_about_what_its_number_says_or_else_about_what_was_being_do
     ];
     for (number, of_user, of_permission) in cases {
         let database = Script::refusing(&[number, number]).instance().database(&name("Sales"));
-        let new = NewUser { name: name("u"), login: name("l"), default_schema: None };
+        let new = NewUser { name: name("u"), login: name("l"), default_schema: None, roles: BTreeSet::new() };
         let error = database.create_user(&new).await.unwrap_err();
         assert_eq!((error.number(), error.fault()), (Some(number), of_user));
         let changes = [Change::Grant("SELECT".parse().unwrap())];
