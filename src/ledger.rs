@@ -2,7 +2,8 @@
 //! the same name.
 //!
 //! The CLIs plan the new object of a replacement as if there were no old one, and give a plan no look at other blocks.
-//! They decode the state of every object first, though, and that is where most of this comes from.
+//! They decode an object's state before they plan it, though, and that is where most of this comes from. In which order
+//! they come to objects that do not depend on each other nobody promises.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

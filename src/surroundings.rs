@@ -48,7 +48,7 @@ const DECEMBER: (&str, &[&str]) = (
     &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"],
 );
 /// Whom the mirror works as.
-const WHOM: &str = "and the mirror logs in to it. Let `principal` refer to the `principal` of the \
+const WHOM: &str = "Let `principal` refer to the `principal` of the \
                     `fabricmirror_database_grants`, and that to the `fabricmirror_database_user` of the connection's login \
                     in the connection's database.";
 /// The service's words hold SQL Server's 18456, which tells nobody more.
@@ -125,7 +125,7 @@ impl Surroundings {
                 0,
                 format!(
                     "The connection's login has no user in database {}, or CONNECT is not granted to it: that is where the \
-                     connection leads, {WHOM}",
+                     connection leads. {WHOM}",
                     source.database
                 ),
             );
@@ -318,7 +318,7 @@ impl Source {
                 return Some(
                     Diagnostic::error(
                         format!("There is no user {name} in database {}{}", self.database, kind.unwrap_or_default()),
-                        format!("That database is where the mirror's connection leads, {WHOM}"),
+                        format!("That database is where the mirror's connection leads. {WHOM}"),
                     )
                     .at(at),
                 );
@@ -329,7 +329,7 @@ impl Source {
             return Some(
                 Diagnostic::error(
                     format!("User {} of database {} has no login", user.name, self.database),
-                    format!("Nobody can log in as it, {WHOM}"),
+                    format!("Nobody can log in as it, so the mirror does not either. {WHOM}"),
                 )
                 .at(at),
             );

@@ -178,10 +178,14 @@ impl Resource for DatabaseUser {
                 database.map_user(&name, &login).await?;
             }
             done.login_name = plan.login_name.clone();
-            // By its SID it is found whatever it is called by now.
-            let logins = server.instance().logins().await;
-            let held = logins.ok().and_then(|logins| Some(logins.by_name(login.as_str())?.sid_text.clone()));
-            done.sid = held.into();
+            // Name and SID may be others by now; its number is not.
+            let seen = database.principals().await.ok();
+            let sid = seen.as_ref().and_then(|seen| seen.by_id(user.id)).map(|user| user.sid.clone());
+            // What was granted to it still is, under the new SID.
+            if let (Some(former), Some(sid)) = (prior.sid.known(), &sid) {
+                cx.provider.ledger().note_successor(prior.principal_key(former), sid);
+            }
+            done.sid = sid.into();
             cx.keep(&done);
         }
         if let Some(schema) = plan.default_schema.known().filter(|_| prior.default_schema != plan.default_schema) {
@@ -196,13 +200,7 @@ impl Resource for DatabaseUser {
         if !plan.sid.is_unknown() {
             return Ok(plan);
         }
-        let plan = Self { sid: done.sid.clone(), ..plan };
-        let done = plan.read_back(&server).await?;
-        // What was granted to it still is, under the new SID.
-        if let (Some(former), Some(sid)) = (prior.sid.known(), done.sid.known()) {
-            cx.provider.ledger().note_successor(done.principal_key(former), sid);
-        }
-        Ok(done)
+        Self { sid: done.sid, ..plan }.read_back(&server).await
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
@@ -360,10 +358,10 @@ impl DatabaseUser {
         error.hint(super::import_text(Self::NAME, &id))
     }
 
+    /// By its SID alone where that is known: somebody else may have its name by now.
     async fn read_back(self, server: &Server) -> Result<Self> {
         let principals = server.instance().database(&self.database).principals().await?;
-        let user = self.find(&principals)?;
-        match user {
+        match principals.meant(self.sid.known().map(String::as_str), self.name.as_str())? {
             Some(user) => self.matching(&principals, user),
             None => Err(not_there_any_more("user", self.name.as_str())),
         }

@@ -91,11 +91,11 @@ pub struct Timeouts {
     delete: Value<Text<Timeout>>,
 }
 
-// Kept in the state, not in private state: the CLIs hand a tainted object's private state to Read only, and the delete
-// of a replacement has to know.
 /// Private state: a block keeps the object, so the new object of a replacement, which comes with it, is no second one.
 const KEPT: &str = "kept";
 
+// Kept in the state, not in private state: the CLIs hand a tainted object's private state to Read only, and the delete
+// of a replacement has to know.
 const WAITING: &str = "waiting";
 const SETTLED: &str = "settled";
 

@@ -118,6 +118,9 @@ async fn stopped_and_running_again(run: &mut Run) -> Result<()> {
     run.plan().await?.said.warns("All tables will be copied again")?;
     run.apply().await?.success()?;
     settled(run).await?;
+    // The new object of a replacement is no second one.
+    run.apply_with(&format!("-replace={REPLICATION}")).await?.success()?;
+    settled(run).await?;
     run.destroy().await?.success().map(drop)
 }
 

@@ -228,7 +228,7 @@ async fn a_replacement_is_no_second_owner(run: &mut Run) -> Result<()> {
     run.apply().await?.success()?;
     let sid = login(run, "fabric_login").await?["sid"].clone();
     // Without a look at the server: what is in the state is nobody else's.
-    for address in [USER, LOGIN] {
+    for address in [GRANTS, USER, LOGIN] {
         let arguments =
             ["apply", "-json", "-input=false", "-auto-approve", "-refresh=false", &format!("-replace={address}")];
         run.run(&arguments).await?.success()?;

@@ -150,6 +150,11 @@ impl DatabasePrincipals {
         self.principals.iter().find(|it| !sid.is_empty() && it.sid.eq_ignore_ascii_case(sid))
     }
 
+    /// By its number, which stays the same when it is renamed or mapped to another login.
+    pub fn by_id(&self, id: i64) -> Option<&Principal> {
+        self.principals.iter().find(|it| it.id == id)
+    }
+
     /// A user of any kind: by SID, else by name.
     ///
     /// # Errors
@@ -264,7 +269,7 @@ impl DatabasePrincipals {
     }
 
     fn taken(&self, row: &Permission) -> Taken {
-        let grantee = self.principals.iter().find(|it| it.id == row.grantee_id);
+        let grantee = self.by_id(row.grantee_id);
         Taken {
             grantee: grantee.map_or_else(|| "somebody invisible".to_owned(), |it| it.name.clone()),
             name: row.name.clone(),

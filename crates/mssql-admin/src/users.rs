@@ -84,10 +84,7 @@ impl Database {
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about(Fault::Name)),
             };
-            let principals = match (self.principals().await, &error) {
-                (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
-                (principals, _) => principals?,
-            };
+            let principals = self.after(error.as_ref()).await?;
             let found = match principals.meant(sid, current.as_str())? {
                 None if sid.is_none() => principals.meant(None, new_name.as_str())?,
                 found => found,
@@ -161,10 +158,7 @@ impl Database {
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about(Fault::Name)),
             };
-            let principals = match (self.principals().await, &error) {
-                (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
-                (principals, _) => principals?,
-            };
+            let principals = self.after(error.as_ref()).await?;
             match (principals.meant(sid, current.as_str())?, error) {
                 (None, _) => return Ok(()),
                 (Some(_), Some(error)) if !error.is_lost() || attempt >= ATTEMPTS => {
@@ -180,6 +174,15 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// The catalog after a change that failed or met nobody. Where the answer was lost and the look fails too, the outcome is
+    /// not known, and the first error says so.
+    async fn after(&self, error: Option<&Error>) -> Result<DatabasePrincipals> {
+        self.principals().await.map_err(|look| match error {
+            Some(lost) if lost.is_lost() => lost.clone(),
+            _ => look,
+        })
     }
 
     async fn drop_statement(
