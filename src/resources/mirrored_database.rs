@@ -246,7 +246,8 @@ impl Resource for MirroredDatabase {
         (done.hard_delete, done.timeouts) = (plan.hard_delete.clone(), plan.timeouts.clone());
         let has_new_connection = prior.connection_id != plan.connection_id;
         let has_new_tables = prior.tables != plan.tables;
-        if !has_new_connection && !has_new_tables && prior.retention_in_days == plan.retention_in_days {
+        let has_new_retention = prior.retention_in_days != plan.retention_in_days;
+        if !has_new_connection && !has_new_tables && !has_new_retention {
             return Ok(plan);
         }
         if has_new_connection {
@@ -259,8 +260,12 @@ impl Resource for MirroredDatabase {
         }
         // On top of the definition that is there: what this provider does not know, or does not change, stays.
         let mut definition = definition;
-        definition.source.type_properties.connection = Some(*plan.connection_id);
-        definition.target.type_properties.retention_in_days = plan.retention_in_days.known().copied();
+        if has_new_connection {
+            definition.source.type_properties.connection = Some(*plan.connection_id);
+        }
+        if has_new_retention {
+            definition.target.type_properties.retention_in_days = plan.retention_in_days.known().copied();
+        }
         if has_new_tables {
             definition = definition.with_tables(plan.table_names());
         }

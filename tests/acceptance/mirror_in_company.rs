@@ -176,8 +176,14 @@ async fn listed_tables_are_checked_and_waited_for(run: &mut Run) -> Result<()> {
     if error.address != MIRROR || calls(run, since, "POST", "/updateDefinition").await? != 1 {
         fail!("the error is at {}, or the first apply changed something", error.address);
     }
+    // The list is sent with the rest of the definition as it is now, not as it was.
     run.plan().await?.does(MIRROR, &["update"])?;
+    let path = path_of_the_mirror(run).await?;
+    retain(run, &path, 3).await?;
     run.apply_planned().await?.success()?;
+    if retained(run, &path).await? != 3 {
+        fail!("what came since the plan was undone");
+    }
     run.plan().await?.is_empty()?;
     replicates(run, 3).await?;
     if values(&run.state().await?, MIRROR)["id"] != id || calls(run, 0, "POST", "/stopMirroring").await? != 0 {
