@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mssql_admin::Sid;
+use tfplugin::{Change, Model};
 
 /// An object by what it is on the server. Names are folded, as the server's usual collation does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,29 +20,35 @@ impl Key {
         let fold = |part: &&str| part.trim_end_matches(' ').to_lowercase();
         Self(format!("{type_name}\n{}", parts.iter().map(fold).collect::<Vec<_>>().join("\n")))
     }
-
-    /// A principal of a database, by its SID.
-    pub fn of_principal(server: &str, database: &str, sid: &str) -> Self {
-        Self::new("principal", &[server, database, sid])
-    }
 }
 
 /// What is known of an object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Entry {
+    presence: Presence,
+    /// Of a user: the SID that it has.
+    user_sid: Option<String>,
     /// Of a login: the SID that it has, or will have when what is planned is done.
     sid: Option<Sid>,
-    /// Deleted by this process.
-    is_gone: bool,
     /// A block of the configuration keeps the object that the state holds.
     is_kept: bool,
+    /// A block of the configuration makes it.
+    is_made: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Presence {
+    #[default]
+    Unknown,
+    /// The state holds it, or this process has made it.
+    There,
+    /// Deleted by this process.
+    Gone,
 }
 
 #[derive(Debug, Default)]
 pub struct Ledger {
     objects: Mutex<HashMap<Key, Entry>>,
-    /// SIDs that users of this run had, and what they have instead.
-    successors: Mutex<HashMap<Key, String>>,
 }
 
 impl Ledger {
@@ -49,59 +56,81 @@ impl Ledger {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This process has mapped the user to another login, which gave it another SID.
-    pub fn note_successor(&self, former: Key, sid: &str) {
-        self.successors.lock().unwrap_or_else(PoisonError::into_inner).insert(former, sid.to_owned());
-    }
-
-    /// The SID that a principal has now.
-    pub fn successor(&self, former: &Key) -> Option<String> {
-        self.successors.lock().unwrap_or_else(PoisonError::into_inner).get(former).cloned()
-    }
-
     /// The state holds the object, or this process has made it.
     pub fn note(&self, key: Key) {
-        self.entries().insert(key, Entry { sid: None, is_gone: false, is_kept: false });
+        self.entries().entry(key).or_default().presence = Presence::There;
     }
 
     /// The same of a login, with its SID.
     pub fn note_login(&self, key: Key, sid: Option<Sid>) {
-        self.entries().insert(key, Entry { sid, is_gone: false, is_kept: false });
+        let mut entries = self.entries();
+        let entry = entries.entry(key).or_default();
+        (entry.presence, entry.sid) = (Presence::There, sid);
     }
 
-    /// The same, where a block keeps the login: another block of its name is one too many.
-    pub fn keep_login(&self, key: Key, sid: Option<Sid>) {
-        self.entries().insert(key, Entry { sid, is_gone: false, is_kept: true });
+    /// The same of a user, with its SID.
+    pub fn note_user(&self, key: Key, sid: Option<&String>) {
+        let mut entries = self.entries();
+        let entry = entries.entry(key).or_default();
+        (entry.presence, entry.user_sid) = (Presence::There, sid.cloned());
     }
 
-    /// The same of any object.
-    pub fn keep(&self, key: Key) {
-        self.keep_login(key, None);
+    /// The SID of a user that the state holds: whoever has its name and another SID is somebody else.
+    pub fn user_sid(&self, key: &Key) -> Option<String> {
+        let entries = self.entries();
+        let entry = entries.get(key).filter(|entry| entry.presence == Presence::There)?;
+        entry.user_sid.clone()
     }
 
-    pub fn keeps(&self, key: &Key) -> bool {
-        self.entries().get(key).is_some_and(|entry| entry.is_kept)
+    /// A block plans to have the object: to keep the one of the state, or to make one. Two of them want one thing only if
+    /// one of them makes it: `false` for the second to come, whichever that is.
+    ///
+    /// The new object of a replacement is its own block's, whose plan has been here before.
+    pub fn plan<R: Model>(&self, key: Key, change: &Change<R>) -> bool {
+        if change.is_replacement() {
+            return true;
+        }
+        let mut entries = self.entries();
+        let entry = entries.entry(key).or_default();
+        let makes = change.is_create();
+        let is_second = entry.is_made || (makes && entry.is_kept);
+        if makes {
+            entry.is_made = true;
+        } else {
+            entry.is_kept = true;
+        }
+        !is_second
     }
 
     /// The object is no more. Its SID is kept: the object that comes in its place has the same.
     pub fn forget(&self, key: &Key) {
-        let mut entries = self.entries();
-        let sid = entries.get(key).and_then(|entry| entry.sid);
-        entries.insert(key.clone(), Entry { sid, is_gone: true, is_kept: false });
+        self.entries().entry(key.clone()).or_default().presence = Presence::Gone;
     }
 
     /// The object has, or will have, another name: this one says nothing of it any more.
     pub fn release(&self, key: &Key) {
-        self.entries().remove(key);
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get_mut(key) {
+            *entry = Entry { is_made: entry.is_made, ..Entry::default() };
+        }
     }
 
     pub fn has(&self, key: &Key) -> bool {
-        self.entries().get(key).is_some_and(|entry| !entry.is_gone)
+        self.is(key, Presence::There)
+    }
+
+    /// A block of the configuration keeps it.
+    pub fn is_kept(&self, key: &Key) -> bool {
+        self.entries().get(key).is_some_and(|entry| entry.is_kept)
     }
 
     /// This process has deleted the object.
     pub fn has_lost(&self, key: &Key) -> bool {
-        self.entries().get(key).is_some_and(|entry| entry.is_gone)
+        self.is(key, Presence::Gone)
+    }
+
+    fn is(&self, key: &Key, presence: Presence) -> bool {
+        self.entries().get(key).is_some_and(|entry| entry.presence == presence)
     }
 
     /// The SID of a login that the state holds, or held.

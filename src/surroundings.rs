@@ -7,8 +7,8 @@ use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
-    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, PermissionState, Principal, ServerFacts,
-    ServerName, ServerPermission, SourceTables, advice,
+    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, PermissionState, Principal, PrincipalKind,
+    ServerFacts, ServerName, ServerPermission, SourceTables, advice,
 };
 use tfplugin::{Diagnostic, path};
 
@@ -55,6 +55,15 @@ const WHOM: &str = "Let `principal` refer to the `principal` of the \
 const LOGIN_FAILED: &str = "The source refuses the connection's login, and nothing else was found: the connection's password is \
                             not the login's, who may have got another from somebody. Raise `password_wo_version` in the \
                             `fabricmirror_login` and in the `fabricmirror_connection`, which sets one password for both.";
+const ADD_GRANTS: &str = "Add a `fabricmirror_database_grants` for the user of the connection's login, with `permissions = \
+                          provider::fabricmirror::mirroring_permissions(\"2025-12\")`.";
+const NAME_PRINCIPAL: &str = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
+                              checked, and waited for.";
+/// What the service says of an identity that may not publish (the code is UNCONFIRMED: the word is what counts).
+const NO_WRITER: &str = "managed identity";
+const MIRRORED_ALREADY: &str = "DatabaseAlreadyMirrored";
+/// What the refusal of a mirror's procedures names (error 22702, sql-mi facts §12).
+const NOT_PERMITTED: &str = "ALTER ANY EXTERNAL MIRROR";
 const STATE_READER: &str = "##MS_ServerStateReader##";
 
 impl Surroundings {
@@ -116,7 +125,7 @@ impl Surroundings {
     }
 
     /// What may explain a start that failed with these words although nothing was missing for certain. `rests`: the mirror
-    /// has no change feed of its own.
+    /// has no change feed of its own, as one that is refused has none.
     pub fn hints(&self, words: &str, rests: bool) -> Vec<String> {
         let text = |it: Diagnostic| format!("{}. {}", it.summary, it.detail);
         let mut hints: Vec<String> = self.missing().into_iter().chain(self.doubts()).map(text).collect();
@@ -133,9 +142,26 @@ impl Surroundings {
         if hints.is_empty() && words.contains("Login failed") {
             hints.push(LOGIN_FAILED.to_owned());
         }
+        if hints.is_empty() && self.principal.is_none() && words.contains(NOT_PERMITTED) {
+            hints.push(format!(
+                "The user of the connection's login is not one of those who may mirror, of whom there are some. {ADD_GRANTS} \
+                 {NAME_PRINCIPAL}"
+            ));
+        }
+        if hints.is_empty() && words.contains(NO_WRITER) {
+            hints.push(format!(
+                "The instance's system-assigned identity may not write into workspace {}, though a role of a group or of an \
+                 application there may have been meant for it. Add a `fabricmirror_workspace_role_assignment` with the \
+                 identity's object id, the type `ServicePrincipal` and the role `Contributor`, and let this resource depend \
+                 on it.",
+                self.workspace
+            ));
+        }
         let shortfall = self.principal.as_ref().zip(self.source.as_ref()).and_then(|(name, it)| it.shortfall(name));
         hints.extend(shortfall.map(text));
-        hints.extend(self.source.as_ref().filter(|_| rests).and_then(Source::feed_left_on));
+        hints.extend(
+            self.source.as_ref().filter(|_| rests || words.contains(MIRRORED_ALREADY)).and_then(Source::feed_left_on),
+        );
         hints.extend(self.lost_tables());
         hints
     }
@@ -311,7 +337,7 @@ impl Source {
     fn principal(&self, name: &Identifier) -> Option<Diagnostic> {
         let principals = self.principals.as_ref()?;
         let at = path!(Replication: principal);
-        let user = match principals.user(None, name.as_str()) {
+        let user = match principals.user(name.as_str()) {
             Ok(Some(user)) => user,
             Ok(None) => {
                 let kind = principals.named(name.as_str()).map(|it| format!(": it is {}", it.kind.describe()));
@@ -325,7 +351,8 @@ impl Source {
             }
             Err(_) => return None,
         };
-        if user.kind.may_have_login() && principals.login_of(user).is_ok_and(|login| login.is_none()) {
+        let is_orphan = user.kind.may_have_login() && principals.login_of(user).is_ok_and(|login| login.is_none());
+        if is_orphan || user.kind == PrincipalKind::UserWithoutLogin {
             return Some(
                 Diagnostic::error(
                     format!("User {} of database {} has no login", user.name, self.database),
@@ -353,7 +380,7 @@ impl Source {
     /// What the principal lacks of one generation's list, though it holds the other's: it may explain a failure.
     fn shortfall(&self, name: &Identifier) -> Option<Diagnostic> {
         let principals = self.principals.as_ref()?;
-        let candidate = self.candidate(principals, principals.user(None, name.as_str()).ok()??);
+        let candidate = self.candidate(principals, principals.user(name.as_str()).ok()??);
         let lacks = !candidate.lacks_may().is_empty() || !candidate.lacks_december().is_empty();
         (candidate.may_mirror() && lacks).then(|| {
             let summary = format!("The mirroring principal holds one of two lists in database {}", self.database);
@@ -383,21 +410,18 @@ impl Source {
             // Nobody else could be meant.
             return Some(Diagnostic::warning(summary, detail).at(path!(Replication: principal)));
         }
-        let advice = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
-                      checked, and waited for.";
         let (summary, detail) = if lacking.is_empty() {
             (
                 format!("No user of database {} is known to be able to mirror it", self.database),
                 format!(
                     "No login is mapped to a user with any of the permissions that mirroring needs, besides those who may do \
-                     everything. Add a `fabricmirror_database_grants` for the user of the connection's login, with \
-                     `permissions = provider::fabricmirror::mirroring_permissions(\"2025-12\")`. {advice}"
+                     everything. {ADD_GRANTS} {NAME_PRINCIPAL}"
                 ),
             )
         } else {
             (
                 format!("The mirroring principal may lack permissions in database {}", self.database),
-                format!("{}\n\nEither list is enough. {advice}", lacking.join("\n\n")),
+                format!("{}\n\nEither list is enough. {NAME_PRINCIPAL}", lacking.join("\n\n")),
             )
         };
         Some(Diagnostic::warning(summary, detail).at(path!(Replication: principal)))
@@ -477,7 +501,9 @@ impl Candidate<'_> {
             let denied: Vec<String> = lacks
                 .iter()
                 .filter_map(|permission| {
-                    Some(format!("{permission} is denied: {}", self.effective.denied_by(permission)?))
+                    let denied = format!("\n  {permission} is denied: {}", self.effective.denied_by(permission)?);
+                    let lifting = self.effective.lifted_by(permission);
+                    Some(lifting.map_or(denied.clone(), |it| format!("{denied}\n  A DBA ends that with {it}")))
                 })
                 .collect();
             let granted: Vec<_> = lacks

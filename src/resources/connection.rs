@@ -77,6 +77,11 @@ impl Resource for Connection {
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
+        if let Some(name) = change.planned.display_name.known()
+            && !cx.provider.ledger().plan(key(name), change)
+        {
+            return Err(second_owner(name));
+        }
         match &change.prior {
             None if change.config.basic.is_null() => Err(needs_credentials().into()),
             None => match change.planned.whole() {
@@ -123,8 +128,7 @@ impl Resource for Connection {
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
         if cx.provider.ledger().has(&plan.key()) {
-            let name = &plan.display_name;
-            return Err(super::second_owner("connection", name).at(path!(Connection: display_name)));
+            return Err(second_owner(&plan.display_name));
         }
         let Some((credentials, encryption)) = plan.credentials() else { return Err(needs_credentials().into()) };
         let new = NewConnection {
@@ -266,9 +270,17 @@ fn refuse_other_types(connection: &connections::Connection) -> Result<()> {
     .into())
 }
 
+fn key(display_name: &str) -> Key {
+    Key::new(Connection::NAME, &[display_name])
+}
+
+fn second_owner(display_name: &str) -> Error {
+    super::second_owner("connection", display_name).at(path!(Connection: display_name))
+}
+
 impl Connection {
     fn key(&self) -> Key {
-        Key::new(Self::NAME, &[&self.display_name])
+        key(&self.display_name)
     }
 
     /// Says at plan time, when it can be seen, that the name is taken.

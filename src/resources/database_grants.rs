@@ -14,8 +14,10 @@ use mssql_admin::{
 use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
 use self::held::Held;
-use self::losses::{note_what_others_hold, refuse_unsaid_losses, warn_of_what_goes_along};
-use super::{changed_since, not_there_any_more, other_kind};
+use self::losses::{
+    note_what_others_hold, refuse_unsaid_denies, refuse_unsaid_losses, warn_of_what_goes_along, warn_of_what_is_denied,
+};
+use super::{DatabaseUser, Noted, changed_since, not_there_any_more, other_kind};
 use crate::clients::Server;
 use crate::error::{Error, Result};
 use crate::import_id;
@@ -57,7 +59,8 @@ pub struct DatabaseGrants {
     denied: Value<BTreeSet<Text<PermissionName>>>,
 
     /// `false`: only the permissions that are listed, or were, are looked at; others are neither shown nor revoked. The
-    /// update that switches it back to `true` revokes nothing; the plan after it shows what others hold.
+    /// update that switches it revokes nothing: to `false`, a warning names what is not managed any more; back to `true`, the
+    /// plan after it shows what others hold.
     #[attr(optional, computed, default = true)]
     exclusive: Value<bool>,
 
@@ -76,8 +79,6 @@ type Names = BTreeSet<Text<PermissionName>>;
 
 const CONNECT: &str = "CONNECT";
 
-/// Private state: the principal's SID.
-const SID: &str = "sid";
 /// Private state: what the last look showed (see [`Held`]).
 const HELD: &str = "held";
 /// Private state: the denies that the configuration asked for.
@@ -134,11 +135,15 @@ impl Resource for DatabaseGrants {
             }
             return Ok(());
         };
+        if !cx.provider.ledger().plan(plan.key(), change) {
+            return Err(plan.second_owner());
+        }
+        let (draft, prior) = (&mut change.planned, change.prior.as_ref());
         let principals = look(cx, &plan.server, Some(&plan.database)).await;
         let grantee = principals.as_ref().and_then(|seen| match prior {
             Some(_) => plan.grantee_of(cx, seen),
             // Of a new object nothing is known but the name.
-            None => seen.grantee(None, plan.principal.as_str()).ok().flatten(),
+            None => seen.grantee(plan.principal.as_str()).ok().flatten(),
         });
         if prior.is_some() {
             let is_role = grantee.is_some_and(is_role);
@@ -149,9 +154,8 @@ impl Resource for DatabaseGrants {
             plan.refuse_other_kinds(principals)?;
         }
         let Some(prior) = prior else {
-            // The new object of a replacement comes with the private state of the old one.
-            if cx.private().get(SID).is_none() && cx.provider.ledger().keeps(&plan.key()) {
-                return Err(plan.second_owner());
+            if let Some(grantee) = grantee {
+                plan.refuse_stranger(cx, grantee)?;
             }
             if let (Some(principals), Some(grantee), false) =
                 (&principals, grantee, cx.provider.ledger().has(&plan.key()))
@@ -160,7 +164,6 @@ impl Resource for DatabaseGrants {
             }
             return Ok(());
         };
-        cx.provider.ledger().keep(plan.key());
         if !plan.is_same_principal(cx, prior, principals.as_deref()) {
             change.replace(path!(DatabaseGrants: principal));
             return Ok(());
@@ -174,8 +177,15 @@ impl Resource for DatabaseGrants {
         {
             let changes = plan.changes(cx, prior, principals, holder)?;
             warn_of_what_goes_along(cx, principals, holder, &changes);
+            warn_of_what_is_denied(cx, &plan.taken_by_denies(prior, principals, holder, &changes)?, holder);
             if !prior.is_exclusive() && plan.is_exclusive() {
                 plan.warn_of_what_comes_into_sight(cx, &principals.permissions_of(holder)?);
+            }
+            if !prior.is_exclusive() || !plan.is_exclusive() {
+                plan.warn_of_what_is_held_otherwise(cx, prior, &principals.permissions_of(holder)?, &changes);
+            }
+            if prior.is_exclusive() && !plan.is_exclusive() {
+                plan.warn_of_what_goes_out_of_sight(cx, prior, &principals.permissions_of(holder)?);
             }
         }
         Ok(())
@@ -185,7 +195,7 @@ impl Resource for DatabaseGrants {
         let Some(principals) = look(cx, &state.server, Some(&state.database)).await else { return Ok(()) };
         let Some(holder) = state.grantee_of(cx, &principals) else { return Ok(()) };
         let changes = state.removal(cx, &principals, holder)?;
-        state.warn_of_what_stays(cx, &principals.permissions_of(holder)?, &changes);
+        state.warn_of_what_stays(cx, &principals, &principals.permissions_of(holder)?, &changes);
         warn_of_what_goes_along(cx, &principals, holder, &changes);
         if changes.iter().any(|change| matches!(change, PermissionChange::Grant(name) if name.as_str() == CONNECT)) {
             cx.warn(
@@ -209,7 +219,7 @@ impl Resource for DatabaseGrants {
         let principals = database.principals().await?;
         check_names(&principals, plan.sets().map(Some))?;
         plan.refuse_other_kinds(&principals)?;
-        let grantee = plan.found(&principals)?;
+        let grantee = plan.found(cx, &principals)?;
         plan.refuse_unseen(&principals.permissions_of(grantee)?)?;
         let changes = plan.additions(&principals, grantee)?;
         let name = super::identifier(&grantee.name)?;
@@ -222,10 +232,10 @@ impl Resource for DatabaseGrants {
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
         let server = cx.provider.sql(&state.server)?;
-        let sid = cx.private().get(SID).map(str::to_owned);
         let principals = server.principals_if_there(&state.database).await?;
+        let noted = Noted::of(cx);
         let found = match &principals {
-            Some(seen) => seen.grantee(sid.as_deref(), state.principal.as_str())?.map(|grantee| (seen, grantee)),
+            Some(seen) => seen.grantee(noted.known(&state.principal))?.map(|grantee| (seen, grantee)),
             None => None,
         };
         let Some((principals, grantee)) = found else {
@@ -248,8 +258,8 @@ impl Resource for DatabaseGrants {
         let Some(holder) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("principal", prior.principal.as_str()));
         };
-        let grantee = plan.found(&principals)?;
-        if grantee.sid != holder.sid {
+        let grantee = plan.found(cx, &principals)?;
+        if grantee.id != holder.id {
             let what = format!("Principal {}", prior.principal);
             let advice = format!("It was to be renamed to {}, which is somebody else.", plan.principal);
             return Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)));
@@ -257,6 +267,7 @@ impl Resource for DatabaseGrants {
         plan.refuse_lifting(&prior, &principals, holder)?;
         let changes = plan.changes(cx, &prior, &principals, holder)?;
         refuse_unsaid_losses(cx, &principals, holder, &changes)?;
+        refuse_unsaid_denies(cx, &plan.taken_by_denies(&prior, &principals, holder, &changes)?, holder)?;
         let name = super::identifier(&holder.name)?;
         database.change_permissions(&name, &changes).await?;
         cx.provider.ledger().forget(&prior.key());
@@ -279,7 +290,7 @@ impl Resource for DatabaseGrants {
             let changes = state.removal(cx, &principals, holder)?;
             refuse_unsaid_losses(cx, &principals, holder, &changes)?;
             database.change_permissions(&super::identifier(&holder.name)?, &changes).await?;
-            state.warn_of_what_came(cx, &principals.permissions_of(holder)?, &changes);
+            state.warn_of_what_came(cx, &principals, &principals.permissions_of(holder)?, &changes);
         } else if let Some(other) = principals.named(state.principal.as_str()) {
             cx.warn(super::left_alone("principal", &other.name).at(path!(DatabaseGrants: principal)));
         }
@@ -306,7 +317,7 @@ impl Resource for DatabaseGrants {
             connect: Value::Null,
         };
         found.refuse_other_kinds(&principals)?;
-        let grantee = principals.grantee(None, found.principal.as_str())?;
+        let grantee = principals.grantee(found.principal.as_str())?;
         let grantee = grantee.ok_or_else(|| super::nothing_to_import("user or role", found.principal.as_str()))?;
         note_what_others_hold(cx, &principals, grantee)?;
         let rows = principals.permissions_of(grantee)?;
@@ -361,19 +372,13 @@ impl DatabaseGrants {
         self.is_exclusive() || self.lists(&row.name)
     }
 
-    /// The principal of the state, by the SID that it had when it was last seen, and then by nothing else: whoever has its
-    /// name by now may be somebody else.
+    /// The principal of the state, by what it was when it was last seen: whoever has its name by now may be somebody else.
     fn meant<'a>(
         &self,
         cx: &Context<FabricMirror>,
         seen: &'a DatabasePrincipals,
     ) -> mssql_admin::Result<Option<&'a Principal>> {
-        let mut sid = cx.private().get(SID).map(str::to_owned);
-        if let (Some(former), Some(server)) = (&sid, self.server.known()) {
-            let key = Key::of_principal(&server.canonical(), self.database.as_str(), former);
-            sid = cx.provider.ledger().successor(&key).or(sid);
-        }
-        seen.meant_grantee(sid.as_deref(), self.principal.as_str())
+        seen.meant_grantee(Noted::of(cx).known(&self.principal))
     }
 
     /// The same at plan, where what cannot be seen is not an error.
@@ -382,8 +387,11 @@ impl DatabaseGrants {
     }
 
     /// The principal that the configuration names.
-    fn found<'a>(&self, principals: &'a DatabasePrincipals) -> Result<&'a Principal> {
-        let grantee = principals.grantee(None, self.principal.as_str())?;
+    fn found<'a>(&self, cx: &Context<FabricMirror>, principals: &'a DatabasePrincipals) -> Result<&'a Principal> {
+        let grantee = principals.grantee(self.principal.as_str())?;
+        if let Some(grantee) = grantee {
+            self.refuse_stranger(cx, grantee)?;
+        }
         grantee.ok_or_else(|| {
             let missing = mssql_admin::Error::NotFound {
                 what: "user or database role",
@@ -391,14 +399,28 @@ impl DatabaseGrants {
                 fault: mssql_admin::Fault::Name,
             };
             Error::from(missing).hint(
-                "Let `principal` refer to the `principal` of a `fabricmirror_database_user`, so that the user is there \
-                 first.",
+                "Let `principal` refer to the `principal` of a `fabricmirror_database_user`, and `database` to its \
+                 `database`: then the user is there first.",
             )
         })
     }
 
+    /// The name is that of a user in the state, and this is another one.
+    fn refuse_stranger(&self, cx: &Context<FabricMirror>, grantee: &Principal) -> Result<()> {
+        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
+        let key = Key::new(DatabaseUser::NAME, &[&server, self.database.as_str(), self.principal.as_str()]);
+        match cx.provider.ledger().user_sid(&key) {
+            Some(sid) if !sid.eq_ignore_ascii_case(&grantee.sid) => {
+                let what = format!("User {} of the state", self.principal);
+                let advice = format!("Somebody else is called {} by now, and gets nothing.", grantee.name);
+                Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn refuse_other_kinds(&self, principals: &DatabasePrincipals) -> Result<()> {
-        if principals.grantee(None, self.principal.as_str()).is_ok_and(|found| found.is_some()) {
+        if principals.grantee(self.principal.as_str()).is_ok_and(|found| found.is_some()) {
             return Ok(());
         }
         match principals.named(self.principal.as_str()) {
@@ -422,10 +444,10 @@ impl DatabaseGrants {
             return true;
         }
         let Some(principals) = principals else { return false };
-        let of_now = principals.grantee(None, self.principal.as_str()).ok().flatten();
+        let of_now = principals.grantee(self.principal.as_str()).ok().flatten();
         match (of_now, prior.grantee_of(cx, principals)) {
             (None, _) => true,
-            (Some(named), Some(held)) => named.sid == held.sid,
+            (Some(named), Some(held)) => named.id == held.id,
             (Some(_), None) => false,
         }
     }
@@ -490,6 +512,27 @@ impl DatabaseGrants {
             _ => false,
         };
         Ok(changes.into_iter().filter(|change| !is_unseen(change)).collect())
+    }
+
+    /// What the operator granted and the state does not list, and a DENY of the operator's replaces.
+    fn taken_by_denies(
+        &self,
+        prior: &Self,
+        principals: &DatabasePrincipals,
+        holder: &Principal,
+        changes: &[PermissionChange],
+    ) -> Result<BTreeSet<String>> {
+        let is_denied =
+            |row: &Permission| changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
+        let rows = principals.permissions_of(holder)?;
+        let taken = rows.into_iter().filter(|row| {
+            row.state != PermissionState::Denied
+                && mssql_admin::same_name(&row.grantor, principals.operator())
+                && is_denied(row)
+                && !prior.lists(&row.name)
+                && !is_connect(row)
+        });
+        Ok(taken.map(|row| row.name.to_string()).collect())
     }
 
     /// What takes away what is managed, and nothing else. A DENY goes only if it was ours, or if that is allowed: somebody
@@ -575,7 +618,7 @@ impl DatabaseGrants {
     async fn noted(self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Self {
         let ours = self.sets()[2].iter().map(ToString::to_string).collect::<Vec<_>>();
         cx.private().set(OUR_DENIES, ours.join(","));
-        cx.private().set(SID, holder.sid.as_str());
+        Noted::write(cx, holder);
         if let Err(error) = self.note_rows(cx, server, holder).await {
             cx.warn(super::unseen("set of permissions of", &self.principal, &error));
         }
@@ -584,7 +627,7 @@ impl DatabaseGrants {
 
     async fn note_rows(&self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Result<()> {
         let principals = server.instance().database(&self.database).principals().await?;
-        let held = principals.grantee(Some(&holder.sid), self.principal.as_str())?;
+        let held = principals.by_id(holder.id);
         let held = held.ok_or_else(|| not_there_any_more("principal", self.principal.as_str()))?;
         note_what_others_hold(cx, &principals, held)?;
         let rows = principals.permissions_of(held)?;
@@ -616,10 +659,10 @@ impl DatabaseGrants {
             Value::Known(granted && !all.denied.contains(&connect))
         };
         let rows: Vec<&Permission> = all_rows.iter().copied().filter(|row| self.looks_at(row)).collect();
-        if cx.private().get(SID).is_some_and(|sid| !sid.eq_ignore_ascii_case(&grantee.sid)) {
+        if !Noted::of(cx).is(grantee) {
             cx.private().remove(GAVE_CONNECT);
         }
-        cx.private().set(SID, grantee.sid.as_str());
+        Noted::write(cx, grantee);
         let noted: Vec<&Permission> =
             all_rows.iter().copied().filter(|row| self.looks_at(row) || is_connect(row)).collect();
         Held::of(&noted).write(&mut cx.private(), HELD);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use mssql_admin::{DatabasePrincipals, Identifier, NewUser, Principal, PrincipalKind, ServerName};
 use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Text, Value, path};
 
-use super::{Login, identifiers, names, not_there_any_more, other_kind};
+use super::{Login, Noted, identifiers, names, not_there_any_more, other_kind};
 use crate::clients::Server;
 use crate::error::{Error, Result};
 use crate::import_id;
-use crate::ledger::Key;
+use crate::ledger::{Key, Ledger};
 use crate::provider::FabricMirror;
 
 /// A user of a database, for a login.
@@ -65,13 +65,19 @@ impl Resource for DatabaseUser {
     type Provider = FabricMirror;
 
     fn in_state(provider: &FabricMirror, state: &Self) {
-        provider.ledger().note(state.key());
+        state.note(provider.ledger());
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         let plan = &mut change.planned;
         let prior = change.prior.as_ref();
         cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
+        if let Some(plan) = change.planned.whole()
+            && !cx.provider.ledger().plan(plan.key(), change)
+        {
+            return Err(plan.second_owner());
+        }
+        let (plan, prior) = (&mut change.planned, change.prior.as_ref());
         let Some(prior) = prior else {
             return match plan.whole() {
                 Some(plan) => plan.refuse_existing(cx).await,
@@ -89,7 +95,8 @@ impl Resource for DatabaseUser {
             plan.sid = Value::Unknown;
         }
         if let Some(plan) = plan.whole() {
-            cx.provider.ledger().note(plan.key());
+            // What it will be mapped to, nobody knows before apply.
+            plan.note(cx.provider.ledger());
         }
         Ok(())
     }
@@ -97,7 +104,7 @@ impl Resource for DatabaseUser {
     async fn plan_delete(cx: &Context<FabricMirror>, state: &Self) -> Result<()> {
         let Ok(server) = cx.provider.sql(&state.server) else { return Ok(()) };
         let principals = server.at_plan(cx, server.principals(&state.database).await);
-        if let Some(list) = principals.and_then(|seen| state.granted_to_others(&seen)) {
+        if let Some(list) = principals.and_then(|seen| state.granted_to_others(cx, &seen)) {
             let summary = format!("User {} has granted permissions to others", state.name);
             let detail = format!("The server refuses to drop it, unless its grants end before. {list}");
             cx.warn(Diagnostic::warning(summary, detail).at(path!(DatabaseUser: name)));
@@ -110,9 +117,10 @@ impl Resource for DatabaseUser {
         plan.server.default_with(|| server.canonical());
         let (key, ledger) = (plan.key(), cx.provider.ledger());
         if ledger.has(&key) {
-            let name = plan.name.as_str();
-            return Err(super::second_owner("user", name).at(path!(DatabaseUser: name)));
+            return Err(plan.second_owner());
         }
+        // Whoever was there before.
+        Noted::forget(cx);
         let new = NewUser {
             name: plan.name.value().clone(),
             login: plan.login()?,
@@ -124,8 +132,11 @@ impl Resource for DatabaseUser {
         ledger.note(key);
         plan.principal = plan.name.to_string().into();
         let made = Self { sid: Value::Null, ..plan.clone() };
-        Ok(match made.read_back(&server).await {
-            Ok(seen) => seen,
+        Ok(match made.read_back(cx, &server).await {
+            Ok(seen) => {
+                seen.note(ledger);
+                seen
+            }
             // Everything is done: no look that fails makes the next apply throw it away.
             Err(error) => {
                 cx.warn(super::unseen("user", &plan.name, &error));
@@ -140,7 +151,7 @@ impl Resource for DatabaseUser {
         let server = cx.provider.sql(&state.server)?;
         let principals = server.principals_if_there(&state.database).await?;
         let found = match &principals {
-            Some(principals) => state.find(principals)?.map(|user| (principals, user)),
+            Some(principals) => state.find(cx, principals)?.map(|user| (principals, user)),
             None => None,
         };
         let Some((principals, user)) = found else {
@@ -148,15 +159,20 @@ impl Resource for DatabaseUser {
             return Ok(None);
         };
         refuse_other_kinds(user)?;
-        Ok(Some(state.matching(principals, user)?))
+        let former = state.key();
+        let seen = state.matching(cx, principals, user)?;
+        if seen.key() != former {
+            cx.provider.ledger().release(&former);
+        }
+        seen.note(cx.provider.ledger());
+        Ok(Some(seen))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
         let database = server.change().database(&plan.database);
         let principals = database.principals().await?;
-        let sid = prior.sid.known().map(String::as_str);
-        let Some(user) = principals.meant(sid, prior.name.as_str())? else {
+        let Some(user) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("user", prior.name.as_str()));
         };
         refuse_other_kinds(user)?;
@@ -169,7 +185,7 @@ impl Resource for DatabaseUser {
             name = plan.name.value().clone();
             (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
             cx.provider.ledger().forget(&prior.key());
-            cx.provider.ledger().note(plan.key());
+            done.note(cx.provider.ledger());
             cx.keep(&done);
         }
         if plan.sid.is_unknown() {
@@ -181,11 +197,8 @@ impl Resource for DatabaseUser {
             // Name and SID may be others by now; its number is not.
             let seen = database.principals().await.ok();
             let sid = seen.as_ref().and_then(|seen| seen.by_id(user.id)).map(|user| user.sid.clone());
-            // What was granted to it still is, under the new SID.
-            if let (Some(former), Some(sid)) = (prior.sid.known(), &sid) {
-                cx.provider.ledger().note_successor(prior.principal_key(former), sid);
-            }
             done.sid = sid.into();
+            done.note(cx.provider.ledger());
             cx.keep(&done);
         }
         if let Some(schema) = plan.default_schema.known().filter(|_| prior.default_schema != plan.default_schema) {
@@ -200,32 +213,42 @@ impl Resource for DatabaseUser {
         if !plan.sid.is_unknown() {
             return Ok(plan);
         }
-        Self { sid: done.sid, ..plan }.read_back(&server).await
+        Self { sid: done.sid, ..plan }.read_back(cx, &server).await
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
         let heir = state.transfer_schemas_to.known().map(Text::value);
-        let sid = state.sid.known().map(String::as_str);
-        let dropped = server.change().database(&state.database).drop_user(sid, &state.name, heir).await;
-        if let Err(error) = dropped {
-            let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
-            let error = Error::from(error);
-            if has_granted && let Ok(principals) = server.instance().database(&state.database).principals().await {
-                return Err(match state.granted_to_others(&principals) {
-                    Some(list) => error.hint(list),
-                    None => error,
-                });
+        let database = server.change().database(&state.database);
+        let principals = match database.principals().await.map_err(Error::from) {
+            Err(error) if server.is_gone(&state.database, &error).await => {
+                cx.provider.ledger().forget(&state.key());
+                return Ok(());
             }
-            if !server.is_gone(&state.database, &error).await {
-                return Err(error);
+            principals => principals?,
+        };
+        if let Some(user) = state.meant(cx, &principals)? {
+            let name = super::identifier(&user.name)?;
+            if let Err(error) = database.drop_user(Some(&user.sid), &name, heir).await {
+                let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
+                let error = Error::from(error);
+                if has_granted && let Ok(principals) = server.instance().database(&state.database).principals().await {
+                    return Err(match state.granted_to_others(cx, &principals) {
+                        Some(list) => error.hint(list),
+                        None => error,
+                    });
+                }
+                if !server.is_gone(&state.database, &error).await {
+                    return Err(error);
+                }
             }
         }
         cx.provider.ledger().forget(&state.key());
-        if let Ok(principals) = server.instance().database(&state.database).principals().await
-            && let (Some(_), Some(other)) = (sid, principals.named(state.name.as_str()))
-        {
-            cx.warn(super::left_alone("user", &other.name).at(path!(DatabaseUser: name)));
+        if let Ok(principals) = server.instance().database(&state.database).principals().await {
+            let other = state.find(cx, &principals).ok().flatten();
+            if let Some(other) = other.or_else(|| principals.named(state.name.as_str())) {
+                cx.warn(super::left_alone("user", &other.name).at(path!(DatabaseUser: name)));
+            }
         }
         Ok(())
     }
@@ -237,7 +260,7 @@ impl Resource for DatabaseUser {
         let (database, name) = (import_id::name(&database)?, import_id::name(&name)?);
         let server = cx.provider.sql(&server_name)?;
         let principals = server.principals(&database).await?;
-        let Some(user) = principals.user(None, name.as_str())? else {
+        let Some(user) = principals.user(name.as_str())? else {
             return Err(match principals.named(name.as_str()) {
                 Some(other) => other_kind(&other.name, other.kind.describe(), "users with a login"),
                 None => super::nothing_to_import("user", &name),
@@ -255,7 +278,7 @@ impl Resource for DatabaseUser {
             sid: Value::Null,
             principal: Value::Null,
         }
-        .matching(&principals, user)
+        .matching(cx, &principals, user)
     }
 }
 
@@ -277,10 +300,29 @@ impl DatabaseUser {
         Key::new(Self::NAME, &[&server, self.database.as_str(), self.name.as_str()])
     }
 
-    /// A principal of this user's database.
-    fn principal_key(&self, sid: &str) -> Key {
-        let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
-        Key::of_principal(&server, self.database.as_str(), sid)
+    fn note(&self, ledger: &Ledger) {
+        ledger.note_user(self.key(), self.sid.known());
+    }
+
+    fn second_owner(&self) -> Error {
+        super::second_owner("user", &self.name).at(path!(DatabaseUser: name))
+    }
+
+    /// What is known of the user: what was noted, and the SID of the state. Of one that was made and not seen neither is, but
+    /// a login has one user in a database.
+    fn noted(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Noted {
+        let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
+        if noted.identity.is_some() || noted.sid.is_some() {
+            return noted;
+        }
+        let of_login = principals.users().find(|user| self.has_login(principals, user) == Some(true));
+        Noted { identity: of_login.map(Principal::identity), ..noted }
+    }
+
+    /// Whether the login of a user is that of the state. `None`: it has none that could be seen.
+    fn has_login(&self, principals: &DatabasePrincipals, user: &Principal) -> Option<bool> {
+        let (login, wanted) = (principals.login_of(user).ok()??, self.login_name.known()?);
+        Some(mssql_admin::same_name(&login.name, wanted.as_str()))
     }
 
     /// The login that is wanted.
@@ -290,8 +332,8 @@ impl DatabaseUser {
     }
 
     /// What others have from the user, and the statements that take it from them, in their order.
-    fn granted_to_others(&self, principals: &DatabasePrincipals) -> Option<String> {
-        let user = self.find(principals).ok().flatten()?;
+    fn granted_to_others(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Option<String> {
+        let user = self.find(cx, principals).ok().flatten()?;
         let granted = principals.granted_by(user);
         let grantor = super::identifier(&user.name).ok()?;
         let statements: Vec<String> = granted
@@ -308,9 +350,30 @@ impl DatabaseUser {
         ))
     }
 
-    /// The user, by SID, else by name: a name that means somebody else is a difference of the name.
-    fn find<'a>(&self, principals: &'a DatabasePrincipals) -> Result<Option<&'a Principal>> {
-        Ok(principals.user(self.sid.known().map(String::as_str), self.name.as_str())?)
+    /// The user, whatever it is called now: a name that means somebody else is a difference of the name.
+    fn find<'a>(
+        &self,
+        cx: &Context<FabricMirror>,
+        principals: &'a DatabasePrincipals,
+    ) -> Result<Option<&'a Principal>> {
+        let noted = self.noted(cx, principals);
+        let found = principals.user(noted.known(&self.name))?;
+        // With nothing but the name to go by, whoever has another login is somebody else.
+        let is_other = |user: &Principal| {
+            noted.identity.is_none() && noted.sid.is_none() && self.has_login(principals, user) == Some(false)
+        };
+        Ok(found.filter(|user| !is_other(user)))
+    }
+
+    /// The user whom a change means: the one that was noted, still mapped as it was. Everybody else is somebody else's.
+    fn meant<'a>(
+        &self,
+        cx: &Context<FabricMirror>,
+        principals: &'a DatabasePrincipals,
+    ) -> Result<Option<&'a Principal>> {
+        let is_mapped = |user: &&Principal| self.sid.known().is_none_or(|sid| sid.eq_ignore_ascii_case(&user.sid));
+        let noted = self.noted(cx, principals);
+        Ok(principals.meant(noted.known(&self.name))?.filter(is_mapped))
     }
 
     /// Says at plan time, when it can be seen, that the name is taken.
@@ -338,7 +401,7 @@ impl DatabaseUser {
     async fn refuse_taken(&self, cx: &Context<FabricMirror>, name: &Text<Identifier>) -> Result<()> {
         let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
         let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
-        match (principals.named(name.as_str()), self.find(&principals)?) {
+        match (principals.named(name.as_str()), self.find(cx, &principals)?) {
             (Some(other), Some(user)) if other.id != user.id => {
                 let other_name = super::identifier(&other.name)?;
                 let fix = mssql_admin::advice::rename_principal(&self.database, other.kind, &other_name);
@@ -358,17 +421,23 @@ impl DatabaseUser {
         error.hint(super::import_text(Self::NAME, &id))
     }
 
-    /// By its SID alone where that is known: somebody else may have its name by now.
-    async fn read_back(self, server: &Server) -> Result<Self> {
+    /// Somebody else may have its name by now.
+    async fn read_back(self, cx: &Context<FabricMirror>, server: &Server) -> Result<Self> {
         let principals = server.instance().database(&self.database).principals().await?;
-        match principals.meant(self.sid.known().map(String::as_str), self.name.as_str())? {
-            Some(user) => self.matching(&principals, user),
+        match self.meant(cx, &principals)? {
+            Some(user) => self.matching(cx, &principals, user),
             None => Err(not_there_any_more("user", self.name.as_str())),
         }
     }
 
     /// This object with what the server holds.
-    fn matching(mut self, principals: &DatabasePrincipals, user: &Principal) -> Result<Self> {
+    fn matching(
+        mut self,
+        cx: &Context<FabricMirror>,
+        principals: &DatabasePrincipals,
+        user: &Principal,
+    ) -> Result<Self> {
+        Noted::write(cx, user);
         let name = |name: &str| name.parse::<Identifier>().ok().map(Text::from);
         if let Some(name) = name(&user.name) {
             self.name = name;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mssql_admin::{Identifier, LoginChange, LoginKind, NewLogin, Origin, ServerName, Sid};
-use tfplugin::{Change, Context, Diagnostic, Model, Resource, Secret, Text, Value, path};
+use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Secret, Text, Value, path};
 
 use super::{identifiers, names, not_there_any_more, other_kind};
 use crate::clients::Server;
@@ -76,6 +76,9 @@ const RENAMED: &str = "renamed";
 /// Private state, in a plan: the state holds a login of this name already.
 const IN_STATE: &str = "in_state";
 
+/// CREATE LOGIN with a SID that another login has (sql-mi facts §1).
+const SID_IN_USE: u32 = 15433;
+
 impl Resource for Login {
     const NAME: &'static str = "login";
     type Provider = FabricMirror;
@@ -85,81 +88,19 @@ impl Resource for Login {
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
-        let plan = &mut change.planned;
-        let prior = change.prior.as_ref();
-        cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
-        let Some(prior) = prior else {
-            if change.config.password_wo.is_null() {
-                return Err(Diagnostic::error(
-                    "A new login needs a password",
-                    "Set `password_wo` and `password_wo_version`. Only an imported login can do without.",
-                )
-                .at(path!(Login: password_wo))
-                .into());
-            }
-            let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) else { return Ok(()) };
-            let key = Key::new(Self::NAME, &[&server.canonical(), name.as_str()]);
-            let ledger = cx.provider.ledger();
-            // What was derived once is kept: the users of the login find it by that.
-            let is_renamed = cx.private().get(RENAMED).is_some();
-            let ours = if is_renamed { None } else { our_sid(cx).or_else(|| ledger.sid(&key)) };
-            plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
-            if !ledger.has(&key) {
-                return refuse_existing(cx, plan, change.config.password_wo.known()).await;
-            }
-            if our_sid(cx).is_none() {
-                if ledger.keeps(&key) {
-                    return Err(second_owner(name));
-                }
-                // A tainted object that is replaced, or a second block: the CLI does not tell, apply will.
-                cx.private().set(IN_STATE, "yes");
-            }
-            ledger.note_login(key, plan.sid.known().map(|sid| *sid.value()));
+        complete(cx, change).await?;
+        // A block that keeps its login under another name keeps its SID.
+        let plan = &change.planned;
+        let (Some(server), Some(name), Some(sid)) = (plan.server.known(), plan.name.known(), plan.sid.known()) else {
             return Ok(());
         };
-        let ours = our_sid(cx).or(prior.known_sid());
-        if change.config.sid.is_null() {
-            plan.sid = ours.map(Text::from).into();
+        if cx.provider.ledger().plan(Key::new("sid", &[&server.canonical(), &sid.value().to_string()]), change) {
+            return Ok(());
         }
-        if plan.sid != prior.sid {
-            plan.principal = Value::Unknown;
-            if change.config.sid.is_null() {
-                cx.warn(
-                    Diagnostic::warning(
-                        format!("Login {} was dropped and made again by somebody", prior.name),
-                        "It has another SID than the one that was created here, so its database users are not its own any \
-                         more. Apply drops it and makes it anew, with the former SID. To keep the one that is there, take \
-                         the block's object out of the state with a `removed` block and import the login.",
-                    )
-                    .at(path!(Login: sid)),
-                );
-            }
-        } else if plan.name != Value::Known(prior.name.clone()) {
-            plan.principal = plan.name.clone().map(|name| name.to_string());
-        }
-        if let Some(name) = plan.name.known().filter(|name| **name != prior.name) {
-            refuse_taken(cx, prior, name).await?;
-            cx.provider.ledger().release(&prior.key());
-            cx.private().set(RENAMED, "yes");
-        }
-        // For the login's users, which follow it in the same run.
-        if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
-            let sid = plan.sid.known().map(|sid| *sid.value());
-            cx.provider.ledger().keep_login(Key::new(Self::NAME, &[&server.canonical(), name.as_str()]), sid);
-        }
-        if prior.password_wo_version != plan.password_wo_version && !plan.password_wo_version.is_null() {
-            plan.password_last_set = Value::Unknown;
-            if prior.password_wo_version.is_null() {
-                cx.warn(
-                    Diagnostic::warning(
-                        "The login's password will be replaced",
-                        "It was not managed so far. Apply sets the one of the configuration.",
-                    )
-                    .at(path!(Login: password_wo)),
-                );
-            }
-        }
-        Ok(())
+        let detail = "A SID belongs to one login alone, and two blocks of this configuration have this one.";
+        Err(Diagnostic::error("The SID is in use", format!("{detail} {}", another_sid(server, name)))
+            .at(path!(Login: sid))
+            .into())
     }
 
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
@@ -184,7 +125,8 @@ impl Resource for Login {
         };
         // What the state held when this was planned, and nobody deleted since, is another block's.
         let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
-        let origin = server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(error))?;
+        let origin =
+            server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(&server, error))?;
         cx.private().remove(IN_STATE);
         cx.private().remove(RENAMED);
         cx.private().set(OUR_SID, sid.to_string());
@@ -328,6 +270,90 @@ impl Resource for Login {
     }
 }
 
+/// Completes the plan of a login.
+async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Result<()> {
+    let plan = &mut change.planned;
+    let prior = change.prior.as_ref();
+    cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
+    let ledger = cx.provider.ledger();
+    let whole = change.planned.whole();
+    if let Some(plan) = &whole
+        && !ledger.plan(plan.key(), change)
+    {
+        return Err(second_owner(&plan.name));
+    }
+    let is_replacement = change.is_replacement();
+    let (plan, prior) = (&mut change.planned, change.prior.as_ref());
+    let Some(prior) = prior else {
+        if change.config.password_wo.is_null() {
+            return Err(Diagnostic::error(
+                "A new login needs a password",
+                "Set `password_wo` and `password_wo_version`. Only an imported login can do without.",
+            )
+            .at(path!(Login: password_wo))
+            .into());
+        }
+        let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) else { return Ok(()) };
+        let key = Key::new(Login::NAME, &[&server.canonical(), name.as_str()]);
+        // What was derived once is kept: the users of the login find it by that.
+        let is_renamed = cx.private().get(RENAMED).is_some();
+        let ours = if is_renamed { None } else { our_sid(cx).or_else(|| ledger.sid(&key)) };
+        plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
+        if !ledger.has(&key) {
+            return refuse_existing(cx, plan, change.config.password_wo.known()).await;
+        }
+        if !is_replacement {
+            // A tainted object that is replaced, or a second block: the CLI does not tell, apply will.
+            cx.private().set(IN_STATE, "yes");
+        }
+        ledger.note_login(key, plan.sid.known().map(|sid| *sid.value()));
+        return Ok(());
+    };
+    let ours = our_sid(cx).or(prior.known_sid());
+    if change.config.sid.is_null() {
+        plan.sid = ours.map(Text::from).into();
+    }
+    if plan.sid != prior.sid {
+        plan.principal = Value::Unknown;
+        if change.config.sid.is_null() {
+            cx.warn(
+                Diagnostic::warning(
+                    format!("Login {} was dropped and made again by somebody", prior.name),
+                    "It has another SID than the one that was created here, so its database users are not its own any \
+                     more. Apply drops it and makes it anew, with the former SID. To keep the one that is there, take \
+                     the block's object out of the state with a `removed` block and import the login.",
+                )
+                .at(path!(Login: sid)),
+            );
+        }
+    } else if plan.name != Value::Known(prior.name.clone()) {
+        plan.principal = plan.name.clone().map(|name| name.to_string());
+    }
+    if let Some(name) = plan.name.known().filter(|name| **name != prior.name) {
+        refuse_taken(cx, prior, name).await?;
+        ledger.release(&prior.key());
+        cx.private().set(RENAMED, "yes");
+    }
+    // For the login's users, which follow it in the same run.
+    if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
+        let sid = plan.sid.known().map(|sid| *sid.value());
+        ledger.note_login(Key::new(Login::NAME, &[&server.canonical(), name.as_str()]), sid);
+    }
+    if prior.password_wo_version != plan.password_wo_version && !plan.password_wo_version.is_null() {
+        plan.password_last_set = Value::Unknown;
+        if prior.password_wo_version.is_null() {
+            cx.warn(
+                Diagnostic::warning(
+                    "The login's password will be replaced",
+                    "It was not managed so far. Apply sets the one of the configuration.",
+                )
+                .at(path!(Login: password_wo)),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The SID that the object was given, however it is called now.
 fn our_sid(cx: &Context<FabricMirror>) -> Option<Sid> {
     cx.private().get(OUR_SID).and_then(|sid| sid.parse().ok())
@@ -338,7 +364,25 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
     let (Some(name), Some(sid)) = (plan.name.known(), plan.sid.known()) else { return Ok(()) };
     let Ok(server) = cx.provider.sql(&plan.server) else { return Ok(()) };
     let Some(logins) = server.at_plan(cx, server.logins().await) else { return Ok(()) };
-    let Some(login) = logins.by_name(name.as_str()) else { return Ok(()) };
+    let Some(login) = logins.by_name(name.as_str()) else {
+        let Some(holder) = logins.by_sid(*sid.value()) else { return Ok(()) };
+        let ledger = cx.provider.ledger();
+        let key = Key::new(Login::NAME, &[&server.instance().server().canonical(), &holder.name]);
+        // One of the state may be deleted in this run.
+        if ledger.has(&key) && !ledger.is_kept(&key) {
+            return Ok(());
+        }
+        return Err(Diagnostic::error(
+            "The SID is in use",
+            format!(
+                "A SID belongs to one login alone, and login {} has this one. {}",
+                holder.name,
+                another_sid(server.instance().server(), name)
+            ),
+        )
+        .at(path!(Login: sid))
+        .into());
+    };
     // One with our SID may be ours, of a run whose answer was lost: then this password opens it. Any state derives the
     // same SID, so that alone proves nothing.
     let is_ours = login.sid == Some(*sid.value())
@@ -376,6 +420,12 @@ async fn refuse_taken(cx: &Context<FabricMirror>, prior: &Login, name: &Text<Ide
     }
 }
 
+/// Of a login whose name another one had, which kept the SID that follows from it.
+fn another_sid(server: &ServerName, name: &Identifier) -> String {
+    let other = Sid::derived(server, &format!("{name}\n2"));
+    format!("It stays with a login that is renamed. Give the new one another:\n\n  sid = \"{other}\"")
+}
+
 fn import_text(server: &Value<Text<ServerName>>, name: &Identifier) -> String {
     super::import_text(Login::NAME, &import_id::of_server(server, &[name.as_str()]))
 }
@@ -401,8 +451,11 @@ impl Login {
         self.sid.known().map(|sid| *sid.value())
     }
 
-    fn import_hint(&self, error: mssql_admin::Error) -> Error {
+    fn import_hint(&self, server: &Server, error: mssql_admin::Error) -> Error {
         match error {
+            error if error.number() == Some(SID_IN_USE) => {
+                Error::from(error).hint(another_sid(server.instance().server(), &self.name))
+            }
             error @ mssql_admin::Error::AlreadyExists { .. } => {
                 Error::from(error).hint(import_text(&self.server, &self.name))
             }

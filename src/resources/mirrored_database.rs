@@ -140,6 +140,12 @@ impl Resource for MirroredDatabase {
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
+        if let (Some(workspace), Some(name)) =
+            (change.planned.workspace_id.known(), change.planned.display_name.known())
+            && !cx.provider.ledger().plan(key(**workspace, name), change)
+        {
+            return Err(second_owner(name));
+        }
         let plan = change.planned.whole();
         let prior = change.prior.as_ref();
         if let Some(plan) = &plan {
@@ -167,8 +173,7 @@ impl Resource for MirroredDatabase {
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
         if cx.provider.ledger().has(&plan.key()) {
-            let name = &plan.display_name;
-            return Err(super::second_owner("mirrored database", name).at(path!(MirroredDatabase: display_name)));
+            return Err(second_owner(&plan.display_name));
         }
         let connection = *plan.connection_id.value();
         check_connection(&fabric, connection, None).await?;
@@ -346,9 +351,17 @@ async fn look(
     Ok(Some((item, fabric.definition(workspace, id).await?)))
 }
 
+fn key(workspace: WorkspaceId, display_name: &str) -> Key {
+    Key::new(MirroredDatabase::NAME, &[&workspace.to_string(), display_name])
+}
+
+fn second_owner(display_name: &str) -> Error {
+    super::second_owner("mirrored database", display_name).at(path!(MirroredDatabase: display_name))
+}
+
 impl MirroredDatabase {
     fn key(&self) -> Key {
-        Key::new(Self::NAME, &[&self.workspace_id.value().to_string(), &self.display_name])
+        key(*self.workspace_id, &self.display_name)
     }
 
     fn table_names(&self) -> Option<Vec<TableName>> {

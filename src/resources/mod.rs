@@ -11,11 +11,12 @@ mod workspace_role_assignment;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use mssql_admin::Identifier;
-use tfplugin::{Diagnostic, Text, Value};
+use mssql_admin::{Identifier, Known, Principal};
+use tfplugin::{Context, Diagnostic, Text, Value};
 
 use crate::error::{Error, Result};
 use crate::import_id;
+use crate::provider::FabricMirror;
 
 pub use connection::Connection;
 pub use database_grants::DatabaseGrants;
@@ -24,6 +25,46 @@ pub use login::Login;
 pub use mirrored_database::MirroredDatabase;
 pub use replication::Replication;
 pub use workspace_role_assignment::WorkspaceRoleAssignment;
+
+/// Private state: which principal of a database the object is, as the last look showed it: found again by that, whatever
+/// it is called or mapped to by then.
+#[derive(Debug, Default)]
+struct Noted {
+    identity: Option<String>,
+    sid: Option<String>,
+}
+
+impl Noted {
+    const IDENTITY: &str = "identity";
+    const SID: &str = "sid";
+
+    fn of(cx: &Context<FabricMirror>) -> Self {
+        let private = cx.private();
+        let note = |name| private.get(name).map(str::to_owned);
+        Self { identity: note(Self::IDENTITY), sid: note(Self::SID) }
+    }
+
+    fn write(cx: &Context<FabricMirror>, principal: &Principal) {
+        let mut private = cx.private();
+        private.set(Self::IDENTITY, principal.identity());
+        private.set(Self::SID, principal.sid.as_str());
+    }
+
+    fn forget(cx: &Context<FabricMirror>) {
+        let mut private = cx.private();
+        private.remove(Self::IDENTITY);
+        private.remove(Self::SID);
+    }
+
+    fn known<'a>(&'a self, name: &'a Identifier) -> Known<'a> {
+        Known { identity: self.identity.as_deref(), sid: self.sid.as_deref(), name: name.as_str() }
+    }
+
+    /// Whether this is the principal that was noted, as far as one was.
+    fn is(&self, principal: &Principal) -> bool {
+        self.identity.as_ref().is_none_or(|identity| *identity == principal.identity())
+    }
+}
 
 /// The names of a set, without their spelling.
 fn names(set: Option<&BTreeSet<Text<Identifier>>>) -> BTreeSet<Identifier> {
@@ -97,8 +138,8 @@ fn left_alone(what: &str, name: impl Display) -> Diagnostic {
     Diagnostic::warning(
         format!("{name} was left alone"),
         format!(
-            "The {what} of the state is gone. One of its name is there, with another SID: somebody made it, or mapped it to \
-             another login. It is not this configuration's any more; what it holds is a DBA's to take away."
+            "The {what} of the state is gone. Somebody made another one in its place, or mapped it to another login. It is \
+             not this configuration's any more; what it holds is a DBA's to take away."
         ),
     )
 }

@@ -91,9 +91,6 @@ pub struct Timeouts {
     delete: Value<Text<Timeout>>,
 }
 
-/// Private state: a block keeps the object, so the new object of a replacement, which comes with it, is no second one.
-const KEPT: &str = "kept";
-
 // Kept in the state, not in private state: the CLIs hand a tainted object's private state to Read only, and the delete
 // of a replacement has to know.
 const WAITING: &str = "waiting";
@@ -110,14 +107,9 @@ impl Resource for Replication {
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         if let (Some(workspace), Some(item)) =
             (change.planned.workspace_id.known(), change.planned.mirrored_database_id.known())
+            && !cx.provider.ledger().plan(key(**workspace, **item), change)
         {
-            let key = key(**workspace, **item);
-            if change.prior.is_some() {
-                cx.provider.ledger().keep(key);
-                cx.private().set(KEPT, "yes");
-            } else if cx.private().get(KEPT).is_none() && cx.provider.ledger().keeps(&key) {
-                return Err(second_owner(**item));
-            }
+            return Err(second_owner(**item));
         }
         // Planned settled: a wait that failed in an update is a difference, and so taken up again.
         change.planned.phase = SETTLED.into();

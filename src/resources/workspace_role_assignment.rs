@@ -63,7 +63,13 @@ impl Resource for WorkspaceRoleAssignment {
     }
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
-        match (&change.prior, change.planned.whole()) {
+        let plan = change.planned.whole();
+        if let Some(plan) = &plan
+            && !cx.provider.ledger().plan(plan.key(), change)
+        {
+            return Err(plan.second_owner());
+        }
+        match (&change.prior, plan) {
             (None, Some(plan)) => plan.refuse_existing(cx).await,
             (Some(prior), Some(plan)) if plan.principal.id == prior.principal.id => {
                 // The type serves to find a new principal. Of one that has its role, another word for it changes nothing.
@@ -77,8 +83,7 @@ impl Resource for WorkspaceRoleAssignment {
     async fn create(cx: &Context<FabricMirror>, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
         if cx.provider.ledger().has(&plan.key()) {
-            let name = plan.principal.id.value();
-            return Err(super::second_owner("role of", name).at(path!(WorkspaceRoleAssignment: principal)));
+            return Err(plan.second_owner());
         }
         let principal = workspaces::Principal {
             id: *plan.principal.id.value(),
@@ -157,6 +162,10 @@ impl Resource for WorkspaceRoleAssignment {
 impl WorkspaceRoleAssignment {
     fn key(&self) -> Key {
         Key::new(Self::NAME, &[&self.workspace_id.value().to_string(), &self.principal.id.value().to_string()])
+    }
+
+    fn second_owner(&self) -> Error {
+        super::second_owner("role of", self.principal.id.value()).at(path!(WorkspaceRoleAssignment: principal))
     }
 
     fn wanted(&self) -> WorkspaceRole {

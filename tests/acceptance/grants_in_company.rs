@@ -14,7 +14,8 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(what_is_held_already_is_imported_and_then_shown),
         case!(what_others_granted_is_revoked_in_their_name),
-        case!(no_other_promise_lifts_a_deny),
+        case!(what_is_denied_by_the_configuration_is_no_surprise),
+        case!(that_a_user_may_connect_lifts_no_deny),
         case!(the_switch_to_exclusive_revokes_nothing),
         case!(whoever_loses_something_with_it_is_named_before),
         case!(null_is_no_set_of_permissions),
@@ -123,15 +124,17 @@ async fn what_others_granted_is_revoked_in_their_name(run: &mut Run) -> Result<(
     holds(run, "Sales", "boss", &boss).await
 }
 
-async fn no_other_promise_lifts_a_deny(run: &mut Run) -> Result<()> {
+async fn what_is_denied_by_the_configuration_is_no_surprise(run: &mut Run) -> Result<()> {
     // Denied by the configuration itself, it is simply that.
     let denying = principals_with("permissions = [\"SELECT\"]\n  denied = [\"CONNECT\"]")?;
     run.write("main.tf", &denying)?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
     holds(run, "Sales", "fabric_user", &["DENY CONNECT by dbo", SELECT]).await?;
-    run.destroy().await?.success()?;
+    run.destroy().await?.success().map(drop)
+}
 
+async fn that_a_user_may_connect_lifts_no_deny(run: &mut Run) -> Result<()> {
     // Denied by a DBA, while only SELECT is looked at: that the user may connect is no licence to lift it.
     let open = principals_with("permissions = [\"SELECT\"]\n  exclusive = false")?;
     run.write("main.tf", &open)?;
@@ -183,7 +186,21 @@ async fn the_switch_to_exclusive_revokes_nothing(run: &mut Run) -> Result<()> {
     plan.changes(GRANTS, "permissions", &json!(["INSERT", "SELECT"]), &json!(["SELECT"]))?;
     run.apply_planned().await?.success()?;
     run.plan().await?.is_empty()?;
-    holds(run, "Sales", "fabric_user", &[CONNECT, SELECT]).await
+    holds(run, "Sales", "fabric_user", &[CONNECT, SELECT]).await?;
+
+    // And back: what goes out of sight stays, of which the plan speaks for the last time.
+    run.emulator.sql("Sales", "GRANT INSERT TO fabric_user").await?;
+    run.write("main.tf", &principals_with("permissions = [\"SELECT\"]\n  exclusive = false")?)?;
+    let plan = run.plan().await?;
+    plan.changes(GRANTS, "exclusive", &json!(true), &json!(false))?;
+    let warning = plan.said.warns("fabric_user keeps permissions that are not managed any more")?;
+    if !warning.detail.contains("- INSERT, granted by dbo") || warning.detail.contains("SELECT") {
+        fail!("what goes out of sight is not named: {}", warning.detail);
+    }
+    let since = now(run).await?;
+    run.apply_planned().await?.success()?;
+    is_untouched(run, since).await?;
+    run.plan().await?.is_empty()
 }
 
 async fn whoever_loses_something_with_it_is_named_before(run: &mut Run) -> Result<()> {

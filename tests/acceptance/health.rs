@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         case!(a_table_renamed_at_the_source_is_a_difference),
         case!(a_paused_capacity_is_a_warning),
         case!(a_capacity_paused_during_the_wait_ends_it, Options { time_scale: 5, ..Options::default() }),
+        case!(a_capacity_paused_and_resumed_ends_the_wait, Options { time_scale: 5, ..Options::default() }),
     ]
 }
 
@@ -156,6 +157,28 @@ async fn a_paused_capacity_is_a_warning(run: &mut Run) -> Result<()> {
         fail!("the warning leads nowhere: {warning:?}");
     }
     run.destroy().await?.success().map(drop)
+}
+
+/// Between two looks, so that only the mirror's own status tells.
+async fn a_capacity_paused_and_resumed_ends_the_wait(run: &mut Run) -> Result<()> {
+    run.write("main.tf", &tutorial_with(&[("= \"running\"", "= \"running\"\n  timeouts = { create = \"30s\" }")])?)?;
+    let apply = ["apply", "-json", "-input=false", "-auto-approve"];
+    let child = run.spawn(&apply)?;
+    until(run, 0, "the item", |it| is_call(it, "POST", "/mirroredDatabases") && it["status"] == 201).await?;
+    run.emulator.advance(60).await?;
+    let waits = |it: &Value| {
+        is_call(it, "POST", "/getMirroringStatus") && it["answer"].as_str().is_some_and(|it| it.contains("Starting"))
+    };
+    until(run, 0, "the wait", waits).await?;
+    run.emulator.world(json!({ "capacity_state": "Inactive" })).await?;
+    run.emulator.world(json!({ "capacity_state": "Active" })).await?;
+    let said = run.finish(&apply, child).await?;
+    said.does_not_say("goes on by itself")?;
+    let error = said.fails_with("The mirror is paused")?;
+    if !error.detail.contains("Resume replication") {
+        fail!("the error leads nowhere: {error:?}");
+    }
+    Ok(())
 }
 
 async fn a_capacity_paused_during_the_wait_ends_it(run: &mut Run) -> Result<()> {

@@ -140,10 +140,10 @@ async fn an_interrupt_ends_every_pause(run: &mut Run) -> Result<()> {
     run.use_tutorial()?;
     let on = |channel: &str, key: &str, pattern: &str| json!({ "channel": channel, key: pattern });
     for (what, command, matches, effect) in [
-        ("a token that does not come", &PLAN[..], on("token", "method", "POST"), json!({ "delay_ms": 60_000 })),
-        ("a busy service", &PLANNED, on("rest", "path", "/connections$"), json!({ "throttle_s": 60 })),
+        ("a busy service", &PLANNED[..], on("rest", "path", "/connections$"), json!({ "throttle_s": 60 })),
         ("a server that thinks", &PLANNED, on("sql", "sql", "sys.database_permissions"), json!({ "delay_ms": 60_000 })),
         ("a busy mirror", &PLANNED, on("rest", "path", "/getMirroringStatus$"), json!({ "throttle_s": 100 })),
+        ("a token that does not come", &PLAN, on("token", "method", "POST"), json!({ "delay_ms": 60_000 })),
     ] {
         run.plan().await?.answers(2)?;
         let since = now(run).await?;

@@ -14,7 +14,10 @@ pub fn cases() -> Vec<Case> {
         case!(users_follow_their_login_to_another_sid),
         case!(a_login_is_renamed_without_a_word_to_its_user),
         case!(a_stranger_under_our_name_is_not_touched),
+        case!(a_stranger_under_our_name_is_not_taken_for_ours),
         case!(what_came_since_the_plan_stays),
+        case!(another_user_of_the_same_login_is_not_ours),
+        case!(a_login_of_a_former_name_needs_another_sid),
     ]
 }
 
@@ -130,6 +133,36 @@ async fn a_stranger_under_our_name_is_not_touched(run: &mut Run) -> Result<()> {
     run.emulator.sql_as("stranger", "Of-A-Stranger-1", "Sales", "SELECT 1").await.map(drop)
 }
 
+/// There before the plan is made, and whether ours was made or imported.
+async fn a_stranger_under_our_name_is_not_taken_for_ours(run: &mut Run) -> Result<()> {
+    run.write("main.tf", PRINCIPALS)?;
+    run.apply().await?.success()?;
+    let ours = user(run, "Sales", "fabric_user").await?;
+    run.emulator.sql("master", "CREATE LOGIN stranger WITH PASSWORD = 'Somebody-Else-1'").await?;
+    for imported in [false, true] {
+        if imported {
+            run.run(&["state", "rm", USER]).await?.success()?;
+            run.run(&["import", "-no-color", "-input=false", USER, "Sales/fabric_user"]).await?.success()?;
+        }
+        run.emulator.sql("Sales", "ALTER USER fabric_user WITH NAME = old_user").await?;
+        run.emulator.sql("Sales", "CREATE USER fabric_user FOR LOGIN stranger").await?;
+        let stranger = user(run, "Sales", "fabric_user").await?;
+        run.run(&["apply", "-refresh-only", "-json", "-input=false", "-auto-approve"]).await?;
+        run.apply().await?;
+        let in_state = values(&run.state().await?, USER)["sid"].clone();
+        if in_state != ours["sid"] {
+            fail!("imported: {imported}: the state took the stranger's SID: {in_state}");
+        }
+        if user(run, "Sales", "fabric_user").await? != stranger {
+            fail!("imported: {imported}: the stranger was touched");
+        }
+        run.emulator.sql("Sales", "DROP USER fabric_user").await?;
+        run.apply().await?.success()?;
+        run.plan().await?.is_empty()?;
+    }
+    Ok(())
+}
+
 /// The plan refuses to call what is ours by somebody else's name, and says the statement that frees it.
 async fn plan_says_the_name_is_taken(run: &mut Run, address: &str, name: &str) -> Result<()> {
     let said = run.plan().await?.said;
@@ -180,6 +213,60 @@ async fn what_came_since_the_plan_stays(run: &mut Run) -> Result<()> {
         run.destroy().await?.success()?;
     }
     Ok(())
+}
+
+async fn another_user_of_the_same_login_is_not_ours(run: &mut Run) -> Result<()> {
+    run.write("main.tf", PRINCIPALS)?;
+    run.apply().await?.success()?;
+    let edits =
+        [("  roles      = []\n", "  roles = [\"db_datareader\"]\n"), ("[\"SELECT\"]", "[\"SELECT\", \"INSERT\"]")];
+    run.write("main.tf", &edited(PRINCIPALS, &edits)?)?;
+    run.plan().await?.does(USER, &["update"])?.does(GRANTS, &["update"])?;
+    // It has our user's SID, and is nobody of whom the plan knows.
+    run.emulator.sql("Sales", "DROP USER fabric_user; CREATE USER theirs FOR LOGIN fabric_login;").await?;
+    run.apply_planned().await?.fails_with("The user fabric_user is not there any more")?;
+    let theirs = user(run, "Sales", "theirs").await?;
+    if holds_role(&theirs, "db_datareader") {
+        fail!("somebody else's user got our role: {theirs}");
+    }
+    holds(run, "Sales", "theirs", &["GRANT CONNECT by dbo"]).await?;
+
+    // A mapping and a new name do not make another one of it.
+    run.write("main.tf", PRINCIPALS)?;
+    run.emulator.sql("Sales", "ALTER USER theirs WITH NAME = fabric_user").await?;
+    run.apply().await?.success()?;
+    run.emulator.sql("master", "CREATE LOGIN stranger WITH PASSWORD = 'Somebody-Else-1'").await?;
+    run.emulator.sql("Sales", "ALTER USER fabric_user WITH LOGIN = stranger, NAME = moved").await?;
+    let plan = run.plan().await?;
+    plan.changes(USER, "name", &json!("moved"), &json!("fabric_user"))?;
+    plan.changes(USER, "login_name", &json!("stranger"), &json!("fabric_login"))?.does(GRANTS, &["update"])?;
+    run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()?;
+    run.emulator.sql_as("fabric_login", "Correct-Horse-7", "Sales", "SELECT 1").await?;
+    holds(run, "Sales", "fabric_user", &["GRANT CONNECT by dbo", "GRANT SELECT by dbo"]).await
+}
+
+async fn a_login_of_a_former_name_needs_another_sid(run: &mut Run) -> Result<()> {
+    run.write("main.tf", PRINCIPALS)?;
+    run.apply().await?.success()?;
+    let renamed = edited(PRINCIPALS, &[("\"fabric_login\"", "\"renamed\"")])?;
+    run.write("main.tf", &renamed)?;
+    run.apply().await?.success()?;
+    let second = |sid: &str| {
+        format!(
+            "{renamed}\nresource \"fabricmirror_login\" \"second\" {{\n  name = \"fabric_login\"\n  password_wo = \
+             \"Correct-Horse-7\"\n  password_wo_version = 1\n{sid}}}\n"
+        )
+    };
+    run.write("main.tf", &second(""))?;
+    let said = run.plan().await?.said;
+    let error = said.fails_with("The SID is in use")?;
+    let Some(offered) = error.detail.lines().find(|line| line.trim().starts_with("sid = ")) else {
+        fail!("another one is not named: {}", error.detail);
+    };
+    run.write("main.tf", &second(&format!("{offered}\n")))?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()
 }
 
 fn holds_role(user: &Value, role: &str) -> bool {

@@ -22,6 +22,7 @@ pub fn cases() -> Vec<Case> {
         case!(credentials_go_where_they_are_meant_to_go, several),
         case!(a_server_that_does_not_answer_is_waited_for_once),
         case!(certificates_in_a_file_of_any_name),
+        case!(a_certificate_file_needs_no_ending),
     ]
 }
 
@@ -221,9 +222,19 @@ async fn certificates_in_a_file_of_any_name(run: &mut Run) -> Result<()> {
         }
         run.set("FABRICMIRROR_CA_CERTIFICATE_FILE", "");
     }
-    // Whatever it is called, and whatever stands between: instance, Fabric and Entra are trusted alike.
-    run.write("trusted", &format!("The emulator's own:\n{trusted}\nand once more\n{trusted}"))?;
-    run.write("main.tf", &with(&run.folder.join("trusted").display().to_string())?)?;
+    // Whatever stands between: instance, Fabric and Entra are trusted alike.
+    run.write("trusted.txt", &format!("The emulator's own:\n{trusted}\nand once more\n{trusted}"))?;
+    run.write("main.tf", &with(&run.folder.join("trusted.txt").display().to_string())?)?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()
+}
+
+async fn a_certificate_file_needs_no_ending(run: &mut Run) -> Result<()> {
+    let trusted = std::fs::read_to_string(&run.emulator.ready.ca_certificate_file)?;
+    run.write("trusted", &trusted)?;
+    let file = run.folder.join("trusted").display().to_string();
+    run.set("FABRICMIRROR_CA_CERTIFICATE_FILE", &file);
+    run.use_tutorial()?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()
 }

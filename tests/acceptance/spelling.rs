@@ -12,8 +12,10 @@ use crate::{Case, case};
 pub fn cases() -> Vec<Case> {
     vec![
         case!(the_tutorial_in_other_spellings),
+        case!(a_default_database_in_another_spelling),
         case!(another_spelling_later_is_no_change),
         case!(an_id_that_is_known_only_at_apply),
+        case!(a_principal_whose_kind_was_guessed),
     ]
 }
 
@@ -90,6 +92,14 @@ async fn the_tutorial_in_other_spellings(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
+async fn a_default_database_in_another_spelling(run: &mut Run) -> Result<()> {
+    use crate::hcl::PRINCIPALS;
+    let text = edited(PRINCIPALS, &[("  server_roles        = []\n", "  default_database = \"sales\"\n")])?;
+    run.write("main.tf", &text)?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()
+}
+
 async fn another_spelling_later_is_no_change(run: &mut Run) -> Result<()> {
     use crate::hcl::{GRANTS, LOGIN, PRINCIPALS, USER};
     let text = edited(
@@ -141,11 +151,10 @@ async fn another_spelling_later_is_no_change(run: &mut Run) -> Result<()> {
     run.destroy().await?.success().map(drop)
 }
 
-/// An id that another object of the same run has, in capitals; and a principal whose kind was guessed.
-async fn an_id_that_is_known_only_at_apply(run: &mut Run) -> Result<()> {
-    let text = |made: u32| {
-        format!(
-            r#"{HEAD}
+/// The role of the instance's identity, in a workspace whose id another object of the same run has.
+fn known_at_apply(made: u32, workspace: &str, identity: &str, kind: &str) -> String {
+    format!(
+        r#"{HEAD}
 variable "workspace_id" {{
   type = string
 }}
@@ -153,32 +162,48 @@ variable "instance_identity_object_id" {{
   type = string
 }}
 resource "terraform_data" "workspace" {{
-  input            = upper(var.workspace_id)
+  input            = {workspace}
   triggers_replace = {made}
 }}
 resource "fabricmirror_workspace_role_assignment" "instance" {{
   workspace_id = terraform_data.workspace.output
-  principal    = {{ id = upper(var.instance_identity_object_id), type = "User" }}
+  principal    = {{ id = {identity}, type = "{kind}" }}
   role         = "Contributor"
 }}
 "#
-        )
-    };
-    let roles = |state: &Value| state["fabric"]["workspaces"][0]["role_assignments"].clone();
-    let mut seen = Vec::new();
-    for made in [1, 2] {
-        run.write("main.tf", &text(made))?;
+    )
+}
+
+const WORKSPACE: &str = "var.workspace_id";
+const IDENTITY: &str = "var.instance_identity_object_id";
+
+async fn an_id_that_is_known_only_at_apply(run: &mut Run) -> Result<()> {
+    let (workspace, identity) = (format!("upper({WORKSPACE})"), format!("upper({IDENTITY})"));
+    let object_id = run.emulator.ready.scenario.instance_identity_object_id.clone();
+    for (made, workspace, identity) in [
+        (1, WORKSPACE, IDENTITY),
+        // In capitals, which nobody knows while the plan is made.
+        (2, &*workspace, IDENTITY),
+        (3, &*workspace, &*identity),
+    ] {
+        run.write("main.tf", &known_at_apply(made, workspace, identity, "ServicePrincipal"))?;
         run.apply().await?.success().map_err(|error| format!("made {made}: {error}"))?;
         run.plan().await?.is_empty().map_err(|error| format!("made {made}: {error}"))?;
-        seen.push(roles(&run.emulator.state().await?));
-    }
-    let identity = run.emulator.ready.scenario.instance_identity_object_id.clone();
-    let given = |it: &Value| it["principal_id"] == *identity && it["role"] == "Contributor";
-    for (made, roles) in seen.iter().enumerate() {
+        let roles = run.emulator.state().await?["fabric"]["workspaces"][0]["role_assignments"].clone();
+        let given = |it: &Value| it["principal_id"] == *object_id && it["role"] == "Contributor";
         if !roles.as_array().is_some_and(|roles| roles.iter().any(given)) {
             fail!("after apply {made} the identity has no role: {roles}");
         }
     }
+    run.destroy().await?.success().map(drop)
+}
+
+async fn a_principal_whose_kind_was_guessed(run: &mut Run) -> Result<()> {
+    let identity = run.emulator.ready.scenario.instance_identity_object_id.clone();
+    let text = |kind: &str| known_at_apply(1, WORKSPACE, IDENTITY, kind);
+    run.write("main.tf", &text("User"))?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()?;
     // What was asked for and what the service made of it are two things.
     let state = values(&run.state().await?, ROLE);
     if (&state["principal"]["type"], &state["principal_type"]) != (&json!("User"), &json!("ServicePrincipal")) {
@@ -186,7 +211,7 @@ resource "fabricmirror_workspace_role_assignment" "instance" {{
     }
     // The right word is no reason to do anything.
     let since = now(run).await?;
-    run.write("main.tf", &edited(&text(2), &[("\"User\"", "\"ServicePrincipal\"")])?)?;
+    run.write("main.tf", &text("ServicePrincipal"))?;
     let plan = run.plan().await?;
     if plan.actions(ROLE).iter().any(|action| action != "update" && action != "no-op") {
         fail!("the word replaces the assignment: {:?}", plan.actions(ROLE));

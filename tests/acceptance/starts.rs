@@ -13,6 +13,7 @@ use crate::{Case, case};
 pub fn cases() -> Vec<Case> {
     vec![
         case!(the_principal_is_checked_by_what_it_may_do),
+        case!(what_a_role_is_granted_is_enough),
         case!(an_instance_with_the_default_policy, Options { breaks: vec!["update_policy"], ..Options::default() }),
         case!(a_change_feed_that_was_left_on),
         case!(tables_that_never_replicate),
@@ -24,6 +25,7 @@ const PERMISSIONS: &str = "provider::fabricmirror::mirroring_permissions(\"2025-
 
 /// The start is refused before it is sent, and the error says this.
 async fn is_refused(run: &mut Run, text: &str, says: &[&str]) -> Result<()> {
+    let since = now(run).await?;
     run.write("main.tf", text)?;
     let said = run.apply().await?;
     let error = said.fails_with("The mirroring principal lacks permissions in database Sales")?;
@@ -32,7 +34,7 @@ async fn is_refused(run: &mut Run, text: &str, says: &[&str]) -> Result<()> {
             fail!("{part:?} is not said: {}", error.detail);
         }
     }
-    if error.address != REPLICATION || calls(run, 0, "POST", "/startMirroring").await? != 0 {
+    if error.address != REPLICATION || calls(run, since, "POST", "/startMirroring").await? != 0 {
         fail!("the error is at {}, or the start was sent", error.address);
     }
     Ok(())
@@ -47,7 +49,13 @@ async fn the_principal_is_checked_by_what_it_may_do(run: &mut Run) -> Result<()>
         "December 2025 it lacks ALTER ANY EXTERNAL MIRROR: GRANT ALTER ANY EXTERNAL MIRROR TO [fabric_user];";
     is_refused(run, &select, &["User fabric_user (login fabric_login)", may, december]).await?;
 
-    // Nothing of its own, but a role that somebody ordinary owns and that is granted all: that is enough …
+    run.destroy().await?.success().map(drop)
+}
+
+async fn what_a_role_is_granted_is_enough(run: &mut Run) -> Result<()> {
+    // Nothing of its own, in a database of somebody ordinary, but a role that somebody ordinary owns, granted all …
+    run.emulator.sql("master", "CREATE LOGIN keeper WITH PASSWORD = 'Ordinary-Person-1'").await?;
+    run.emulator.sql("master", "ALTER AUTHORIZATION ON DATABASE::Sales TO keeper").await?;
     let role = "CREATE USER owner WITHOUT LOGIN; CREATE ROLE mirrors AUTHORIZATION owner; GRANT SELECT, ALTER ANY EXTERNAL \
                 MIRROR, VIEW DATABASE PERFORMANCE STATE, VIEW DATABASE SECURITY STATE TO mirrors;";
     run.emulator.sql("Sales", role).await?;
@@ -58,6 +66,10 @@ async fn the_principal_is_checked_by_what_it_may_do(run: &mut Run) -> Result<()>
             ("fabricmirror_database_grants.fabric", "fabricmirror_database_user.fabric"),
         ],
     )?;
+    run.write("main.tf", &through)?;
+    run.apply().await?.success()?;
+    run.destroy().await?.success()?;
+    run.emulator.advance(600).await?;
     // … unless something denies it, to whomever: a GRANT is no help then, and is not advised.
     run.emulator.sql("Sales", "DENY SELECT TO public").await?;
     is_refused(run, &through, &["SELECT is denied", "public"]).await?;

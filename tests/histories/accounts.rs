@@ -258,9 +258,14 @@ impl Accounts<'_> {
                 let (role, name) = (self.after.fact(thing, "role"), self.after.fact(&user, "name"));
                 self.any(Type::User, |it| {
                     let unseen = it.alters() && lists(it.before, "roles", role);
+                    // Whatever others call it since the plan.
+                    let is_former = || {
+                        it.alters()
+                            && known(it.before, "name").is_some_and(|it| self.before.was_called(database, member, it))
+                    };
                     Self::in_database(it, database)
                         && !it.ends_only()
-                        && it.becomes("name", name)
+                        && (it.becomes("name", name) || is_former())
                         && lists(it.after, "roles", role)
                         && !unseen
                 })
@@ -297,7 +302,11 @@ impl Accounts<'_> {
         }
         let (old_name, new_name) = (self.before.principal(database, grantee), self.after.principal(database, grantee));
         let ours = |it: &Planned<'_>| {
-            Self::in_database(it, database) && (it.was("principal", &old_name) || it.becomes("principal", &new_name))
+            // Grants know their principal, whatever others call it since the plan.
+            let is_former =
+                || known(it.before, "principal").is_some_and(|it| self.before.was_called(database, grantee, it));
+            Self::in_database(it, database)
+                && (it.was("principal", &old_name) || it.becomes("principal", &new_name) || is_former())
         };
         let state = |snapshot: &Snapshot| snapshot.fact(difference.thing(), "state").to_owned();
         let gains = |it: &Planned<'_>, set: &str| {
@@ -395,6 +404,7 @@ impl Accounts<'_> {
     }
 
     fn assignment(&self, difference: &Difference, workspace: &str, principal: &str) -> bool {
+        let thing = difference.thing();
         let given = |value: &Dynamic| {
             let is = |value: Option<&str>, wanted: &str| value.is_some_and(|it| same(it, wanted));
             is(known(value, "workspace_id"), workspace) && is(known(value.get("principal"), "id"), principal)
@@ -403,8 +413,11 @@ impl Accounts<'_> {
             Difference::Appeared(_) => self.any(Type::Assignment, |it| it.makes() && given(it.after)),
             Difference::Vanished(_) => self.any(Type::Assignment, |it| it.ends() && given(it.before)),
             Difference::Changed(_, fact) => {
-                let changes = |it: &Planned<'_>| it.alters() || (it.ends() && it.makes());
-                self.any(Type::Assignment, |it| changes(it) && given(it.before) && it.differs(fact))
+                // Whoever makes it anew makes it as planned, whatever became of it unseen.
+                let now = self.after.fact(thing, fact);
+                let anew = self.any(Type::Assignment, |it| it.ends() && given(it.before))
+                    && self.any(Type::Assignment, |it| it.makes() && given(it.after) && it.becomes(fact, now));
+                anew || self.any(Type::Assignment, |it| it.alters() && given(it.before) && it.differs(fact))
             }
         }
     }

@@ -289,7 +289,14 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
                 let new = matches!(it.action, Action::Replace | Action::Create);
                 (new || renamed) && Type::of(&it.address) == Some(Type::User)
             });
-            switched || (replaced && literal("principal").is_some())
+            let told = |it: &Said| it.address == change.address && it.summary.contains("otherwise than listed");
+            switched || applied.diagnostics.iter().any(told) || (replaced && literal("principal").is_some())
+        }
+        // What a killed run left is completed; what others added to it meanwhile, no plan of a new login can take away.
+        Some(Type::Login) => {
+            let made = before.is_some_and(|it| it.action == Action::Create);
+            let left = run.cut_off.iter().any(|thing| matches!(thing, Thing::Login(_)));
+            made && left && differing(change).iter().all(|it| it.starts_with("server_roles"))
         }
         // Who refers to a login's name, and not to its `principal`, does not see that it is another one.
         Some(Type::User) => {
@@ -309,7 +316,10 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
             let started = before.is_some_and(|it| it.action != Action::NoOp);
             // What a mirror notices by itself, and no apply waited for, may come a moment later.
             let by_itself = !run.broken.is_empty() || !started;
-            (only_health && (is_sabotaged(applied) || by_itself))
+            // One that was Paused was neither running nor stopped.
+            let paused = |it: &Said| it.address == change.address && it.summary.contains("Paused");
+            applied.diagnostics.iter().any(paused)
+                || (only_health && (run.undermined || is_sabotaged(applied) || by_itself))
                 || (started && !waited)
                 || (!started && before.is_some_and(|it| known(&it.before, "status") == Some("Starting")))
         }
@@ -337,13 +347,15 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
             run.violate(LEFT, format!("{} stays", kind(&thing)), text);
         }
     }
-    // Of a deny that stays, a warning says so; who has got another name and another login is nobody whom we know.
+    // Of a deny that stays, and of what is not managed any more, a warning says so; who has got another name and another login is nobody whom we know.
     let stays = |thing: &Thing| match thing {
         Thing::Permission { database, grantee, permission, .. } => {
             let principal = after.principal(database, *grantee);
-            run.warned
-                .iter()
-                .any(|it| it.contains("stays denied") && it.contains(permission.as_str()) && it.contains(&principal))
+            run.warned.iter().any(|it| {
+                ["stays denied", "not managed any more"].iter().any(|words| it.contains(words))
+                    && it.contains(permission.as_str())
+                    && it.contains(&principal)
+            })
         }
         _ => false,
     };

@@ -185,7 +185,11 @@ async fn reimport(run: &mut Run, address: &str) -> Result<()> {
         // Nor can it know that others are not to be looked at: then their permissions go out of sight.
         let narrows = of == Type::Grants && *change.after.get("exclusive") == Dynamic::Bool(false);
         let out_of_sight = |name: &str| narrows && ["permissions", "denied"].iter().any(|it| name.starts_with(it));
-        let names = names.filter(|name| !is_unknown_to_import(of, name) && !out_of_sight(name));
+        // Nor how much is asked of a mirror, by which its health is judged: then that is judged anew.
+        let judged_anew = of == Type::Replication
+            && ["wait_for", "on_table_error"].iter().any(|it| change.before.get(it) != change.after.get(it));
+        let rejudges = |name: &str| judged_anew && name == "status";
+        let names = names.filter(|name| !is_unknown_to_import(of, name) && !out_of_sight(name) && !rejudges(name));
         let names: Vec<&str> = names.filter(|name| *name != "permissions_with_grant_option" || !narrows).collect();
         if change.action != Action::Update || !names.is_empty() {
             run.violate(

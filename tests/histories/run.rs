@@ -100,6 +100,8 @@ pub struct Run {
     pub log: Vec<String>,
     /// Sessions that somebody keeps open.
     pub sessions: Vec<Session>,
+    /// An apply of ours took something from what the mirror stands on, which it may notice later.
+    pub undermined: bool,
     /// Nothing but the spelling of a name has changed since the last plan, which was empty.
     pub only_spelled: bool,
     pub helpers: BTreeSet<&'static str>,
@@ -183,6 +185,7 @@ impl Run {
             refused: BTreeMap::new(),
             log: Vec::new(),
             sessions: Vec::new(),
+            undermined: false,
             only_spelled: false,
             helpers: BTreeSet::new(),
             faults: Vec::new(),
@@ -280,6 +283,7 @@ impl Run {
         self.say(format!("{who:?} apply ({end:?}) in {:?}: {}", started.elapsed(), ended(&applied)));
         self.check_apply(plan, &applied, end, &journal, &before, &after);
         if who == Who::Us {
+            self.undermined |= invariants::is_sabotaged(plan);
             truth::of_apply(self, plan, &applied, end, &before, &after);
             self.faults.clear();
         }

@@ -55,7 +55,11 @@ pub struct Snapshot {
     pub mirrors: BTreeMap<String, Mirror>,
     /// Databases whose change feed is on.
     pub feeds: BTreeSet<String>,
+    /// All names that users have had so far.
+    pub names: Names,
 }
+
+pub type Names = BTreeMap<Thing, BTreeSet<String>>;
 
 #[derive(Deserialize)]
 struct Instance {
@@ -166,6 +170,31 @@ impl Snapshot {
     pub fn with_fabric(mut self, fabric: &Value) -> Result<Self> {
         self.read_fabric(&fabric["store"])?;
         Ok(self)
+    }
+
+    /// Whether a user is, or was, called so.
+    pub fn was_called(&self, database: &str, id: i64, name: &str) -> bool {
+        let user = Thing::User { database: database.to_owned(), id };
+        self.names.get(&user).is_some_and(|names| names.iter().any(|it| same(it, name)))
+    }
+
+    /// The user that is called so now.
+    pub fn user_named(&self, database: &str, name: &str) -> Option<i64> {
+        let found = self.find(|thing, facts| {
+            matches!(thing, Thing::User { database: at, .. } if same(at, database)) && same(&facts["name"], name)
+        });
+        match found.first() {
+            Some(Thing::User { id, .. }) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Adds the names of now to those of before.
+    pub fn note_names(&mut self, names: &mut Names) {
+        for (thing, facts) in self.things.iter().filter(|(thing, _)| matches!(thing, Thing::User { .. })) {
+            names.entry(thing.clone()).or_default().extend(facts.get("name").cloned());
+        }
+        self.names = names.clone();
     }
 
     fn put(&mut self, thing: Thing, facts: impl IntoIterator<Item = (&'static str, String)>) {

@@ -139,6 +139,12 @@ fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
         };
         // What to do about a mirror that is paused is a warning, and no difference.
         let is_said = plan.diagnostics.iter().any(|it| it.address == change.address && it.summary.contains("Paused"));
+        // A list of tables that others wrote is the mirror's own difference.
+        let is_listed_anew = plan
+            .changes
+            .iter()
+            .any(|it| Type::of(&it.address) == Some(Type::Mirror) && it.before.get("tables") != it.after.get("tables"));
+        let is_said = is_said || is_listed_anew;
         if let (Some(then), Some(now), Action::NoOp) = (trouble_in(before), trouble_in(after), change.action)
             && then == now
             && !is_said

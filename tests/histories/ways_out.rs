@@ -26,6 +26,8 @@ pub enum Way {
     },
     /// T-SQL for a DBA.
     Sql(String),
+    /// A SID to put into the block.
+    Sid(String),
     LiftDenies,
     Replace,
     Forget,
@@ -97,6 +99,7 @@ static WORDS: LazyLock<Vec<(Regex, Way)>> = LazyLock::new(|| {
 static IMPORT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"import \{\s*to\s*= (fabricmirror_\w+)\.\S+\s*id\s*= "((?:[^"\\]|\\.)*)""#).expect("a pattern")
 });
+static SID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"sid = "(0x[0-9A-Fa-f]{32})""#).expect("a pattern"));
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?:GRANT|REVOKE|DENY|ALTER (?:SERVER ROLE|ROLE|USER|LOGIN|AUTHORIZATION)|EXEC|DROP (?:USER|LOGIN)|CREATE USER)\b[^;\n]*;",
@@ -114,6 +117,7 @@ pub fn ways(said: &Said) -> Vec<Way> {
             id: found[2].replace("\\\"", "\"").replace("\\\\", "\\"),
         })
         .collect();
+    ways.extend(SID.captures_iter(&text).map(|found| Way::Sid(found[1].to_owned())));
     ways.extend(SQL.find_iter(&text).map(|found| Way::Sql(found.as_str().to_owned())));
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     ways.extend(WORDS.iter().filter(|(words, _)| words.is_match(&flat)).map(|(_, way)| way.clone()));
@@ -135,6 +139,7 @@ async fn follow_all(run: &mut Run, errors: &[Said]) -> Result<bool> {
         let ways = ways(said);
         let only = |fits: fn(&Way) -> bool| ways.iter().find(|way| fits(way)).cloned();
         let first = only(|way| matches!(way, Way::Import { .. }))
+            .or_else(|| only(|way| matches!(way, Way::Sid(_))))
             .or_else(|| only(|way| *way == Way::LiftDenies))
             .or_else(|| only(|way| *way == Way::Forget).filter(|_| run.us.state.objects.contains_key(&said.address)))
             .or_else(|| only(|way| *way == Way::Rename))
@@ -164,6 +169,7 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
     match way {
         Way::Import { type_name, id } => import(run, &address, type_name, id).await?,
         Way::Sql(statement) => sql(run, said, statement).await?,
+        Way::Sid(sid) => set(run, "sid", text(sid)),
         Way::LiftDenies => set(run, "lift_denies", flag(true)),
         Way::Replace => {
             let options = PlanOptions { replace: [address.clone()].into(), ..PlanOptions::default() };
@@ -230,6 +236,7 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
         Way::ReferToUser => {
             if run.us.configuration.blocks.iter().any(|block| block.address == Type::User.address()) {
                 set(run, "principal", refer(Type::User, "principal"));
+                set(run, "database", refer(Type::User, "database"));
             } else {
                 remove(&mut run.us.configuration, &address);
             }
@@ -326,6 +333,8 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
         run.say(format!("{address} is a second block for the same thing, and goes"));
         remove(&mut run.us.configuration, address);
     } else {
+        // Whatever it was, it is ours from here on.
+        run.theirs.retain(|thing| Some(thing) != new.as_ref());
         run.us.state = imported.state;
     }
     Ok(())

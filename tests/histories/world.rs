@@ -16,7 +16,7 @@ use tokio_util::compat::TokioAsyncWriteCompatExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::Result;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Names, Snapshot};
 
 /// A minute of the services takes a tenth of a second.
 const TIME_SCALE: f64 = 600.0;
@@ -31,6 +31,8 @@ pub struct World {
     token: Mutex<Option<String>>,
     /// What the instance wrote down last, as it was read.
     last: Mutex<Option<(Arc<str>, Snapshot)>>,
+    /// All names that users have had since the beginning.
+    names: Mutex<Names>,
 }
 
 /// A session that somebody keeps open.
@@ -69,7 +71,7 @@ impl World {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(&ready.ca_certificate_file)?)?;
         let http =
             reqwest::Client::builder().tls_certs_only([ca]).no_proxy().timeout(Duration::from_secs(30)).build()?;
-        Ok(Self { ready, emulator, http, token: Mutex::default(), last: Mutex::default() })
+        Ok(Self { ready, emulator, http, token: Mutex::default(), last: Mutex::default(), names: Mutex::default() })
     }
 
     /// Back to the beginning, with no faults and an empty journal.
@@ -77,6 +79,9 @@ impl World {
         self.emulator.parts.faults.clear();
         self.emulator.fabric.reset(&self.emulator.parts.beginning);
         self.emulator.parts.journal.clear();
+        if let Ok(mut names) = self.names.lock() {
+            names.clear();
+        }
     }
 
     /// Everything that is there now, passwords' hashes and definitions included.
@@ -92,6 +97,7 @@ impl World {
                         let state = self.http.get(format!("{}/state", self.ready.control.url)).send().await?;
                         snapshot.note_tables(&state.json().await?);
                     }
+                    snapshot.note_names(&mut *self.names.lock().map_err(|_| "a panic")?);
                     return Ok(snapshot);
                 }
                 // A session that was cut off has a transaction open until the server notices.

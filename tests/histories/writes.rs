@@ -135,10 +135,13 @@ impl Write {
                 let named = |it: &Planned<'_>| it.is("name", name) || is_now(it, name, before);
                 any(Type::User, &|it| it.is_or_unknown("database", database) && named(it))
             }
-            // Grants know their principal's SID, whatever it is called by now; a plan shows the user's.
+            // Grants know their principal, whatever it is called by now.
             What::Permission { database, grantee } => any(Type::Grants, &|it| {
-                let is_renamed = || planned.iter().any(|user| user.it == Type::User && is_now(user, grantee, before));
-                it.is_or_unknown("database", database) && (it.is_or_unknown("principal", grantee) || is_renamed())
+                let id = before.user_named(database, grantee);
+                let is_former =
+                    |id| known(it.before, "principal").is_some_and(|it| before.was_called(database, id, it));
+                it.is_or_unknown("database", database)
+                    && (it.is_or_unknown("principal", grantee) || id.is_some_and(is_former))
             }),
             What::Schema { database } => any(Type::User, &|it| it.ends() && it.is("database", database)),
             What::Session => any(Type::Login, &|it| it.ends()),

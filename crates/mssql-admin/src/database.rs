@@ -31,11 +31,12 @@ impl Database {
 
     pub(crate) async fn read(&self, statement: &Statement) -> Result<Results> {
         let results = self.connections.run(&self.name, statement, Effect::Reads).await;
-        results.map_err(|error| error.about(Fault::Database))
+        results.map_err(|error| error.about(Fault::Database).in_database(self.name.as_str()))
     }
 
     pub(crate) async fn send(&self, statement: &Statement, effect: Effect) -> Result<Results> {
-        self.connections.run(&self.name, statement, effect).await
+        let results = self.connections.run(&self.name, statement, effect).await;
+        results.map_err(|error| error.in_database(self.name.as_str()))
     }
 
     pub(crate) fn unreadable(&self, cause: String) -> Error {
@@ -56,7 +57,8 @@ SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS
        HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
        HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
 SELECT u.principal_id, u.name, RTRIM(u.type) AS type, CAST(u.authentication_type AS int) AS authentication_type, u.sid,
-       u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name
+       u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
+       CONVERT(varchar(30), u.create_date, 126) AS created
 FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
 WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K');
 SELECT m.member_principal_id, m.role_principal_id FROM sys.database_role_members AS m;
@@ -186,6 +188,7 @@ fn principal(row: &Row) -> Result<Option<Principal>, String> {
         default_schema: row.text("default_schema_name")?,
         roles: BTreeSet::new(),
         is_fixed_role: row.flag("is_fixed_role")?,
+        created: row.required_text("created")?,
     }))
 }
 

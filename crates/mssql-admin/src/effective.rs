@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::advice;
 use crate::login::Login;
 use crate::permission::{Permission, PermissionName, PermissionState};
 use crate::principals::{DatabasePrincipals, Principal, PrincipalKind};
@@ -110,6 +111,8 @@ pub struct Effective<'a> {
 struct Found {
     granted: Option<String>,
     denied: Option<String>,
+    /// The statement that ends what denies, where one does.
+    lifting: Option<String>,
 }
 
 impl DatabasePrincipals {
@@ -183,6 +186,11 @@ impl Effective<'_> {
         if self.is_unlimited() { None } else { self.of_itself(permission).denied }
     }
 
+    /// The statement, for a DBA, that ends what [`Effective::denied_by`] names, where it is a DENY in the database.
+    pub fn lifted_by(&self, permission: &str) -> Option<String> {
+        if self.is_unlimited() { None } else { self.of_itself(permission).lifting }
+    }
+
     fn of_itself(&self, permission: &str) -> Found {
         let chain = self.principals.covering.chain(&PermissionName::new(permission));
         self.found(&chain, &self.principals.with_roles(self.principal.id), self.login)
@@ -206,7 +214,7 @@ impl Effective<'_> {
     }
 
     fn found(&self, chain: &[(Scope, PermissionName)], ids: &BTreeSet<i64>, login: Option<&Login>) -> Found {
-        let mut found = Found::default();
+        let (mut found, mut lifting) = (Found::default(), None);
         let mut note = |denies: bool, words: String| {
             let place = if denies { &mut found.denied } else { &mut found.granted };
             place.get_or_insert(words);
@@ -217,7 +225,11 @@ impl Effective<'_> {
                     let rows = self.principals.permissions.iter();
                     for row in rows.filter(|row| row.name == *name && ids.contains(&row.grantee_id)) {
                         let denies = row.state == PermissionState::Denied;
-                        note(denies, said(denies, name, &self.grantee(row)));
+                        let grantee = self.grantee(row);
+                        note(denies, said(denies, name, &grantee));
+                        if let (true, Ok(grantee), Ok(grantor)) = (denies, grantee.parse(), row.grantor.parse()) {
+                            lifting.get_or_insert_with(|| advice::revoke_as(name, &grantee, &grantor));
+                        }
                     }
                     for role in self.names(ids) {
                         if denied_by_role(role).contains(&name.as_str()) {
@@ -242,7 +254,7 @@ impl Effective<'_> {
                 }
             }
         }
-        found
+        Found { lifting, ..found }
     }
 
     fn grantee(&self, row: &Permission) -> String {

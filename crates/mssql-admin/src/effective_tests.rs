@@ -11,6 +11,7 @@ pub(crate) fn principal(id: i64, name: &str, kind: PrincipalKind, sid: &str) -> 
         default_schema: None,
         roles: BTreeSet::new(),
         is_fixed_role: id == 0 || id >= 16384,
+        created: String::new(),
         login: None,
     }
 }
@@ -274,9 +275,12 @@ fn what_gives_and_what_denies_is_said_as_the_statement_that_made_it() {
     assert_eq!(effective.why("SELECT").as_deref(), Some("GRANT CONTROL TO [readers]"));
     assert_eq!(effective.denied_by("SELECT"), None);
     assert_eq!(effective.denied_by(STATE).as_deref(), Some("DENY VIEW DATABASE STATE TO [public]"));
+    let lifting = "REVOKE VIEW DATABASE STATE FROM [public] CASCADE AS [1];";
+    assert_eq!(effective.lifted_by(STATE).as_deref(), Some(lifting));
     let (world, login) = set_up("u > db_denydatareader; > ##MS_ServerStateReader##; server W CONNECT ANY DATABASE");
     let effective = world.effective(world.named("u").unwrap(), Some(&login));
     assert_eq!(effective.denied_by("SELECT").as_deref(), Some("membership of [db_denydatareader]"));
+    assert_eq!(effective.lifted_by("SELECT"), None);
     assert_eq!(effective.why(STATE).as_deref(), Some("membership of [##MS_ServerStateReader##]"));
     assert_eq!(effective.why("CONNECT").as_deref(), Some("GRANT CONNECT ANY DATABASE TO [l]"));
     // Nobody is granted and denied in this table without a reason to show.

@@ -63,12 +63,15 @@ pub struct Refusal {
     pub class: u8,
     pub state: u8,
     pub text: String,
+    /// Where the statement ran, if in a database of the instance's users.
+    pub database: Option<String>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, class, state, text } = self;
-        write!(f, "{text} (error {number}, severity {class}, state {state})")
+        let Self { number, class, state, text, database } = self;
+        let place = database.as_ref().map(|name| format!(", in database {name}")).unwrap_or_default();
+        write!(f, "{text} (error {number}, severity {class}, state {state}{place})")
     }
 }
 
@@ -88,6 +91,16 @@ pub enum Fault {
 }
 
 impl Error {
+    /// The same, with the database in which it happened.
+    pub(crate) fn in_database(mut self, name: &str) -> Self {
+        if let Self::Refused { refusal, .. } = &mut self
+            && !crate::statement::same_name(name, "master")
+        {
+            refusal.database = Some(name.to_owned());
+        }
+        self
+    }
+
     pub fn number(&self) -> Option<u32> {
         match self {
             Self::Refused { refusal, .. } => Some(refusal.number),

@@ -38,7 +38,7 @@ pub use login_changes::{LoginChange, NewLogin, Origin};
 pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };
-pub use principals::{DatabasePrincipals, LoginRef, Principal, PrincipalKind, Taken};
+pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
 pub use server_name::ServerName;
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};

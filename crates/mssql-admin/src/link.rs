@@ -105,6 +105,7 @@ fn explain(server: &ServerName, error: tiberius::error::Error) -> Error {
                 class: token.class(),
                 state: token.state(),
                 text: token.message().trim_end().to_owned(),
+                database: None,
             },
             fault: Fault::Other,
         },

@@ -20,7 +20,33 @@ pub struct Principal {
     pub roles: BTreeSet<Identifier>,
     /// A role of the server's own.
     pub is_fixed_role: bool,
+    /// When it was made, as the server says it.
+    pub(crate) created: String,
     pub(crate) login: Option<LoginRef>,
+}
+
+impl Principal {
+    /// What it has in common with no other: its number, which a later one may get again, and when it was made. Neither
+    /// another name nor another login changes it.
+    pub fn identity(&self) -> String {
+        format!("{}@{}", self.id, self.created)
+    }
+}
+
+/// What is known of a principal, from the certain to the vague. Made from a text, its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// [`Principal::identity`].
+    pub identity: Option<&'a str>,
+    /// A principal that was mapped to another login has another one, and one that was made again may have the same.
+    pub sid: Option<&'a str>,
+    pub name: &'a str,
+}
+
+impl<'a> From<&'a str> for Known<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { identity: None, sid: None, name }
+    }
 }
 
 /// The login of a user.
@@ -155,54 +181,56 @@ impl DatabasePrincipals {
         self.principals.iter().find(|it| it.id == id)
     }
 
-    /// A user of any kind: by SID, else by name.
+    /// By what it has in common with no other.
+    fn by_identity(&self, identity: &str) -> Option<&Principal> {
+        self.principals.iter().find(|it| it.identity() == identity)
+    }
+
+    /// A user of any kind: by its identity, else by SID, else by name.
     ///
     /// # Errors
     /// [`Error::Invisible`]: there is no such row, and the reader would not see it if there were.
-    pub fn user(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
-        self.find(sid, name, |it| it.kind.is_user())
+    pub fn user<'k>(&self, known: impl Into<Known<'k>>) -> Result<Option<&Principal>> {
+        self.find(known.into(), is_user)
     }
 
-    /// Whom database permissions can be granted to: a user or a database role, by SID, else by name.
+    /// Whom database permissions can be granted to: a user or a database role, found as a user is.
     ///
     /// # Errors
     /// [`Error::Invisible`], as of [`DatabasePrincipals::user`].
-    pub fn grantee(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
-        self.find(sid, name, |it| it.kind != PrincipalKind::ApplicationRole)
+    pub fn grantee<'k>(&self, known: impl Into<Known<'k>>) -> Result<Option<&Principal>> {
+        self.find(known.into(), is_grantee)
     }
 
-    fn find(&self, sid: Option<&str>, name: &str, fits: impl Fn(&Principal) -> bool) -> Result<Option<&Principal>> {
-        let by_sid = sid.and_then(|sid| self.by_sid(sid)).filter(|it| fits(it));
-        self.proven(by_sid.or_else(|| named(name, &self.principals, |it| &it.name, fits)), name)
+    fn find(&self, known: Known<'_>, fits: impl Fn(&Principal) -> bool) -> Result<Option<&Principal>> {
+        let found = known.identity.and_then(|identity| self.by_identity(identity)).filter(|it| fits(it));
+        let found = found.or_else(|| known.sid.and_then(|sid| self.by_sid(sid)).filter(|it| fits(it)));
+        self.proven(found.or_else(|| named(known.name, &self.principals, |it| &it.name, fits)), known.name)
     }
 
-    /// The user whom a change means: by SID where one is given, and then by nothing else.
+    /// The user whom a change means: by the first of its identity, SID and name that is known, and by nothing else.
     ///
     /// # Errors
     /// [`Error::Invisible`], as of [`DatabasePrincipals::user`].
-    pub fn meant(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
-        self.meant_among(sid, name, |it| it.kind.is_user())
+    pub fn meant(&self, known: Known<'_>) -> Result<Option<&Principal>> {
+        self.meant_among(known, is_user)
     }
 
     /// The same of a user or a database role.
     ///
     /// # Errors
     /// [`Error::Invisible`], as of [`DatabasePrincipals::user`].
-    pub fn meant_grantee(&self, sid: Option<&str>, name: &str) -> Result<Option<&Principal>> {
-        self.meant_among(sid, name, |it| it.kind != PrincipalKind::ApplicationRole)
+    pub fn meant_grantee(&self, known: Known<'_>) -> Result<Option<&Principal>> {
+        self.meant_among(known, is_grantee)
     }
 
-    fn meant_among(
-        &self,
-        sid: Option<&str>,
-        name: &str,
-        fits: impl Fn(&Principal) -> bool,
-    ) -> Result<Option<&Principal>> {
-        let found = match sid {
-            Some(sid) => self.by_sid(sid).filter(|it| fits(it)),
-            None => named(name, &self.principals, |it| &it.name, fits),
+    fn meant_among(&self, known: Known<'_>, fits: impl Fn(&Principal) -> bool) -> Result<Option<&Principal>> {
+        let found = match known {
+            Known { identity: Some(identity), .. } => self.by_identity(identity).filter(|it| fits(it)),
+            Known { sid: Some(sid), .. } => self.by_sid(sid).filter(|it| fits(it)),
+            Known { name, .. } => named(name, &self.principals, |it| &it.name, fits),
         };
-        self.proven(found, name)
+        self.proven(found, known.name)
     }
 
     fn proven<'a>(&self, found: Option<&'a Principal>, name: &str) -> Result<Option<&'a Principal>> {
@@ -291,6 +319,15 @@ impl DatabasePrincipals {
     }
 }
 
+fn is_user(principal: &Principal) -> bool {
+    principal.kind.is_user()
+}
+
+/// An application role is granted to by nobody here.
+fn is_grantee(principal: &Principal) -> bool {
+    principal.kind != PrincipalKind::ApplicationRole
+}
+
 /// The candidate that fewest changes turn into `name`, if it is near at all.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     candidates
@@ -316,19 +353,38 @@ mod tests {
             principal(8, "App", PrincipalKind::ApplicationRole, "0x08"),
             principal(9, "Cert", PrincipalKind::Certificate, ""),
         ];
-        let user = |sid, name: &str| world.user(sid, name).unwrap().map(|it| it.id);
+        let known = |sid, name| Known { identity: None, sid, name };
+        let user = |sid, name| world.user(known(sid, name)).unwrap().map(|it| it.id);
         assert_eq!(user(None, "user"), Some(6));
         assert_eq!(user(None, "User"), Some(5));
         assert_eq!(user(Some("0X05"), "user"), Some(5), "the SID has the word");
         assert_eq!(user(Some("0x99"), "user"), Some(6), "nobody has the SID");
         assert_eq!(user(Some(""), "nobody"), None, "no SID is nobody's");
         assert_eq!((user(None, "readers"), user(None, "cert")), (None, Some(9)));
-        let grantee = |name: &str| world.grantee(None, name).unwrap().map(|it| it.kind);
+        let grantee = |name: &str| world.grantee(name).unwrap().map(|it| it.kind);
         assert_eq!((grantee("READERS"), grantee("app")), (Some(PrincipalKind::Role), None));
         assert_eq!(world.named("app").unwrap().kind.describe(), "an application role");
         // A change means the SID and nothing else.
-        assert_eq!(world.meant(Some("0x99"), "user").unwrap(), None);
-        assert_eq!(world.meant(None, "user").unwrap().map(|it| it.id), Some(6));
+        assert_eq!(world.meant(known(Some("0x99"), "user")).unwrap(), None);
+        assert_eq!(world.meant(known(None, "user")).unwrap().map(|it| it.id), Some(6));
+    }
+
+    #[test]
+    fn a_principal_stays_itself_under_another_name_and_login() {
+        let mut world = world();
+        let mut moved = principal(5, "moved", PrincipalKind::SqlUser, "0x0B");
+        moved.created = "2026-11-30T13:00:00".into();
+        let known = Known { identity: Some("5@2026-11-30T13:00:00"), sid: Some("0x0A"), name: "user" };
+        // Somebody else has its former SID and its former name.
+        world.principals = vec![moved, principal(6, "user", PrincipalKind::SqlUser, "0x0A")];
+        let ids = |world: &DatabasePrincipals| {
+            let found = [world.user(known), world.grantee(known), world.meant(known), world.meant_grantee(known)];
+            found.map(|found| found.unwrap().map(|it| it.id))
+        };
+        assert_eq!(ids(&world), [Some(5); 4]);
+        // One that has its number and was made later is another: a look adopts what has the SID, a change does not.
+        world.principals[0].created = "2026-11-30T14:00:00".into();
+        assert_eq!(ids(&world), [Some(6), Some(6), None, None]);
     }
 
     #[test]
@@ -341,9 +397,12 @@ mod tests {
             principal(5, "u", PrincipalKind::SqlUser, "0x05"),
             principal(6, "alone", PrincipalKind::UserWithoutLogin, "0x06"),
         ];
-        assert!(world.user(None, "u").unwrap().is_some());
-        assert!(matches!(world.user(None, "other"), Err(Error::Invisible { right: "ALTER ANY USER", .. })));
-        assert!(matches!(world.meant(Some("0x99"), "u"), Err(Error::Invisible { .. })));
+        assert!(world.user("u").unwrap().is_some());
+        assert!(matches!(world.user("other"), Err(Error::Invisible { right: "ALTER ANY USER", .. })));
+        assert!(matches!(
+            world.meant(Known { identity: None, sid: Some("0x99"), name: "u" }),
+            Err(Error::Invisible { .. })
+        ));
         let user = world.named("u").unwrap();
         assert!(matches!(world.permissions_of(user), Err(Error::Invisible { right: "VIEW DEFINITION", .. })));
         assert!(matches!(world.login_of(user), Err(Error::Invisible { .. })));

@@ -80,7 +80,10 @@ mod tests {
     use crate::error::Fault;
 
     fn refused(number: u32) -> Error {
-        Error::Refused { refusal: Refusal { number, class: 16, state: 1, text: String::new() }, fault: Fault::Other }
+        Error::Refused {
+            refusal: Refusal { number, class: 16, state: 1, text: String::new(), database: None },
+            fault: Fault::Other,
+        }
     }
 
     fn broken() -> Error {

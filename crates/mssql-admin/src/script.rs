@@ -100,7 +100,7 @@ impl Script {
 }
 
 pub(crate) fn refused(number: u32) -> Error {
-    let refusal = Refusal { number, class: 16, state: 1, text: "No.".into() };
+    let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None };
     Error::Refused { refusal, fault: Fault::Other }
 }
 
@@ -160,12 +160,16 @@ pub(crate) fn logins(sees_all: bool, logins: &[&str]) -> Answer {
 /// What `Database::principals` reads: rows of id, name, type, authentication type, SID, schema, fixed role, login.
 pub(crate) fn principals(sees_all: bool, principals: &[&str]) -> Answer {
     let all = usize::from(sees_all).to_string();
+    let principals: Vec<String> = principals.iter().map(|row| format!("{row}|2026-11-30T12:00:00")).collect();
     Answer::Rows(vec![
         rows(
             "name|user_name|db_owner|alter_user|view_definition|view_security|view_any_definition|alter_any_login",
             &[&format!("Sales|dbo|1|{all}|{all}|{all}|{all}|{all}")],
         ),
-        rows("principal_id|name|type|authentication_type|sid|default_schema_name|is_fixed_role|login_name", principals),
+        rows(
+            "principal_id|name|type|authentication_type|sid|default_schema_name|is_fixed_role|login_name|created",
+            &principals.iter().map(String::as_str).collect::<Vec<_>>(),
+        ),
         rows("member_principal_id|role_principal_id", &["5|16390", "16390|7"]),
         rows(
             "grantee_principal_id|grantor_principal_id|permission_name|state|grantor",

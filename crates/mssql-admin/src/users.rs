@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::database::Database;
 use crate::error::{Error, Fault, Result};
 use crate::permission::PermissionState;
-use crate::principals::{DatabasePrincipals, Principal, PrincipalKind};
+use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
 use crate::sid::AnySid;
 use crate::statement::{Identifier, Literal, Part, Statement};
@@ -85,8 +85,8 @@ impl Database {
                 Err(error) => return Err(error.about(Fault::Name)),
             };
             let principals = self.after(error.as_ref()).await?;
-            let found = match principals.meant(sid, current.as_str())? {
-                None if sid.is_none() => principals.meant(None, new_name.as_str())?,
+            let found = match principals.meant(Known { identity: None, sid, name: current.as_str() })? {
+                None if sid.is_none() => principals.meant(new_name.as_str().into())?,
                 found => found,
             };
             match (found, error) {
@@ -159,7 +159,7 @@ impl Database {
                 Err(error) => return Err(error.about(Fault::Name)),
             };
             let principals = self.after(error.as_ref()).await?;
-            match (principals.meant(sid, current.as_str())?, error) {
+            match (principals.meant(Known { identity: None, sid, name: current.as_str() })?, error) {
                 (None, _) => return Ok(()),
                 (Some(_), Some(error)) if !error.is_lost() || attempt >= ATTEMPTS => {
                     return Err(error.about(Fault::Name));

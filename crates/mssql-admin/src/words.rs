@@ -219,7 +219,7 @@ mod tests {
     use crate::error::{Error, Refusal};
 
     fn refused(number: u32) -> Error {
-        let refusal = Refusal { number, class: 16, state: 1, text: "No.".into() };
+        let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None };
         Error::Refused { refusal, fault: Fault::Other }
     }
 

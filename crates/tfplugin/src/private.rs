@@ -27,4 +27,8 @@ impl Private {
     pub fn remove(&mut self, name: &str) {
         self.0.remove(name);
     }
+
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
 }

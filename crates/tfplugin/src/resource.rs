@@ -88,7 +88,11 @@ pub struct Change<R: Model> {
     /// The object after.
     pub planned: R::Draft,
     replace: Vec<AttributePath>,
+    is_replacement: bool,
 }
+
+/// Private state, from the plan of an object that a block keeps to the plan of what may replace it.
+const KEPT: &str = "tfplugin.kept";
 
 impl<R: Model> Change<R> {
     /// A new object is needed because of this attribute.
@@ -98,6 +102,12 @@ impl<R: Model> Change<R> {
 
     pub fn is_create(&self) -> bool {
         self.prior.is_none()
+    }
+
+    /// A new object is planned in the place of one whose end has just been planned. Not known of a tainted object's
+    /// successor, nor while a plan is applied: the CLIs do not tell.
+    pub fn is_replacement(&self) -> bool {
+        self.is_replacement
     }
 }
 
@@ -258,6 +268,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         Box::pin(async move {
             let PlanRequest { prior, mut proposed, config } = request;
             let cx = Context::new(scene.provider, scene.private, scene.stop);
+            let was_kept = cx.private().take(KEPT).is_some();
             let fallback = proposed.clone();
             model::prepare_plan(self.attributes(), &mut proposed, &config, &prior);
             let result: Result<(R::Draft, Vec<AttributePath>), Failed<R>> = async {
@@ -266,6 +277,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                     config: read_draft::<R>(&config)?,
                     planned: read_draft::<R>(&proposed)?,
                     replace: Vec::new(),
+                    is_replacement: was_kept && prior.is_null(),
                 };
                 if let Some(prior) = &change.prior {
                     change.planned.keep_spelling(prior);
@@ -294,7 +306,11 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                 }
             };
             model::strip_write_only(self.attributes(), &mut state);
-            let private = cx.private().clone();
+            let mut private = cx.private().clone();
+            // A user may force the replacement, of which the CLI tells nothing before.
+            if !prior.is_null() {
+                private.set(KEPT, "yes");
+            }
             Planned { state, replace, private, diagnostics }
         })
     }
@@ -319,6 +335,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         Box::pin(async move {
             let ApplyRequest { prior, mut planned, config } = request;
             let cx = Context::new(scene.provider, scene.private, scene.stop);
+            cx.private().take(KEPT);
             let fallback = prior.clone();
             let promised = planned.clone();
             model::add_write_only(self.attributes(), &mut planned, &config);
@@ -343,6 +360,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
     fn read(&self, scene: Scene<R::Provider>, state: Dynamic) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let cx = Context::new(scene.provider, scene.private, scene.stop);
+            cx.private().take(KEPT);
             let result: Result<Option<Dynamic>, Failed<R>> = async {
                 let before: R = read_model(&state)?;
                 let seen = catch(R::read(&cx, before.clone())).await?;

@@ -5,13 +5,47 @@ use std::collections::BTreeSet;
 use mssql_admin::{DatabasePrincipals, PermissionChange, PermissionName, Principal};
 use tfplugin::{Context, Diagnostic, path};
 
-use super::DatabaseGrants;
+use super::{DatabaseGrants, changed_since};
 use crate::error::Result;
 use crate::provider::FabricMirror;
 
 /// Private state: what others hold from the principal, as the last look showed it. The plan names whoever loses some of
 /// it; what came since, no plan has named.
 const ALONG: &str = "along";
+
+/// Private state, in a plan: what it has said that a DENY takes away.
+const DENIED_OVER: &str = "denied_over";
+
+pub(super) fn warn_of_what_is_denied(cx: &Context<FabricMirror>, taken: &BTreeSet<String>, holder: &Principal) {
+    cx.private().set(DENIED_OVER, taken.iter().cloned().collect::<Vec<_>>().join(","));
+    for permission in taken {
+        cx.warn(
+            Diagnostic::warning(
+                format!("{permission} is taken from {}", holder.name),
+                "Somebody granted it, where this object did not look. The DENY that is planned takes its place: should it be \
+                 lifted later, the permission has to be granted anew.",
+            )
+            .at(path!(DatabaseGrants: denied)),
+        );
+    }
+}
+
+/// What was granted since the plan is not denied over.
+pub(super) fn refuse_unsaid_denies(
+    cx: &Context<FabricMirror>,
+    taken: &BTreeSet<String>,
+    holder: &Principal,
+) -> Result<()> {
+    let said = cx.private().take(DENIED_OVER).unwrap_or_default();
+    match taken.iter().find(|permission| !said.split(',').any(|it| it == permission.as_str())) {
+        None => Ok(()),
+        Some(permission) => {
+            let what = format!("What {} holds", holder.name);
+            let advice = format!("Somebody has granted {permission}, which is to be denied.");
+            Err(changed_since(what, advice).at(path!(DatabaseGrants: denied)))
+        }
+    }
+}
 
 /// The permission that a change takes from others too.
 fn cascades(change: &PermissionChange) -> Option<&PermissionName> {

@@ -105,10 +105,75 @@ impl DatabaseGrants {
         );
     }
 
+    /// What is held from somebody otherwise than it is listed, where this update does not revoke it: nobody looked at it so
+    /// far, or this is the update that switches `exclusive`.
+    pub(super) fn warn_of_what_is_held_otherwise(
+        &self,
+        cx: &Context<FabricMirror>,
+        prior: &Self,
+        rows: &[&Permission],
+        changes: &[PermissionChange],
+    ) {
+        let [granted, _, denied] = self.sets();
+        let is_otherwise = |row: &&&Permission| {
+            let name = &row.name.clone().into();
+            let is_new = !prior.lists(&row.name) || prior.is_exclusive();
+            let is_new = is_new && self.lists(&row.name) && !is_connect(row);
+            let is_replaced = changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
+            is_new
+                && match row.state {
+                    PermissionState::GrantedWithGrantOption => granted.contains(name) || denied.contains(name),
+                    PermissionState::Granted => denied.contains(name) && !is_replaced,
+                    PermissionState::Denied => false,
+                }
+        };
+        let held: Vec<_> = rows.iter().filter(is_otherwise).map(|row| describe(row)).collect();
+        if held.is_empty() {
+            return;
+        }
+        cx.warn(
+            Diagnostic::warning(
+                format!("{} holds permissions otherwise than listed", self.principal),
+                format!(
+                    "This update revokes none of them: they were not looked at so far, or it switches `exclusive`. The plan \
+                     after it shows them as differences, and would revoke them:\n{}",
+                    held.join("\n")
+                ),
+            )
+            .at(path!(DatabaseGrants: permissions)),
+        );
+    }
+
+    /// What the state lists and the configuration does not: nobody looks at it from now on.
+    pub(super) fn warn_of_what_goes_out_of_sight(
+        &self,
+        cx: &Context<FabricMirror>,
+        prior: &Self,
+        rows: &[&Permission],
+    ) {
+        let leaves = |row: &&&Permission| prior.lists(&row.name) && !self.lists(&row.name) && !is_connect(row);
+        let leaving: Vec<_> = rows.iter().filter(leaves).map(|row| describe(row)).collect();
+        if leaving.is_empty() {
+            return;
+        }
+        cx.warn(
+            Diagnostic::warning(
+                format!("{} keeps permissions that are not managed any more", self.principal),
+                format!(
+                    "Not exclusive, the object looks at what it lists alone. These are neither shown nor revoked from now on, nor \
+                     when the object is destroyed:\n{}\n\nTo have them revoked, apply once with `exclusive = true` before.",
+                    leaving.join("\n")
+                ),
+            )
+            .at(path!(DatabaseGrants: exclusive)),
+        );
+    }
+
     /// What the state lists and the principal still holds after the deletion: no plan has seen it as it is now.
     pub(super) fn warn_of_what_came(
         &self,
         cx: &Context<FabricMirror>,
+        principals: &DatabasePrincipals,
         rows: &[&Permission],
         changes: &[PermissionChange],
     ) {
@@ -116,7 +181,7 @@ impl DatabaseGrants {
         let came: Vec<String> = rows
             .iter()
             .filter(is_held)
-            .filter(|row| self.lists(&row.name) && !goes(changes, row))
+            .filter(|row| self.lists(&row.name) && !goes(principals, changes, row))
             .map(|row| describe(row))
             .collect();
         if came.is_empty() {
@@ -138,12 +203,17 @@ impl DatabaseGrants {
     pub(super) fn warn_of_what_stays(
         &self,
         cx: &Context<FabricMirror>,
+        principals: &DatabasePrincipals,
         rows: &[&Permission],
         changes: &[PermissionChange],
     ) {
         let stays: Vec<String> = rows
             .iter()
-            .filter(|row| row.state == PermissionState::Denied && self.denies(row.name.as_str()) && !goes(changes, row))
+            .filter(|row| {
+                row.state == PermissionState::Denied
+                    && self.denies(row.name.as_str())
+                    && !goes(principals, changes, row)
+            })
             .map(|row| describe(row))
             .collect();
         if stays.is_empty() {
@@ -163,10 +233,13 @@ impl DatabaseGrants {
     }
 }
 
-/// Whether one of the changes revokes the permission.
-fn goes(changes: &[PermissionChange], row: &Permission) -> bool {
+/// Whether one of the changes revokes the permission, from the one who gave it.
+fn goes(principals: &DatabasePrincipals, changes: &[PermissionChange], row: &Permission) -> bool {
     changes.iter().any(|it| match it {
-        PermissionChange::Revoke(revoked) | PermissionChange::RevokeCascade(revoked) => revoked.name == row.name,
+        PermissionChange::Revoke(revoked) | PermissionChange::RevokeCascade(revoked) => {
+            let grantor = revoked.grantor.as_ref().map_or(principals.operator(), |grantor| grantor.as_str());
+            revoked.name == row.name && mssql_admin::same_name(grantor, &row.grantor)
+        }
         _ => false,
     })
 }

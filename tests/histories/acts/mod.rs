@@ -63,6 +63,7 @@ pub enum Outcome {
 
 /// From the first apply on.
 const LATER: &[Moment] = &[Moment::AfterApply, Moment::BetweenPlanAndApply, Moment::AfterFailure];
+const BEFORE: &[Moment] = &[Moment::BeforeCreate];
 const EVER: &[Moment] = &[Moment::BeforeCreate, Moment::AfterApply, Moment::BetweenPlanAndApply, Moment::AfterFailure];
 /// Acts that take a name before we have it.
 const EARLY: &[Moment] = &[Moment::BeforeCreate, Moment::BetweenPlanAndApply, Moment::AfterFailure];

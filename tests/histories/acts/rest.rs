@@ -57,6 +57,10 @@ pub async fn call(run: &Run, method: &str, path: &str, body: Option<Value>) -> R
     let (status, answer) = run.world.rest(method, path, body.as_ref()).await?;
     match status {
         200..300 => Ok(Outcome::Done),
+        // A capacity that is paused may answer so.
+        503 if answer["errorCode"] == "CapacityNotActive" => {
+            Ok(Outcome::Impossible("the capacity is paused".to_owned()))
+        }
         500.. => Err(format!("{method} {path}: {status} {answer}").into()),
         _ => Ok(Outcome::Impossible(format!("{method} {path}: {status} {}", answer["errorCode"]))),
     }

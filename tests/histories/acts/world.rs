@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Act, EVER, How, LATER, Outcome};
+use super::{Act, BEFORE, EVER, How, LATER, Outcome};
 use crate::Result;
 use crate::configs::Type;
 use crate::rng::Rng;
@@ -29,7 +29,7 @@ pub fn acts() -> Vec<Act> {
         act!("the capacity is paused and resumed", &[M, R], LATER, 2, pause_and_resume),
         act!("the capacity is resumed", &[M, R], LATER, 3, resume),
         act!("a user-assigned identity becomes the primary one", &[R], EVER, 1, identity),
-        act!("the instance gets another update policy", &[G, R], EVER, 1, policy),
+        act!("the instance gets another update policy", &[G, R], BEFORE, 1, policy),
         act!("the network is cut", &[C, R], EVER, 1, network),
         act!("the tenant closes OneLake", &[R], EVER, 1, tenant),
         act!("time passes", &[M, R, C, L], LATER, 3, wait),
@@ -72,7 +72,11 @@ async fn identity(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
     facts(run, "identity", json!({ "primary_identity": "UserAssigned" })).await
 }
 
+/// The service takes the change back on no instance: one that has been mirrored has the policy for good.
 async fn policy(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
+    if !run.us.state.objects.is_empty() {
+        return Ok(Outcome::Impossible("the policy cannot be taken back".to_owned()));
+    }
     facts(run, "policy", json!({ "update_policy": "SQLServer2022" })).await
 }
 

@@ -222,7 +222,7 @@ async fn the_rows_of_principals_are_read() {
     )]);
     let principals = script.instance().database(&name("sales")).principals().await.unwrap();
     assert_eq!((principals.database(), principals.operator()), ("Sales", "dbo"));
-    let user = principals.user(None, "U").unwrap().unwrap();
+    let user = principals.user("U").unwrap().unwrap();
     assert_eq!((user.kind, user.sid.as_str()), (PrincipalKind::SqlUser, "0x05"));
     assert_eq!(user.roles, [name("DB_DATAREADER")].into(), "its own, not those of its roles");
     assert_eq!(principals.login_of(user).unwrap().unwrap().name, "l");

@@ -71,11 +71,16 @@ impl Cli {
     }
 
     async fn plan(&self, prior: &Dynamic, config: &Dynamic) -> pb::plan_resource_change::Response {
+        self.plan_with(prior, config, &[]).await
+    }
+
+    async fn plan_with(&self, prior: &Dynamic, config: &Dynamic, private: &[u8]) -> pb::plan_resource_change::Response {
         let request = pb::plan_resource_change::Request {
             type_name: self.type_name.into(),
             prior_state: to_value(prior),
             proposed_new_state: to_value(&proposed(&self.attributes, prior, config)),
             config: to_value(config),
+            prior_private: private.to_vec(),
             ..Default::default()
         };
         self.service.plan_resource_change(Request::new(request)).await.unwrap().into_inner()

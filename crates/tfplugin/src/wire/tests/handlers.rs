@@ -118,6 +118,25 @@ async fn private_state_goes_from_plan_to_apply_to_read() {
 }
 
 #[tokio::test]
+async fn the_new_object_of_a_replacement_is_told_from_any_other_new_one() {
+    const SAID: &str = "warning: In the place of another";
+    let cli = Cli::new().await;
+    let config = thing(&[("name", "a".into())]);
+    let made = cli.apply(&Dynamic::Null, &config).await;
+    let prior = state(&made.new_state);
+    let kept = cli.plan_with(&prior, &config, &made.private).await;
+    assert_eq!(said(&kept.diagnostics), "");
+    // As the CLIs do for `-replace`, of which they tell nothing before.
+    let replacement = cli.plan_with(&Dynamic::Null, &config, &kept.planned_private).await;
+    assert_eq!(said(&replacement.diagnostics), SAID);
+    // What is stored with an object does not make its successor a replacement: it may be gone by then.
+    for stored in [&made.private, &cli.read(&prior, &kept.planned_private).await.private] {
+        assert_eq!(said(&cli.plan_with(&Dynamic::Null, &config, stored).await.diagnostics), "");
+    }
+    assert!(!private(&cli.apply(&prior, &thing(&[("name", "b".into())])).await.private).contains("kept"));
+}
+
+#[tokio::test]
 async fn what_a_handler_kept_survives_however_it_ends() {
     let cli = Cli::new().await;
     for (name, message, kept) in [

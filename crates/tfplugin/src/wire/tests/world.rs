@@ -199,6 +199,9 @@ impl Resource for Thing {
         if !cx.provider.is_known && change.prior.is_some() {
             cx.warn(Diagnostic::warning("Planned blindly", "The server is not known."));
         }
+        if change.is_replacement() {
+            cx.warn(Diagnostic::warning("In the place of another", "Whose end was planned before."));
+        }
         cx.private().set("phase", "planned");
         Ok(())
     }
