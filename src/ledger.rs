@@ -86,7 +86,7 @@ impl Ledger {
     /// one of them makes it: `false` for the second to come, whichever that is.
     ///
     /// The new object of a replacement is its own block's, whose plan has been here before.
-    pub fn plan<R: Model>(&self, key: Key, change: &Change<R>) -> bool {
+    pub fn claim<R: Model>(&self, key: Key, change: &Change<R>) -> bool {
         if change.is_replacement() {
             return true;
         }

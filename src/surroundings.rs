@@ -55,6 +55,8 @@ const WHOM: &str = "Let `principal` refer to the `principal` of the \
 const LOGIN_FAILED: &str = "The source refuses the connection's login, and nothing else was found: the connection's password is \
                             not the login's, who may have got another from somebody. Raise `password_wo_version` in the \
                             `fabricmirror_login` and in the `fabricmirror_connection`, which sets one password for both.";
+/// So many users are explained at most.
+const SHOWN: usize = 5;
 const ADD_GRANTS: &str = "Add a `fabricmirror_database_grants` for the user of the connection's login, with `permissions = \
                           provider::fabricmirror::mirroring_permissions(\"2025-12\")`.";
 const NAME_PRINCIPAL: &str = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
@@ -129,24 +131,27 @@ impl Surroundings {
     pub fn hints(&self, words: &str, rests: bool) -> Vec<String> {
         let text = |it: Diagnostic| format!("{}. {}", it.summary, it.detail);
         let mut hints: Vec<String> = self.missing().into_iter().chain(self.doubts()).map(text).collect();
-        if let (Some(source), true) = (&self.source, words.contains("Cannot open database")) {
+        // Where nobody is known to be able to, the login may have no user at all.
+        let is_unknown = words.contains("Login failed") && !hints.is_empty() && self.principal.is_none();
+        let is_stranger = words.contains("Cannot open database");
+        if let (Some(Source { database, .. }), true) = (&self.source, is_unknown || is_stranger) {
+            let has = if is_stranger { "has" } else { "may have" };
             hints.insert(
                 0,
                 format!(
-                    "The connection's login has no user in database {}, or CONNECT is not granted to it: that is where the \
-                     connection leads. {WHOM}",
-                    source.database
+                    "The connection's login {has} no user in database {database}, or CONNECT is not granted to it: that is \
+                     where the connection leads. {WHOM}"
                 ),
             );
         }
         if hints.is_empty() && words.contains("Login failed") {
             hints.push(LOGIN_FAILED.to_owned());
         }
-        if hints.is_empty() && self.principal.is_none() && words.contains(NOT_PERMITTED) {
-            hints.push(format!(
-                "The user of the connection's login is not one of those who may mirror, of whom there are some. {ADD_GRANTS} \
-                 {NAME_PRINCIPAL}"
-            ));
+        if let (true, None, Some(source)) =
+            (hints.is_empty() && words.contains(NOT_PERMITTED), &self.principal, &self.source)
+        {
+            hints.extend(source.shortfalls());
+            hints.push(format!("If it is none of these that the connection logs in as: {ADD_GRANTS} {NAME_PRINCIPAL}"));
         }
         if hints.is_empty() && words.contains(NO_WRITER) {
             hints.push(format!(
@@ -386,6 +391,15 @@ impl Source {
             let summary = format!("The mirroring principal holds one of two lists in database {}", self.database);
             Diagnostic::warning(summary, candidate.explain())
         })
+    }
+
+    /// What users with a login lack of either list, where the connection may log in as any of them.
+    fn shortfalls(&self) -> Vec<String> {
+        let Some(principals) = &self.principals else { return Vec::new() };
+        let users = principals.users().filter(|user| principals.login_of(user).is_ok_and(|login| login.is_some()));
+        let candidates = users.map(|user| self.candidate(principals, user)).filter(|it| !it.effective.is_unlimited());
+        let lacks = |it: &Candidate<'_>| !it.lacks_may().is_empty() || !it.lacks_december().is_empty();
+        candidates.filter(lacks).take(SHOWN).map(|it| it.explain()).collect()
     }
 
     /// A warning when nobody but `dbo` and members of sysadmin, who prove nothing, holds what mirroring needs.

@@ -78,7 +78,7 @@ impl Resource for Connection {
 
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         if let Some(name) = change.planned.display_name.known()
-            && !cx.provider.ledger().plan(key(name), change)
+            && !cx.provider.ledger().claim(key(name), change)
         {
             return Err(second_owner(name));
         }

@@ -135,7 +135,7 @@ impl Resource for DatabaseGrants {
             }
             return Ok(());
         };
-        if !cx.provider.ledger().plan(plan.key(), change) {
+        if !cx.provider.ledger().claim(plan.key(), change) {
             return Err(plan.second_owner());
         }
         let (draft, prior) = (&mut change.planned, change.prior.as_ref());
@@ -660,7 +660,9 @@ impl DatabaseGrants {
         };
         let rows: Vec<&Permission> = all_rows.iter().copied().filter(|row| self.looks_at(row)).collect();
         if !Noted::of(cx).is(grantee) {
+            // What this object did to somebody else of that name.
             cx.private().remove(GAVE_CONNECT);
+            cx.private().remove(OUR_DENIES);
         }
         Noted::write(cx, grantee);
         let noted: Vec<&Permission> =

@@ -73,7 +73,7 @@ impl Resource for DatabaseUser {
         let prior = change.prior.as_ref();
         cx.provider.plan_server(prior.map(|it| &it.server), &change.config.server, &mut plan.server)?;
         if let Some(plan) = change.planned.whole()
-            && !cx.provider.ledger().plan(plan.key(), change)
+            && !cx.provider.ledger().claim(plan.key(), change)
         {
             return Err(plan.second_owner());
         }

@@ -94,7 +94,7 @@ impl Resource for Login {
         let (Some(server), Some(name), Some(sid)) = (plan.server.known(), plan.name.known(), plan.sid.known()) else {
             return Ok(());
         };
-        if cx.provider.ledger().plan(Key::new("sid", &[&server.canonical(), &sid.value().to_string()]), change) {
+        if cx.provider.ledger().claim(Key::new("sid", &[&server.canonical(), &sid.value().to_string()]), change) {
             return Ok(());
         }
         let detail = "A SID belongs to one login alone, and two blocks of this configuration have this one.";
@@ -278,7 +278,7 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
     let ledger = cx.provider.ledger();
     let whole = change.planned.whole();
     if let Some(plan) = &whole
-        && !ledger.plan(plan.key(), change)
+        && !ledger.claim(plan.key(), change)
     {
         return Err(second_owner(&plan.name));
     }

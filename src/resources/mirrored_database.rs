@@ -142,7 +142,7 @@ impl Resource for MirroredDatabase {
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         if let (Some(workspace), Some(name)) =
             (change.planned.workspace_id.known(), change.planned.display_name.known())
-            && !cx.provider.ledger().plan(key(**workspace, name), change)
+            && !cx.provider.ledger().claim(key(**workspace, name), change)
         {
             return Err(second_owner(name));
         }

@@ -107,7 +107,7 @@ impl Resource for Replication {
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         if let (Some(workspace), Some(item)) =
             (change.planned.workspace_id.known(), change.planned.mirrored_database_id.known())
-            && !cx.provider.ledger().plan(key(**workspace, **item), change)
+            && !cx.provider.ledger().claim(key(**workspace, **item), change)
         {
             return Err(second_owner(**item));
         }

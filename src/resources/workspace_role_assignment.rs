@@ -65,7 +65,7 @@ impl Resource for WorkspaceRoleAssignment {
     async fn plan(cx: &Context<FabricMirror>, change: &mut Change<Self>) -> Result<()> {
         let plan = change.planned.whole();
         if let Some(plan) = &plan
-            && !cx.provider.ledger().plan(plan.key(), change)
+            && !cx.provider.ledger().claim(plan.key(), change)
         {
             return Err(plan.second_owner());
         }

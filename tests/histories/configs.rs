@@ -157,6 +157,9 @@ pub const ROLE: &str = "readers";
 /// Enough for a mirror (December 2025).
 pub const MIRRORING: [&str; 4] =
     ["ALTER ANY EXTERNAL MIRROR", "SELECT", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"];
+/// The SID of a login that is given one.
+pub const SID: &str = "0x0123456789ABCDEF0123456789ABCDEF";
+
 /// Permissions that a configuration may list besides. [`crate::acts`] takes others for what others give.
 pub const PERMISSIONS: [&str; 5] = ["SELECT", "INSERT", "EXECUTE", "VIEW DEFINITION", "VIEW DATABASE STATE"];
 pub const TABLES: [(&str, &str); 4] =
@@ -273,8 +276,7 @@ impl Draw<'_> {
         let enabled = mirror || self.rng.chance(70);
         self.maybe(30, &mut given, "enabled", flag(enabled));
         if self.rng.chance(25) {
-            let sid = "0x0123456789ABCDEF0123456789ABCDEF";
-            let sid = if self.rng.chance(25) { format!("0x{}", sid[2..].to_lowercase()) } else { sid.to_owned() };
+            let sid = if self.rng.chance(25) { format!("0x{}", SID[2..].to_lowercase()) } else { SID.to_owned() };
             given.insert("sid".into(), text(&sid));
         }
         self.maybe(20, &mut given, "force_drop", flag(true));

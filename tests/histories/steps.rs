@@ -47,6 +47,8 @@ pub enum Step {
 
 /// What needs something that the second team has made.
 const DESTROYS: &str = "a second team destroys";
+/// What needs a SID that is known before the login is there.
+const TAKES_SID: &str = "somebody has a login with our SID";
 
 /// A configuration and what happens to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,11 @@ pub fn history(seed: u64, features: &Features) -> History {
             break;
         }
         configuration = configs::draw(&mut rng, features);
+    }
+    for block in
+        configuration.blocks.iter_mut().filter(|it| act.name == TAKES_SID && it.type_name == Type::Login.name())
+    {
+        block.attributes.insert("sid".to_owned(), configs::text(configs::SID));
     }
     let least_privileged = rng.chance(25) || act.name.starts_with("the operator");
     let service = rng.chance(25).then(|| rng.below(SERVICES.len()));
@@ -174,6 +181,11 @@ impl Drawn<'_> {
                 self.steps.extend(needed);
                 self.edit();
                 self.steps.extend([Step::Save, aimed, Step::ApplySaved]);
+            }
+            // A login that is killed while it is made has its SID already; one whose name is taken has none.
+            Moment::AfterFailure if act.name == TAKES_SID => {
+                let taken = Step::Act("somebody has a login of our name", self.rng.next() >> 32);
+                self.steps.extend([taken, Step::Apply, aimed, Step::Apply]);
             }
             Moment::AfterFailure if takes_names => {
                 let step = Step::Kill(1 + self.rng.below(5) as u64);
