@@ -173,20 +173,11 @@ fn sql(error: &mssql_admin::Error, attributes: &[Attribute]) -> Diagnostic {
     placed(Diagnostic::error(error.summary(), detail), first_of(attributes, places))
 }
 
-/// A summary, where it shows, and what to do.
-type Meaning = (&'static str, &'static [&'static str], &'static str);
-
-const NOT_THERE: Meaning = (
-    "It is not there any more",
-    &["mirrored_database_id", "id"],
-    "Somebody deleted it since the state was read, or the id is wrong. Run again: the next plan shows what is there now.",
-);
-
 /// What an error of the service means for a user (codes: fabric-api facts §8.2, §11).
 fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
     let code = error.code().unwrap_or_default();
     // The swagger and the wire spell some codes differently, with `Input` at the end.
-    let (summary, places, advice): Meaning = match code.strip_suffix("Input").unwrap_or(code) {
+    let (summary, places, advice): (&str, &[&str], &str) = match code.strip_suffix("Input").unwrap_or(code) {
         "DuplicateConnectionName" => (
             "A connection of this name exists",
             &["display_name"],
@@ -263,7 +254,12 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
             "Resume the capacity in the Azure portal (or with `az fabric capacity resume`), then run again. While it is \
              paused, nothing can be said about its items: none of them is taken for deleted.",
         ),
-        "ItemNotFound" | "EntityNotFound" => NOT_THERE,
+        "ItemNotFound" | "EntityNotFound" => (
+            "It is not there any more",
+            &["mirrored_database_id", "id"],
+            "Somebody deleted it since the state was read, or the id is wrong. Run again: the next plan shows what is there \
+             now.",
+        ),
         "OperationNotAllowedInCurrentStatus" => ("The mirror's status does not allow this now", &[], "Run again."),
         _ => match error {
             // The words of rustls: Entra speaks of a certificate too, where it is the client's own credential.
@@ -279,8 +275,13 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
                 "Check tenant, client id and secret: in the provider's block, or FABRIC_TENANT_ID, FABRIC_CLIENT_ID and \
                  FABRIC_CLIENT_SECRET.",
             ),
-            // Under whatever code: a list, or a new plan, tells.
-            error if error.may_mean_gone() => NOT_THERE,
+            // Under a code that nobody knows, or none: it may be hidden as well as gone.
+            error if matches!(error.status(), Some(404 | 410)) => (
+                "Microsoft Fabric does not find it",
+                &["mirrored_database_id", "id"],
+                "Somebody deleted it since the state was read, the provider's identity may not see it, or the workspace's \
+                 capacity is paused. Run again: the next plan shows what is there now.",
+            ),
             fabric_api::Error::Interrupted { .. } => {
                 ("The run was interrupted", &[], "Nothing was done that is not in the state. Run again.")
             }

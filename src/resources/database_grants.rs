@@ -15,7 +15,8 @@ use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, M
 
 use self::held::Held;
 use self::losses::{
-    note_what_others_hold, refuse_unsaid_denies, refuse_unsaid_losses, warn_of_what_goes_along, warn_of_what_is_denied,
+    note_what_is_not_looked_at, note_what_others_hold, refuse_unsaid_denies, refuse_unsaid_losses,
+    warn_of_what_goes_along, warn_of_what_is_denied,
 };
 use super::{DatabaseUser, Noted, changed_since, not_there_any_more, other_kind};
 use crate::clients::Server;
@@ -279,12 +280,9 @@ impl Resource for DatabaseGrants {
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
         let database = server.change().database(&state.database);
-        let principals = match database.principals().await.map_err(Error::from) {
-            Err(error) if server.is_gone(&state.database, &error).await => {
-                cx.provider.ledger().forget(&state.key());
-                return Ok(());
-            }
-            principals => principals?,
+        let Some(principals) = server.principals_if_there(&state.database).await? else {
+            cx.provider.ledger().forget(&state.key());
+            return Ok(());
         };
         if let Some(holder) = state.meant(cx, &principals)? {
             let changes = state.removal(cx, &principals, holder)?;
@@ -668,6 +666,7 @@ impl DatabaseGrants {
         let noted: Vec<&Permission> =
             all_rows.iter().copied().filter(|row| self.looks_at(row) || is_connect(row)).collect();
         Held::of(&noted).write(&mut cx.private(), HELD);
+        note_what_is_not_looked_at(cx, all_rows.iter().copied().filter(|row| !self.looks_at(row)));
         let held = Permission::sets(rows);
         let shown = |set: &BTreeSet<PermissionName>, hides_connect: bool| -> Names {
             set.iter().filter(|name| !(hides_connect && **name == connect)).cloned().map(Text::from).collect()

@@ -220,12 +220,9 @@ impl Resource for DatabaseUser {
         let server = cx.provider.sql(&state.server)?;
         let heir = state.transfer_schemas_to.known().map(Text::value);
         let database = server.change().database(&state.database);
-        let principals = match database.principals().await.map_err(Error::from) {
-            Err(error) if server.is_gone(&state.database, &error).await => {
-                cx.provider.ledger().forget(&state.key());
-                return Ok(());
-            }
-            principals => principals?,
+        let Some(principals) = server.principals_if_there(&state.database).await? else {
+            cx.provider.ledger().forget(&state.key());
+            return Ok(());
         };
         if let Some(user) = state.meant(cx, &principals)? {
             let name = super::identifier(&user.name)?;
@@ -358,11 +355,7 @@ impl DatabaseUser {
     ) -> Result<Option<&'a Principal>> {
         let noted = self.noted(cx, principals);
         let found = principals.user(noted.known(&self.name))?;
-        // With nothing but the name to go by, whoever has another login is somebody else.
-        let is_other = |user: &Principal| {
-            noted.identity.is_none() && noted.sid.is_none() && self.has_login(principals, user) == Some(false)
-        };
-        Ok(found.filter(|user| !is_other(user)))
+        Ok(found.filter(|user| !self.is_other(&noted, principals, user)))
     }
 
     /// The user whom a change means: the one that was noted, still mapped as it was. Everybody else is somebody else's.
@@ -373,7 +366,13 @@ impl DatabaseUser {
     ) -> Result<Option<&'a Principal>> {
         let is_mapped = |user: &&Principal| self.sid.known().is_none_or(|sid| sid.eq_ignore_ascii_case(&user.sid));
         let noted = self.noted(cx, principals);
-        Ok(principals.meant(noted.known(&self.name))?.filter(is_mapped))
+        let meant = principals.meant(noted.known(&self.name))?.filter(is_mapped);
+        Ok(meant.filter(|user| !self.is_other(&noted, principals, user)))
+    }
+
+    /// With nothing but the name to go by, whoever has another login is somebody else.
+    fn is_other(&self, noted: &Noted, principals: &DatabasePrincipals, user: &Principal) -> bool {
+        noted.identity.is_none() && noted.sid.is_none() && self.has_login(principals, user) == Some(false)
     }
 
     /// Says at plan time, when it can be seen, that the name is taken.

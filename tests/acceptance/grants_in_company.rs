@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
         case!(what_is_denied_by_the_configuration_is_no_surprise),
         case!(that_a_user_may_connect_lifts_no_deny),
         case!(the_switch_to_exclusive_revokes_nothing),
+        case!(a_deny_takes_nothing_unsaid),
         case!(whoever_loses_something_with_it_is_named_before),
         case!(null_is_no_set_of_permissions),
     ]
@@ -201,6 +202,26 @@ async fn the_switch_to_exclusive_revokes_nothing(run: &mut Run) -> Result<()> {
     run.apply_planned().await?.success()?;
     is_untouched(run, since).await?;
     run.plan().await?.is_empty()
+}
+
+async fn a_deny_takes_nothing_unsaid(run: &mut Run) -> Result<()> {
+    run.write("main.tf", &principals_with("permissions = [\"SELECT\"]\n  exclusive = false")?)?;
+    run.apply().await?.success()?;
+    let denying = |name: &str| {
+        principals_with(&format!("permissions = [\"SELECT\"]\n  exclusive = false\n  denied = [{name:?}]"))
+    };
+    // Granted where nobody looks, after the plan and before it.
+    run.write("main.tf", &denying("DELETE")?)?;
+    run.plan().await?.said.does_not_say("is taken from")?;
+    run.emulator.sql("Sales", "GRANT DELETE TO fabric_user").await?;
+    let since = now(run).await?;
+    run.apply_planned().await?.fails_with("What fabric_user holds changed since the plan was made")?;
+    is_untouched(run, since).await?;
+    holds(run, "Sales", "fabric_user", &[CONNECT, "GRANT DELETE by dbo", SELECT]).await?;
+    run.plan().await?.said.warns("DELETE is taken from fabric_user")?;
+    run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()?;
+    holds(run, "Sales", "fabric_user", &["DENY DELETE by dbo", CONNECT, SELECT]).await
 }
 
 async fn whoever_loses_something_with_it_is_named_before(run: &mut Run) -> Result<()> {

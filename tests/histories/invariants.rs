@@ -318,7 +318,8 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
             let by_itself = !run.broken.is_empty() || !started;
             // One that was Paused was neither running nor stopped.
             let paused = |it: &Said| it.address == change.address && it.summary.contains("Paused");
-            applied.diagnostics.iter().any(paused)
+            let rests = |it: &String| ["state", "healthy", "status"].iter().any(|name| it.starts_with(name));
+            (applied.diagnostics.iter().any(paused) && differing(change).iter().all(rests))
                 || (only_health && (run.undermined || is_sabotaged(applied) || by_itself))
                 || (started && !waited)
                 || (!started && before.is_some_and(|it| known(&it.before, "status") == Some("Starting")))
@@ -329,6 +330,13 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
 
 fn is_literal(expression: &Expression) -> bool {
     matches!(expression, Expression::Value(_))
+}
+
+/// Whether a plan takes a role in the workspace from somebody, which a mirror may notice long after the apply.
+pub fn is_undermined(plan: &Plan) -> bool {
+    plan.changes.iter().any(|it| {
+        !matches!(it.action, Action::NoOp | Action::Create) && Type::of(&it.address) == Some(Type::Assignment)
+    })
 }
 
 /// Whether a plan takes something away from what a mirror may stand on.
@@ -347,7 +355,8 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
             run.violate(LEFT, format!("{} stays", kind(&thing)), text);
         }
     }
-    // Of a deny that stays, and of what is not managed any more, a warning says so; who has got another name and another login is nobody whom we know.
+    // Of a deny that stays, and of what is not managed any more, a warning says so; who has got another name and another
+    // login is nobody whom we know.
     let stays = |thing: &Thing| match thing {
         Thing::Permission { database, grantee, permission, .. } => {
             let principal = after.principal(database, *grantee);

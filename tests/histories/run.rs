@@ -100,7 +100,7 @@ pub struct Run {
     pub log: Vec<String>,
     /// Sessions that somebody keeps open.
     pub sessions: Vec<Session>,
-    /// An apply of ours took something from what the mirror stands on, which it may notice later.
+    /// An apply of ours took a role in the workspace, which the mirror may notice later.
     pub undermined: bool,
     /// Nothing but the spelling of a name has changed since the last plan, which was empty.
     pub only_spelled: bool,
@@ -283,7 +283,7 @@ impl Run {
         self.say(format!("{who:?} apply ({end:?}) in {:?}: {}", started.elapsed(), ended(&applied)));
         self.check_apply(plan, &applied, end, &journal, &before, &after);
         if who == Who::Us {
-            self.undermined |= invariants::is_sabotaged(plan);
+            self.undermined |= invariants::is_undermined(plan);
             truth::of_apply(self, plan, &applied, end, &before, &after);
             self.faults.clear();
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{DatabasePrincipals, PermissionChange, PermissionName, Principal};
+use mssql_admin::{DatabasePrincipals, Permission, PermissionChange, PermissionName, Principal};
 use tfplugin::{Context, Diagnostic, path};
 
 use super::{DatabaseGrants, changed_since};
@@ -13,11 +13,16 @@ use crate::provider::FabricMirror;
 /// it; what came since, no plan has named.
 const ALONG: &str = "along";
 
-/// Private state, in a plan: what it has said that a DENY takes away.
-const DENIED_OVER: &str = "denied_over";
+/// Private state: the permissions that the last look showed and the object does not speak of. The plan names those that a
+/// DENY takes away; what came since, no plan has named. Noted by the look and not by the plan: apply plans once more.
+const ASIDE: &str = "aside";
+
+pub(super) fn note_what_is_not_looked_at<'a>(cx: &Context<FabricMirror>, rows: impl Iterator<Item = &'a Permission>) {
+    let names: BTreeSet<&str> = rows.map(|row| row.name.as_str()).collect();
+    cx.private().set(ASIDE, names.into_iter().collect::<Vec<_>>().join(","));
+}
 
 pub(super) fn warn_of_what_is_denied(cx: &Context<FabricMirror>, taken: &BTreeSet<String>, holder: &Principal) {
-    cx.private().set(DENIED_OVER, taken.iter().cloned().collect::<Vec<_>>().join(","));
     for permission in taken {
         cx.warn(
             Diagnostic::warning(
@@ -36,7 +41,7 @@ pub(super) fn refuse_unsaid_denies(
     taken: &BTreeSet<String>,
     holder: &Principal,
 ) -> Result<()> {
-    let said = cx.private().take(DENIED_OVER).unwrap_or_default();
+    let said = cx.private().get(ASIDE).unwrap_or_default().to_owned();
     match taken.iter().find(|permission| !said.split(',').any(|it| it == permission.as_str())) {
         None => Ok(()),
         Some(permission) => {
