@@ -2,7 +2,7 @@
 
 use fabricmirror_emulator::journal::Entry;
 use tfplugin::Dynamic;
-use tfplugin::testing::{Action, Applied, Change, Expression, Plan, Said, State};
+use tfplugin::testing::{Action, Applied, Change, Expression, Object, Plan, Said, State};
 
 use crate::accounts::{Accounts, known, planned};
 use crate::configs::{SECRET, Type};
@@ -248,7 +248,7 @@ pub fn kind(thing: &Thing) -> &'static str {
 }
 
 /// After an apply that did everything, and nobody did anything since.
-pub fn empty_plan(run: &mut Run, applied: &Plan, next: &Plan) {
+pub fn empty_plan(run: &mut Run, plan: &Plan, applied: &Applied, next: &Plan) {
     if next.has_errors() {
         let errors: Vec<String> = next.diagnostics.iter().filter(|it| it.error).map(said).collect();
         let first = next.diagnostics.iter().find(|it| it.error).map(|it| key(&it.summary)).unwrap_or_default();
@@ -257,7 +257,7 @@ pub fn empty_plan(run: &mut Run, applied: &Plan, next: &Plan) {
         return;
     }
     for change in next.changes.iter().filter(|it| it.action != Action::NoOp) {
-        if is_allowed(run, change, applied) {
+        if is_allowed(run, change, plan, applied) {
             continue;
         }
         let differing = differing(change);
@@ -275,8 +275,8 @@ pub fn empty_plan(run: &mut Run, applied: &Plan, next: &Plan) {
 
 /// What may remain: a switch to `exclusive` shows what others hold only then; grants that name their user by themselves do
 /// not see it replaced; what the configuration itself broke, or did not wait for, shows as such.
-fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
-    let before = applied.change(&change.address);
+fn is_allowed(run: &Run, change: &Change, plan: &Plan, applied: &Applied) -> bool {
+    let before = plan.change(&change.address);
     let block = run.us.configuration.blocks.iter().find(|block| block.address == change.address);
     let literal = |name: &str| block.and_then(|block| block.attributes.get(name)).filter(|it| is_literal(it));
     match Type::of(&change.address) {
@@ -284,13 +284,13 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
             let switched = before.is_some_and(|it| {
                 it.before.get("exclusive") == &Dynamic::Bool(false) && it.after.get("exclusive") == &Dynamic::Bool(true)
             });
-            let replaced = applied.changes.iter().any(|it| {
+            let replaced = plan.changes.iter().any(|it| {
                 let renamed = it.action == Action::Update && it.before.get("name") != it.after.get("name");
                 let new = matches!(it.action, Action::Replace | Action::Create);
                 (new || renamed) && Type::of(&it.address) == Some(Type::User)
             });
             let told = |it: &Said| it.address == change.address && it.summary.contains("otherwise than listed");
-            switched || applied.diagnostics.iter().any(told) || (replaced && literal("principal").is_some())
+            switched || plan.diagnostics.iter().any(told) || (replaced && literal("principal").is_some())
         }
         // What a killed run left is completed; what others added to it meanwhile, no plan of a new login can take away.
         Some(Type::Login) => {
@@ -300,7 +300,7 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
         }
         // Who refers to a login's name, and not to its `principal`, does not see that it is another one.
         Some(Type::User) => {
-            let replaced = applied
+            let replaced = plan
                 .changes
                 .iter()
                 .any(|it| it.action == Action::Replace && Type::of(&it.address) == Some(Type::Login));
@@ -313,14 +313,14 @@ fn is_allowed(run: &Run, change: &Change, applied: &Plan) -> bool {
         Some(Type::Replication) => {
             let only_health = differing(change).iter().all(|it| it.starts_with("healthy") || it.starts_with("status"));
             let waited = known(&change.after, "wait_for").is_none_or(|it| it == "replicating");
-            let started = before.is_some_and(|it| it.action != Action::NoOp);
+            let started = applied.done.iter().any(|(address, _)| *address == change.address);
             // What a mirror notices by itself, and no apply waited for, may come a moment later.
             let by_itself = !run.broken.is_empty() || !started;
             // One that was Paused was neither running nor stopped.
             let paused = |it: &Said| it.address == change.address && it.summary.contains("Paused");
             let rests = |it: &String| ["state", "healthy", "status"].iter().any(|name| it.starts_with(name));
-            (applied.diagnostics.iter().any(paused) && differing(change).iter().all(rests))
-                || (only_health && (run.undermined || is_sabotaged(applied) || by_itself))
+            (plan.diagnostics.iter().any(paused) && differing(change).iter().all(rests))
+                || (only_health && (run.undermined || is_sabotaged(plan) || by_itself))
                 || (started && !waited)
                 || (!started && before.is_some_and(|it| known(&it.before, "status") == Some("Starting")))
         }
@@ -398,7 +398,9 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
         .filter(|it| run.theirs.contains(it) && !run.told.contains(it) && !after.things.contains_key(it))
         .cloned()
         .collect();
-    let is_ours = |thing: &Thing| ours_of(held, thing, before).is_some() || is_listed(held, thing, before);
+    let is_ours = |thing: &Thing| {
+        ours_of(held, thing, before).is_some() || held.objects.values().any(|it| is_listed(it, thing, before))
+    };
     for thing in lost.into_iter().filter(|thing| !is_ours(thing)) {
         let text = format!("{} was made by others, and destroy took it away", before.describe(&thing));
         run.violate(KEPT, kind(&thing), text);
@@ -406,19 +408,17 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
 }
 
 /// Whether an object of a state shows the permission as its principal's: what is shown goes, whoever gave it.
-fn is_listed(state: &State, thing: &Thing, snapshot: &Snapshot) -> bool {
+pub fn is_listed(object: &Object, thing: &Thing, snapshot: &Snapshot) -> bool {
     let Thing::Permission { database, grantee, permission, .. } = thing else { return false };
-    let principal = snapshot.principal(database, *grantee);
-    state.objects.values().filter(|object| object.type_name == Type::Grants.name()).any(|object| {
-        let is = |name: &str, text: &str| known(&object.value, name).is_some_and(|it| same(it, text));
-        let lists = |set: &str| match object.value.get(set) {
-            Dynamic::List(names) => names.contains(&Dynamic::from(permission.as_str())),
-            _ => false,
-        };
-        is("database", database)
-            && is("principal", &principal)
-            && ["permissions", "permissions_with_grant_option", "denied"].iter().any(|set| lists(set))
-    })
+    let is = |name: &str, text: &str| known(&object.value, name).is_some_and(|it| same(it, text));
+    let lists = |set: &str| match object.value.get(set) {
+        Dynamic::List(names) => names.contains(&Dynamic::from(permission.as_str())),
+        _ => false,
+    };
+    object.type_name == Type::Grants.name()
+        && is("database", database)
+        && is("principal", &snapshot.principal(database, *grantee))
+        && ["permissions", "permissions_with_grant_option", "denied"].iter().any(|set| lists(set))
 }
 
 /// The object of a state that owns this thing.

@@ -96,7 +96,7 @@ async fn apply(run: &mut Run, options: &PlanOptions, end: End) -> Result<()> {
     run.is_settled = run.is_settled && options.refresh;
     let looks = end == End::ByItself && !applied.has_errors() && !options.destroy && options.refresh;
     if looks && run.violations.is_empty() {
-        run.expect_empty(&plan).await?;
+        run.expect_empty(&plan, &applied).await?;
     }
     Ok(())
 }

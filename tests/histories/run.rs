@@ -341,9 +341,9 @@ impl Run {
     }
 
     /// The next plan has nothing to do. Returns whether it was looked at.
-    pub async fn expect_empty(&mut self, applied: &Plan) -> Result<()> {
+    pub async fn expect_empty(&mut self, plan: &Plan, applied: &Applied) -> Result<()> {
         let next = self.plan(Who::Us, &PlanOptions::default()).await?;
-        invariants::empty_plan(self, applied, &next);
+        invariants::empty_plan(self, plan, applied, &next);
         self.is_settled = self.is_settled && next.is_empty() && !next.has_errors();
         Ok(())
     }

@@ -134,7 +134,7 @@ fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
             let (mirror, wait_for, tolerant) = wanted(change, snapshot)?;
             // What starts or comes to rest is on its way.
             let moves = ["Starting", "Stopping", "Initializing"].contains(&mirror.status.as_str())
-                || mirror.tables.values().any(|it| it == "Initialized" || it == "Snapshotting");
+                || mirror.tables.values().any(|it| ["Initialized", "Snapshotting", "Reseeding"].contains(&it.as_str()));
             if moves { None } else { trouble(mirror, &wait_for, tolerant) }
         };
         // What to do about a mirror that is paused is a warning, and no difference.

@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::json;
 use tfplugin::Dynamic;
-use tfplugin::testing::{Configuration, Expression, PlanOptions, Said};
+use tfplugin::testing::{Configuration, Expression, PlanOptions, Said, State};
 
 use crate::Result;
 use crate::configs::{MIRRORING, Type, flag, number, object, password, refer, text, texts};
 use crate::edits::{Edit, refers, remove};
-use crate::invariants::ours;
+use crate::invariants::{is_listed, ours};
 use crate::run::{End, Run, Who};
-use crate::snapshot::Thing;
+use crate::snapshot::{Snapshot, Thing};
 use crate::world::{Answer, Speaker};
 
 /// What a diagnostic offers.
@@ -178,7 +178,11 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
                 run.apply(Who::Us, &plan, End::ByItself).await?;
             }
         }
-        Way::Forget => _ = run.us.state.objects.remove(&address),
+        Way::Forget => {
+            let snapshot = run.world.snapshot().await?;
+            let forgotten = forget(&mut run.us.state, &address, &snapshot);
+            run.cut_off.extend(forgotten);
+        }
         Way::RemoveBlock => remove(&mut run.us.configuration, &address),
         Way::Capacity => mend(run, "capacity", json!({ "capacity_state": "Active" })).await?,
         Way::Network => mend(run, "network", json!({ "network": "Reachable" })).await?,
@@ -302,7 +306,7 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
     if imported.diagnostics.iter().any(|it| it.error && it.summary.starts_with("Resource already managed")) {
         let mut state = run.us.state.clone();
         let snapshot = run.world.snapshot().await?;
-        let forgotten = state.objects.remove(address).and_then(|it| ours(&it.type_name, &it.value, &snapshot));
+        let forgotten = forget(&mut state, address, &snapshot);
         run.cut_off.extend(forgotten);
         imported = run.us.cli.import(&state, address, type_name, id).await;
     }
@@ -316,7 +320,7 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
     }
     // Two blocks for one thing: the second is one too many.
     let snapshot = run.world.snapshot().await?;
-    let thing = |address: &str, state: &tfplugin::testing::State| {
+    let thing = |address: &str, state: &State| {
         state.objects.get(address).and_then(|object| ours(&object.type_name, &object.value, &snapshot))
     };
     let new = thing(address, &imported.state);
@@ -338,6 +342,14 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
         run.us.state = imported.state;
     }
     Ok(())
+}
+
+/// Takes an object out of a state, and returns what no state knows from then on.
+fn forget(state: &mut State, address: &str, snapshot: &Snapshot) -> Vec<Thing> {
+    let Some(object) = state.objects.remove(address) else { return Vec::new() };
+    let mut forgotten: Vec<Thing> = ours(&object.type_name, &object.value, snapshot).into_iter().collect();
+    forgotten.extend(snapshot.find(|thing, _| is_listed(&object, thing, snapshot)));
+    forgotten
 }
 
 async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
