@@ -17,7 +17,7 @@ use crate::ways_out;
 use crate::world::{Answer, Speaker, World};
 
 /// So often may advice lead to other advice.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 12;
 
 /// Plays a history until a rule is broken, or to its end.
 pub async fn play(world: Arc<World>, features: Arc<Features>, history: &History) -> Result<Run> {

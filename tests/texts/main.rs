@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use fabricmirror_emulator::tsql::parse_batch;
+use emulator_tsql::parse_batch;
 use proc_macro2::{TokenStream, TokenTree};
 use tfplugin::Description;
 use tfplugin::schema::Attribute;

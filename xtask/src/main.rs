@@ -77,4 +77,39 @@ mod tests {
             "README.md has no block ```terraform that is examples/tutorial/main.tf"
         );
     }
+
+    /// Each crate of the workspace with those it stands on, tests aside.
+    fn crate_graph() -> String {
+        let cargo = std::env::var_os("CARGO").expect("cargo sets it");
+        let metadata = std::process::Command::new(cargo)
+            .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+        let of = |package: &serde_json::Value| {
+            let stands_on = package["dependencies"].as_array().unwrap().iter();
+            let mut stands_on: Vec<_> = stands_on
+                .filter(|it| it["kind"].is_null() && it["path"].is_string())
+                .map(|it| it["name"].as_str().unwrap().to_owned())
+                .collect();
+            stands_on.sort_unstable();
+            (package["name"].as_str().unwrap().to_owned(), stands_on)
+        };
+        let crates: Vec<_> = metadata["packages"].as_array().unwrap().iter().map(of).collect();
+        let width = crates.iter().map(|(name, _)| name.len()).max().unwrap();
+        let mut lines: Vec<String> = crates
+            .iter()
+            .map(|(name, on)| if on.is_empty() { name.clone() } else { format!("{name:width$} → {}", on.join(", ")) })
+            .collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_architecture_has_the_crate_graph_that_cargo_has() {
+        let document = std::fs::read_to_string(root().join("docs/design/architecture.md")).unwrap();
+        let graph = crate_graph();
+        assert!(document.contains(&format!("```\n{graph}\n```")), "no block of architecture.md is\n{graph}");
+    }
 }

@@ -74,7 +74,7 @@ async fn serve_instance(
             }
         });
     }
-    Ok(Served { instance: config.clone(), source: instance, ports })
+    Ok(Served { host: config.host(), source: instance, ports })
 }
 
 /// The directory, as the instance asks it.
@@ -175,12 +175,13 @@ impl Emulator {
         let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
         entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
 
+        let tenant = Arc::new(parts.scenario.tenant());
         let keys = match &kept {
             Some(kept) => GatewayKeys::resume(&kept.process.gateway_keys)?,
-            None => GatewayKeys::generate(&parts.scenario)?,
+            None => GatewayKeys::generate(&tenant)?,
         };
         let fabric = Arc::new(Fabric::new(
-            parts.scenario.clone(),
+            tenant,
             parts.clock.clone(),
             parts.world.clone(),
             instances,
@@ -235,8 +236,12 @@ impl Emulator {
         let workspace = scenario.workspaces.first();
         let first = |id: Option<Uuid>| id.unwrap_or_default();
         Ready {
-            sql: ready_sql(&self.fabric.instances[0]),
-            instances: self.fabric.instances.iter().map(ready_instance).collect(),
+            sql: ready_sql(&scenario.instance, &self.fabric.instances[0]),
+            instances: scenario
+                .instances()
+                .zip(&self.fabric.instances)
+                .map(|(it, at)| ready_instance(it, at))
+                .collect(),
             fabric: ReadyFabric { endpoint: https(self.endpoints.fabric) },
             entra: ReadyEntra {
                 authority_host: https(self.endpoints.entra),
@@ -291,24 +296,24 @@ fn https(port: u16) -> String {
     format!("https://localhost:{port}")
 }
 
-fn ready_sql(served: &Served) -> ReadySql {
+fn ready_sql(instance: &scenario::Instance, served: &Served) -> ReadySql {
     ReadySql {
         server: format!("localhost,{}", served.port()),
         host: "localhost".to_owned(),
         port: served.port(),
-        username: served.instance.administrator.clone(),
-        password: served.instance.administrator_password.clone(),
+        username: instance.administrator.clone(),
+        password: instance.administrator_password.clone(),
     }
 }
 
-fn ready_instance(served: &Served) -> ReadyInstance {
+fn ready_instance(instance: &scenario::Instance, served: &Served) -> ReadyInstance {
     ReadyInstance {
-        name: served.instance.name.clone(),
-        sql: ready_sql(served),
-        private_server: served.instance.private_host(),
-        public_server: format!("{},3342", served.instance.public_host()),
-        databases: served.instance.databases.iter().map(|database| database.name.clone()).collect(),
-        identity_object_id: served.instance.identity_object_id,
+        name: instance.name.clone(),
+        sql: ready_sql(instance, served),
+        private_server: instance.private_host(),
+        public_server: format!("{},3342", instance.public_host()),
+        databases: instance.databases.iter().map(|database| database.name.clone()).collect(),
+        identity_object_id: instance.identity_object_id,
     }
 }
 

@@ -1,38 +1,27 @@
 //! An Azure SQL Managed Instance, Microsoft Fabric and Entra on loopback, as far as mirroring, its principals and its
 //! audit need them. See `docs/design/emulator.md`.
 //!
-//! Shares no code with the clients it is tested by. The parts, and what each must not know:
+//! Shares no code with the clients it is tested by. Its parts are crates, so that none of them sees what it must not:
 //!
-//! - [`tds`] is the wire: packets, TLS, tokens. It knows no T-SQL.
-//! - [`tsql`] reads text: lexer, grammar. It knows no state.
-//! - [`instance`] is the Managed Instance: principals, permissions, databases, rows. It knows neither TDS nor HTTP.
+//! - [`tds`] is the wire: packets, TLS, tokens. `emulator-tsql` reads text: lexer, grammar.
+//! - [`instance`] is the Managed Instance: principals, permissions, databases, rows.
 //! - [`entra`] and [`fabric`] are the HTTP services; [`mirroring`] joins them to the instance.
-//! - [`emulator`] puts the parts together; [`http`] and [`tls`] are what the HTTP services stand on.
-//! - [`data`] keeps the state in a file, for the next process.
-//! - [`clock`], [`journal`], [`faults`], [`world`], [`answers`] are what all parts share; [`control`] lets a test steer them.
+//! - [`clock`], [`journal`], [`faults`], [`world`], [`answers`] are what all parts share.
+//!
+//! Here they are put together: [`emulator`] starts them, [`http`] and [`tls`] are what the HTTP services stand on,
+//! [`scenario`] is the world at the beginning, [`control`] lets a test steer it, [`data`] keeps the state in a file.
 
-pub mod answers;
-pub mod clock;
-mod codepage;
 #[cfg(test)]
 mod conformance;
 pub mod control;
 pub mod data;
 pub mod emulator;
-pub mod engine;
-pub mod entra;
-pub mod fabric;
-pub mod faults;
 pub mod http;
-pub mod instance;
-pub mod journal;
-pub mod mirroring;
 pub mod parts;
 pub mod scenario;
-pub mod source;
-pub mod tds;
 pub mod tls;
-pub mod tsql;
-pub mod value;
-pub mod words;
-pub mod world;
+
+pub use emulator_fabric::{entra, fabric, mirroring};
+pub use emulator_ground::{answers, clock, engine, faults, journal, source, value, world};
+pub use emulator_instance as instance;
+pub use emulator_tds as tds;

@@ -21,7 +21,6 @@
 //! the application of the ready-file is the first service principal with a secret.
 
 pub mod check;
-pub mod rest;
 pub mod shipped;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -34,7 +33,9 @@ use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
 use crate::world::{Facts, OfInstance, PrimaryIdentity, Standing, UpdatePolicy};
 pub use check::Problem;
-pub use rest::Rest;
+pub use emulator_fabric::rest::{self, Rest};
+use emulator_fabric::tenant::{self, Tenant};
+pub use emulator_fabric::tenant::{Capacity, Gateway, GatewayKind, GatewayMember, Role, Workspace};
 
 const TENANT: Uuid = uuid!("5c0ffee0-7e2a-4a0e-9a44-0d8f2a3b1c01");
 const APPLICATION_OBJECT: Uuid = uuid!("a11ce000-1b2c-4d3e-8f40-5a6b7c8d9e02");
@@ -109,81 +110,6 @@ fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
     })
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Capacity {
-    pub id: Uuid,
-    pub display_name: String,
-    #[serde(default = "f2")]
-    pub sku: String,
-    #[serde(default = "north_europe")]
-    pub region: String,
-    /// Who may see it.
-    #[serde(default)]
-    pub administrators: Vec<Uuid>,
-}
-
-fn f2() -> String {
-    "F2".to_owned()
-}
-
-fn north_europe() -> String {
-    "North Europe".to_owned()
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Workspace {
-    pub id: Uuid,
-    pub display_name: String,
-    #[serde(default)]
-    pub description: String,
-    #[serde(default)]
-    pub capacity_id: Option<Uuid>,
-    #[serde(default)]
-    pub roles: Vec<Role>,
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Role {
-    pub principal_id: Uuid,
-    pub role: WorkspaceRole,
-}
-
-/// A data gateway. fabric-api facts §5.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gateway {
-    pub id: Uuid,
-    #[serde(default, rename = "type")]
-    pub kind: GatewayKind,
-    pub display_name: String,
-    #[serde(default)]
-    pub administrators: Vec<Uuid>,
-    /// Of a virtual network gateway.
-    #[serde(default)]
-    pub capacity_id: Option<Uuid>,
-    /// Of an on-premises gateway, the primary one first, whose id is the gateway's; left out, that one alone.
-    #[serde(default)]
-    pub members: Vec<GatewayMember>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-pub enum GatewayKind {
-    #[default]
-    VirtualNetwork,
-    /// Clients encrypt credentials for it; each member has a key, made at start.
-    OnPremises,
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct GatewayMember {
-    pub id: Uuid,
-    pub display_name: String,
-}
-
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
@@ -233,6 +159,17 @@ impl Scenario {
         Standing { instances: own.collect(), facts: self.world.clone(), answers: self.answers.clone() }
     }
 
+    /// What Entra and Fabric begin with.
+    pub fn tenant(&self) -> Tenant {
+        Tenant {
+            directory: self.directory.clone(),
+            rest: self.rest.clone(),
+            capacities: self.capacities.clone(),
+            workspaces: self.workspaces.clone(),
+            gateways: self.gateways.clone(),
+        }
+    }
+
     /// The application of the ready-file.
     pub fn application(&self) -> Option<&Principal> {
         self.directory.principals.iter().find(|principal| principal.app_id.is_some() && !principal.secrets.is_empty())
@@ -270,6 +207,16 @@ impl Instance {
     pub fn public_host(&self) -> String {
         format!("{}.public.{}.database.windows.net", self.name, self.zone)
     }
+
+    /// What Fabric knows it by.
+    pub fn host(&self) -> tenant::Host {
+        tenant::Host {
+            name: self.name.clone(),
+            private: self.private_host(),
+            public: self.public_endpoint.then(|| self.public_host()),
+            identity: self.identity_object_id,
+        }
+    }
 }
 
 impl Default for Scenario {
@@ -285,8 +232,8 @@ impl Default for Scenario {
             capacities: vec![Capacity {
                 id: CAPACITY,
                 display_name: "Mirroring capacity".to_owned(),
-                sku: f2(),
-                region: north_europe(),
+                sku: tenant::f2(),
+                region: tenant::north_europe(),
                 administrators: vec![APPLICATION_OBJECT],
             }],
             workspaces: vec![Workspace {

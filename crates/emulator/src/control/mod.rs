@@ -210,7 +210,7 @@ async fn state(State(control): State<Control>) -> Response {
     let sql = control.fabric.source.state();
     let others = control.fabric.instances.iter().skip(1).map(|served| {
         let mut state = served.source.state();
-        state["name"] = served.instance.name.clone().into();
+        state["name"] = served.host.name.clone().into();
         state
     });
     let others: Vec<_> = others.collect();

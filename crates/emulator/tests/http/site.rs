@@ -49,7 +49,7 @@ impl Site {
         let source = Arc::new(Fake(Arc::new(State::default().into())));
         let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
         let served = parts.scenario.instances().zip(0..).map(|(instance, place)| Served {
-            instance: instance.clone(),
+            host: instance.host(),
             // One source for all.
             source: source.clone(),
             ports: vec![SQL_PORT + place],

@@ -1,0 +1,15 @@
+//! When two names are one.
+
+/// Whether two names are one under SQL_Latin1_General_CP1_CI_AS: case and trailing blanks do not count, accents do.
+pub fn same_name(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        return a.trim_end_matches(' ').eq_ignore_ascii_case(b.trim_end_matches(' '));
+    }
+    fold(a) == fold(b)
+}
+
+/// The form under which equal texts of a case-insensitive, accent-sensitive collation are equal.
+pub fn fold(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    text.trim_end_matches(' ').nfc().flat_map(char::to_lowercase).collect()
+}
