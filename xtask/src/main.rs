@@ -1,5 +1,7 @@
 //! Builds what is generated: the protocol's code and docs/. `cargo run -p xtask -- --help`.
 
+#[cfg(test)]
+mod circles;
 mod docs;
 mod generated;
 mod protocol;
