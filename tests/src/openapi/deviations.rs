@@ -51,7 +51,21 @@ pub const KNOWN: &[Known] = &[
     ),
     known(OPERATION, 200, What::HeaderMissing, "Retry-After", "recorded: none once the operation has succeeded"),
     known(TYPES, 200, What::Null, "$.value[].creationMethods[].parameters[].allowedValues", "recorded: null"),
-    known(TYPES, 200, What::Null, USER_CODE, "recorded: null or a list"),
+    known("POST /gateways", 201, What::HeaderUndeclared, "Location", "recorded: 201 with Location"),
+    known(
+        "POST /workspaces/{workspaceId}/folders",
+        201,
+        What::HeaderUndeclared,
+        "Location",
+        "recorded: 201 with Location",
+    ),
+    known(OPERATION, 200, What::Null, "$.error", "recorded: null unless it has failed"),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.lastBoundDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.lastCredentialUsedDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.myLastBoundDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.myLastCredentialUsedDateTime", NEVER),
+    known(ROLES, 409, What::FieldMissing, "$.moreDetails[].errorCode", "as PrincipalNotFound (UNCONFIRMED)"),
+    known(ROLES, 409, What::FieldMissing, "$.moreDetails[].message", "as PrincipalNotFound (UNCONFIRMED)"),
 ];
 
 const MIRRORS: &str = "POST /workspaces/{workspaceId}/mirroredDatabases";
@@ -63,8 +77,9 @@ const START: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredD
 const ROLES: &str = "POST /workspaces/{workspaceId}/roleAssignments";
 const OPERATION: &str = "GET /operations/{operationId}";
 const TYPES: &str = "GET /connections/supportedConnectionTypes";
-const USER_CODE: &str = "$.value[].supportedCredentialTypesForUsageInUserControlledCode";
+const CONNECTIONS: &str = "GET /connections";
 const EMPTY_TAG: &str = "recorded: items answer an empty ETag";
+const NEVER: &str = "recorded: null if never";
 const PRINCIPAL_NOT_FOUND: &str = "recorded: the detail of PrincipalNotFound has a related resource alone";
 
 impl Known {

@@ -16,7 +16,7 @@ use super::definition::Envelope;
 use super::error::ApiError;
 use super::folders::Below;
 use super::mirrored_databases::{CreateRequest, DefinitionRequest, ItemAnswer, UpdateRequest, tagged};
-use super::reply::{Body, Empty, Ids, Page, Query};
+use super::reply::{Body, Empty, Ids, Page, Query, optional_id};
 use super::roles::WorkspaceRole;
 use super::store::{MirroredDatabase, Store};
 use super::{Fabric, Service};
@@ -75,6 +75,7 @@ struct CreateItem {
     kind: Option<String>,
     display_name: Option<String>,
     description: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Uuid>,
     definition: Option<Envelope>,
     creation_payload: Option<serde_json::Value>,
@@ -88,19 +89,15 @@ async fn create(
     Ids([workspace]): Ids<1>,
     Body(request): Body<CreateItem>,
 ) -> Result<Response, ApiError> {
-    match request.kind.as_deref() {
-        None => return Err(ApiError::required("Type")),
-        Some("MirroredDatabase") => {}
-        Some(other) => {
-            let text = format!("Items of the type '{other}' cannot be created here");
-            return Err(ApiError::bad_request("InvalidItemType", text));
-        }
+    if request.kind.is_none() {
+        return Err(ApiError::required("Type"));
     }
     if request.creation_payload.is_some() {
         let text = "A mirrored database has no creation payload";
         return Err(ApiError::bad_request("ItemTypeDoesNotSupportCreationPayload", text));
     }
     let request = CreateRequest {
+        kind: request.kind,
         display_name: request.display_name,
         description: request.description,
         folder_id: request.folder_id,
@@ -198,6 +195,7 @@ async fn connections(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Move {
     /// Left out: the workspace's root.
+    #[serde(default, deserialize_with = "optional_id")]
     target_folder_id: Option<Uuid>,
 }
 

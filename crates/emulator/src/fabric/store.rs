@@ -1,5 +1,6 @@
 //! What the Fabric service knows. Times are those of [`crate::clock::Clock::elapsed`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,9 @@ pub struct Connection {
     pub allow_usage_in_gateway: bool,
     pub allow_usage_in_user_code: bool,
     pub created: Duration,
+    /// When each principal last gave it to an item, and last had its credentials tried.
+    pub bound: BTreeMap<Uuid, Duration>,
+    pub used: BTreeMap<Uuid, Duration>,
     pub roles: Vec<Assignment<ConnectionRole>>,
 }
 
@@ -158,6 +162,14 @@ impl Store {
 
     pub fn connection(&self, id: Uuid) -> Option<&Connection> {
         self.connections.iter().find(|connection| connection.id == id)
+    }
+
+    /// Notes that somebody gave the connection of a definition to an item.
+    pub fn bind(&mut self, definition: Option<&Definition>, by: Uuid, at: Duration) {
+        let used = |connection: &&mut Connection| definition.is_some_and(|it| it.connection == connection.id);
+        if let Some(connection) = self.connections.iter_mut().find(used) {
+            connection.bound.insert(by, at);
+        }
     }
 
     pub fn workspace(&self, id: Uuid) -> Option<&Workspace> {

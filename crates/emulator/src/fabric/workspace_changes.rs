@@ -15,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::reply::{Body, Empty, Ids, created};
+use super::reply::{Body, Empty, Ids, created, optional_id};
 use super::roles::{Assignment, WorkspaceRole};
 use super::store::{Identity, Store, Workspace};
 use super::workspaces::{IdentityAnswer, WorkspaceAnswer};
@@ -43,7 +43,9 @@ pub fn routes() -> Router<Arc<Fabric>> {
 pub struct CreateWorkspace {
     display_name: Option<String>,
     description: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
     capacity_id: Option<Uuid>,
+    #[serde(default, deserialize_with = "optional_id")]
     domain_id: Option<Uuid>,
 }
 
@@ -156,6 +158,7 @@ pub async fn remove(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AssignToCapacity {
+    #[serde(default, deserialize_with = "optional_id")]
     capacity_id: Option<Uuid>,
 }
 

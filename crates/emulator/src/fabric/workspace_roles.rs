@@ -71,16 +71,19 @@ async fn add(
     }
     if request.principal.kind == PrincipalType::ServicePrincipalProfile {
         let text = "Service principal profiles cannot have a workspace role";
-        return Err(ApiError::bad_request("WorkspaceRoleNotAllowedForServicePrincipalProfile", text));
+        let refused = ApiError::bad_request("WorkspaceRoleNotAllowedForServicePrincipalProfile", text);
+        return Err(about_both(refused, request.principal.id, id));
     }
     let principal = fabric
         .scenario
         .directory
         .find(request.principal.id)
-        .ok_or_else(|| unknown_principal(request.principal.id, id))?;
+        .ok_or_else(|| ApiError::bad_request("PrincipalNotFound", "The principal was not found in the tenant"))
+        .map_err(|refused| about_both(refused, request.principal.id, id))?;
     if workspace.roles.iter().any(|role| role.principal == principal.id) {
         let text = "The principal already has a role in the workspace";
-        return Err(ApiError::conflict("PrincipalAlreadyHasWorkspaceRolePermissions", text));
+        let refused = ApiError::conflict("PrincipalAlreadyHasWorkspaceRolePermissions", text);
+        return Err(about_both(refused, principal.id, id));
     }
     // A wrong type is corrected in the answer; there is no displayName yet (facts §11).
     let assignment = Assignment { principal: principal.id, kind: principal.kind, role: request.role };
@@ -136,9 +139,10 @@ fn unknown_assignment() -> ApiError {
     ApiError::not_found("EntityNotFound", "The requested role assignment was not found")
 }
 
-/// Its detail has only a related resource (facts §11).
-fn unknown_principal(principal: Uuid, workspace: Uuid) -> ApiError {
-    let mut error = ApiError::bad_request("PrincipalNotFound", "The principal was not found in the tenant");
+/// A principal that gets no role in a workspace: the error is about the workspace, and its detail, which has nothing
+/// else, about the principal. Recorded of PrincipalNotFound and of profiles (facts §11); of a principal that has a role
+/// already, UNCONFIRMED.
+fn about_both(mut error: ApiError, principal: Uuid, workspace: Uuid) -> ApiError {
     error.body.more_details = Some(vec![Detail {
         error_code: None,
         message: None,

@@ -106,6 +106,11 @@ impl Mirror {
         self.feeds.as_deref()
     }
 
+    /// When it looked at its source last.
+    pub fn last_look(&self) -> Option<Duration> {
+        self.feeds.is_some().then_some(self.polled)
+    }
+
     /// Connection, database and default schema may change only now (facts §1.6).
     pub fn is_at_rest(&self) -> bool {
         matches!(self.status, Status::Initialized | Status::Stopped)

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::site::{Answer, Site, definition};
+use crate::site::{self, Answer, Site, definition};
 
 /// Walks through what a client may meet, and ends with exactly the deviations that are listed with their reasons.
 /// (That nothing unlisted comes back is checked at every call of every test.)
@@ -24,6 +24,18 @@ async fn every_listed_deviation_from_the_description_still_occurs() {
     let workspace = site.workspace();
     site.get("/connections/supportedConnectionTypes").await;
     let connection = site.create_connection().await;
+    let mut untried = site::connection("untried");
+    untried["connectionDetails"]["type"] = json!("SQL");
+    untried["connectionDetails"]["creationMethod"] = json!("Sql");
+    untried["credentialDetails"]["skipTestConnection"] = json!(true);
+    assert_eq!(site.post("/connections", untried).await.status, 201);
+    site.get("/connections").await;
+    site.post(&format!("{workspace}/folders"), json!({ "displayName": "F" })).await;
+    let network = json!({ "subscriptionId": Uuid::nil(), "resourceGroupName": "g", "virtualNetworkName": "n", "subnetName": "s" });
+    let gateway = json!({ "type": "VirtualNetwork", "displayName": "vnet", "capacityId": site.ready.scenario.capacity_id, "virtualNetworkAzureResource": network, "inactivityMinutesBeforeSleep": 30 });
+    assert_eq!(site.post("/gateways", gateway).await.status, 201);
+    let again = json!({ "principal": { "id": Scenario::default().application().unwrap().id, "type": "ServicePrincipal" }, "role": "Viewer" });
+    assert_eq!(site.post(&format!("{workspace}/roleAssignments"), again).await.status, 409);
     let unknown = json!({ "principal": { "id": Uuid::new_v4(), "type": "ServicePrincipal" }, "role": "Viewer" });
     site.post(&format!("{workspace}/roleAssignments"), unknown).await.is(400, "PrincipalNotFound");
     let mirror = site.create_mirror(&connection).await;
