@@ -229,7 +229,9 @@ async fn remove(State(fabric): Service, caller: Caller, Ids([workspace, id]): Id
     fabric.workspace(&store, workspace, &caller, WorkspaceRole::Contributor)?;
     store.folder(workspace, id)?;
     let has_folders = store.folders.iter().any(|folder| folder.parent == Some(id));
-    if has_folders || store.mirrors.iter().any(|item| item.folder_id == Some(id)) {
+    // What was deleted softly blocks it too (facts §1.5).
+    let deleted = store.recoverable.iter().map(|binned| &binned.item);
+    if has_folders || store.mirrors.iter().chain(deleted).any(|item| item.folder_id == Some(id)) {
         return Err(ApiError::bad_request("FolderNotEmpty", "The requested folder was not empty").about(id, "Folder"));
     }
     store.folders.retain(|folder| folder.id != id);

@@ -147,11 +147,9 @@ async fn update(
 }
 
 async fn remove(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>, query: Query) -> Result<Empty, ApiError> {
-    query.flag("hardDelete")?;
     let mut store = fabric.store();
     let index = fabric.changeable(&store, ids, &caller)?;
-    fabric.delete_mirrored_database(&mut store, index);
-    Ok(Empty(StatusCode::OK))
+    fabric.delete_item(&mut store, index, &caller, &query)
 }
 
 async fn get_definition(

@@ -1,7 +1,6 @@
 //! Mirrored databases: the item, its definition, start, stop and status. fabric-api facts §1, §2, §11.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -227,16 +226,19 @@ impl Fabric {
     }
 
     /// A name is taken per workspace and item type, and for a while after a delete (§8.6, §11).
-    fn check_free(&self, store: &Store, workspace: Uuid, name: &str, own: Option<Uuid>) -> Result<(), ApiError> {
+    pub fn check_free(&self, store: &Store, workspace: Uuid, name: &str, own: Option<Uuid>) -> Result<(), ApiError> {
         let same = |other: &str| other.to_lowercase() == name.to_lowercase();
         let taken = |item: &MirroredDatabase| {
             item.workspace_id == workspace && Some(item.id) != own && same(&item.display_name)
         };
-        if store.mirrors.iter().any(taken) {
+        let returning = store.recoverable.iter().filter(|binned| binned.back.is_some()).map(|binned| &binned.item);
+        if store.mirrors.iter().chain(returning).any(taken) {
             let text = format!("Requested '{name}' is already in use");
             return Err(ApiError::conflict("ItemDisplayNameAlreadyInUse", text));
         }
-        if store.reserved.iter().any(|reserved| reserved.workspace_id == workspace && same(&reserved.display_name)) {
+        let reserved =
+            |name: &ReservedName| name.workspace_id == workspace && Some(name.item) != own && same(&name.display_name);
+        if store.reserved.iter().any(reserved) {
             let text = format!(
                 "Requested '{name}' is not available yet and is expected to become available in the upcoming minutes"
             );
@@ -330,30 +332,9 @@ impl Fabric {
 }
 
 async fn remove(State(fabric): Service, caller: Caller, Ids(ids): Ids<2>, query: Query) -> Result<Empty, ApiError> {
-    query.flag("hardDelete")?;
     let mut store = fabric.store();
     let index = fabric.find_mirror(&store, ids, &caller, WorkspaceRole::Contributor)?;
-    fabric.delete_mirrored_database(&mut store, index);
-    Ok(Empty(StatusCode::OK))
-}
-
-impl Fabric {
-    /// Deletes in any status (§11). The source is not touched, so the change feed of a mirror that was not stopped
-    /// stays on: "Delete item = source untouched" (sql-mi facts §4.6), with a rescue procedure for what is left.
-    pub fn delete_mirrored_database(&self, store: &mut Store, index: usize) {
-        let item = store.mirrors.remove(index);
-        store.reserved.push(ReservedName {
-            workspace_id: item.workspace_id,
-            display_name: item.display_name,
-            until: self.now() + Duration::from_secs(self.rest().name_reserved_s),
-        });
-        // A stop that was accepted goes on without the item.
-        if item.mirror.status() == Status::Stopping
-            && let Some(database) = item.mirror.feeds()
-        {
-            self.instances[item.instance].source.set_change_feed(database, false);
-        }
-    }
+    fabric.delete_item(&mut store, index, &caller, &query)
 }
 
 #[derive(Debug, Serialize)]

@@ -1,5 +1,5 @@
 //! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces, folders and roles, capacities,
-//! gateways, connections, mirrored databases, items, operations.
+//! gateways, connections, mirrored databases, items, the recycle bin, operations.
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
 //! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
@@ -31,6 +31,7 @@ pub mod gateways;
 pub mod items;
 pub mod mirrored_databases;
 pub mod operations;
+pub mod recoverable_items;
 pub mod reply;
 pub mod roles;
 pub mod server;
@@ -245,6 +246,7 @@ impl Fabric {
     fn settle(&self, store: &mut Store) {
         let now = self.now();
         store.reserved.retain(|name| name.until > now);
+        self.settle_bins(store, now);
         for workspace in &mut store.workspaces {
             let is_gone = workspace.identity.and_then(|identity| identity.gone).is_some_and(|gone| now >= gone);
             if is_gone {
@@ -385,6 +387,7 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(recoverable_items::routes())
         .merge(data_access_roles::routes())
         .merge(folders::routes())
         .merge(operations::routes())

@@ -10,6 +10,7 @@ use super::connection_kinds::ConnectionKind;
 use super::data_access_roles::DataAccessRole;
 use super::definition::Definition;
 use super::error::ApiError;
+use super::recoverable_items::RecoverableItem;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
@@ -23,6 +24,8 @@ pub struct Store {
     pub gateways: Vec<Gateway>,
     pub folders: Vec<Folder>,
     pub mirrors: Vec<MirroredDatabase>,
+    /// Deleted softly.
+    pub recoverable: Vec<RecoverableItem>,
     /// Names of deleted items that are not free yet.
     pub reserved: Vec<ReservedName>,
     pub operations: Vec<Operation>,
@@ -115,6 +118,8 @@ pub struct Folder {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReservedName {
+    /// Whose name it was.
+    pub item: Uuid,
     pub workspace_id: Uuid,
     pub display_name: String,
     pub until: Duration,

@@ -149,6 +149,7 @@ pub async fn remove(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -
     let mut store = fabric.store();
     fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     store.mirrors.retain(|item| item.workspace_id != id);
+    store.recoverable.retain(|binned| binned.item.workspace_id != id);
     store.reserved.retain(|name| name.workspace_id != id);
     store.folders.retain(|folder| folder.workspace_id != id);
     store.workspaces.retain(|workspace| workspace.id != id);

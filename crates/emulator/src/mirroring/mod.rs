@@ -144,6 +144,16 @@ impl Mirror {
         Ok(())
     }
 
+    /// Its item is deleted: a stop that was accepted goes on without it, and what ran is interrupted, for an item that comes
+    /// back, as by a paused capacity (UNCONFIRMED). The change feed stays on.
+    pub fn leave(&mut self, now: Duration, source: &dyn Source) {
+        match self.status {
+            Status::Stopping => self.finish_stop(now, source),
+            Status::Starting | Status::Running => self.enter(Status::Paused, now),
+            _ => {}
+        }
+    }
+
     /// Brings the state up to `now`.
     pub fn settle(&mut self, now: Duration, setup: &Setup<'_>) {
         // A paused capacity interrupts, and nothing resumes by itself (facts §1.6, §11).

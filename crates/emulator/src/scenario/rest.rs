@@ -28,6 +28,8 @@ pub struct Rest {
     pub failed_tables_recover: bool,
     pub unsupported_tables: UnsupportedTables,
     pub contained_user: ContainedUser,
+    /// Days a deleted item can be recovered for, where the tenant has that on: 7, the default, to 90 (§1.5).
+    pub item_recovery_days: u32,
 }
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
@@ -111,6 +113,7 @@ impl Default for Rest {
             failed_tables_recover: true,
             unsupported_tables: UnsupportedTables::default(),
             contained_user: ContainedUser::default(),
+            item_recovery_days: 7,
         }
     }
 }
@@ -126,6 +129,9 @@ impl Rest {
         }
         if !matches!(self.start_status, 200 | 202) {
             return Some(("start_status", "must be 200 or 202"));
+        }
+        if !(7..=90).contains(&self.item_recovery_days) {
+            return Some(("item_recovery_days", "must be from 7 to 90"));
         }
         None
     }
