@@ -1,5 +1,5 @@
 //! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces, folders and roles, capacities,
-//! gateways, connections, mirrored databases, items, the recycle bin, operations.
+//! gateways, connections, mirrored databases, items, the recycle bin, operations, quotas.
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
 //! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
@@ -31,6 +31,7 @@ pub mod gateways;
 pub mod items;
 pub mod mirrored_databases;
 pub mod operations;
+pub mod quotas;
 pub mod recoverable_items;
 pub mod reply;
 pub mod roles;
@@ -62,6 +63,7 @@ use crate::source::{Restore, Source, Writing};
 use crate::world::{CapacityState, Standing, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
+use quotas::Quotas;
 use roles::{ConnectionRole, WorkspaceRole, effective};
 use server::Endpoint;
 use store::{Connection, Store, Workspace};
@@ -80,6 +82,7 @@ pub struct Fabric {
     pub endpoint: String,
     store: Mutex<Store>,
     rest: Mutex<Rest>,
+    quotas: Quotas,
     /// For how long its time stood still: it goes on from the moment of a snapshot when that is restored.
     lag: Mutex<Duration>,
 }
@@ -146,6 +149,7 @@ impl Fabric {
             endpoint,
             store,
             rest,
+            quotas: Quotas::default(),
             lag: Mutex::default(),
         }
     }
@@ -162,6 +166,7 @@ impl Fabric {
         let mut store = lock(&self.store);
         *store = Store::new(&self.scenario);
         *lock(&self.rest) = self.scenario.rest.clone();
+        self.quotas.clear();
         self.world.set(beginning.clone());
         self.sources().for_each(|source| source.reset());
     }
@@ -430,6 +435,9 @@ async fn authenticate(State(fabric): Service, mut request: Request, next: Next) 
     };
     match fabric.verifier.verify(token, FABRIC) {
         Ok(caller) => {
+            if let Err(blocked) = fabric.quotas.count(&fabric.rest(), &fabric.clock, caller.object_id, &request) {
+                return *blocked;
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

@@ -263,6 +263,8 @@ mod tests {
             (r#"{"answers":{"sql":{"4613":{"severity":20}}}}"#, "answers.sql.4613.severity: must be from 11 to 19"),
             (r#"{"rest":{"page_size":"two"}}"#, "at rest.page_size: invalid type"),
             (r#"{"rest":{"item_recovery_days":91}}"#, "rest.item_recovery_days: must be from 7 to 90"),
+            (r#"{"rest":{"calls_per_minute":0}}"#, "rest.calls_per_minute: must be at least 1, or null"),
+            (r#"{"rest":{"changes_per_minute":0}}"#, "rest.changes_per_minute: must be at least 1, or null"),
             (
                 r#"{"world":{"item_recovery":"Yes"}}"#,
                 "at world.item_recovery: unknown variant `Yes`, expected `Off` or `On`",

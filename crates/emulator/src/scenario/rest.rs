@@ -30,6 +30,10 @@ pub struct Rest {
     pub contained_user: ContainedUser,
     /// Days a deleted item can be recovered for, where the tenant has that on: 7, the default, to 90 (§1.5).
     pub item_recovery_days: u32,
+    /// Calls that a principal may make in a minute of virtual time; the service's pages say 500 (§8.3). None: any number.
+    pub calls_per_minute: Option<u32>,
+    /// The same of each operation that makes, changes or deletes workspaces or items: 200.
+    pub changes_per_minute: Option<u32>,
 }
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
@@ -114,6 +118,8 @@ impl Default for Rest {
             unsupported_tables: UnsupportedTables::default(),
             contained_user: ContainedUser::default(),
             item_recovery_days: 7,
+            calls_per_minute: None,
+            changes_per_minute: None,
         }
     }
 }
@@ -132,6 +138,12 @@ impl Rest {
         }
         if !(7..=90).contains(&self.item_recovery_days) {
             return Some(("item_recovery_days", "must be from 7 to 90"));
+        }
+        if self.calls_per_minute == Some(0) {
+            return Some(("calls_per_minute", "must be at least 1, or null"));
+        }
+        if self.changes_per_minute == Some(0) {
+            return Some(("changes_per_minute", "must be at least 1, or null"));
         }
         None
     }

@@ -15,6 +15,7 @@ mod gateways;
 mod items;
 mod managed_identity;
 mod mirroring;
+mod quotas;
 mod recoverable_items;
 mod scenarios;
 mod site;
