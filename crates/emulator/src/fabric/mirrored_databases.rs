@@ -40,7 +40,7 @@ pub fn routes() -> Router<Arc<Fabric>> {
         .route(&format!("{ITEM}/gettablesmirroringstatus"), post(table_status))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemAnswer {
     pub id: Uuid,
@@ -56,7 +56,7 @@ pub struct ItemAnswer {
     pub properties: Option<PropertiesAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertiesAnswer {
     one_lake_tables_path: Option<String>,
@@ -65,7 +65,7 @@ pub struct PropertiesAnswer {
     default_schema: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SqlEndpointAnswer {
     connection_string: Option<String>,
@@ -121,6 +121,7 @@ async fn list(
     fabric.item_workspace(&store, workspace, &caller, WorkspaceRole::Viewer)?;
     let below = Below::read(&query, &store, workspace)?;
     let own = store.mirrors.iter().filter(|item| item.workspace_id == workspace);
+    let own = own.filter(|item| fabric.sees(&store, item, caller.object_id));
     let all = own.filter(|item| below.holds(&store, item.folder_id)).map(MirroredDatabase::answer);
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all.collect())?))
 }
@@ -145,10 +146,7 @@ async fn create(
     Ids([workspace]): Ids<1>,
     Body(request): Body<CreateRequest>,
 ) -> Result<Response, ApiError> {
-    let mut store = fabric.store();
-    let item = fabric.create_mirrored_database(&mut store, workspace, &caller, request)?;
-    // 201, no Location, no properties (§11).
-    Ok((StatusCode::CREATED, tagged(item)).into_response())
+    fabric.make_mirrored_database(workspace, &caller, request).await
 }
 
 impl Fabric {
@@ -198,6 +196,7 @@ impl Fabric {
             definition,
             mirror: Mirror::new(now),
             data_access_roles: vec![DataAccessRole::default_reader(workspace, id)],
+            hidden_from: Vec::new(),
         };
         let answer = item.item_answer();
         store.bind(item.definition.as_ref(), caller.object_id, now);
@@ -264,6 +263,7 @@ impl Fabric {
             .mirrors
             .iter()
             .position(|mirror| mirror.workspace_id == workspace && mirror.id == item)
+            .filter(|place| self.sees(store, &store.mirrors[*place], caller.object_id))
             .ok_or_else(|| ApiError::not_found("ItemNotFound", "The requested item was not found").about(item, "Item"))
     }
 }

@@ -32,6 +32,7 @@ pub mod items;
 pub mod mirrored_databases;
 pub mod operations;
 pub mod quotas;
+pub mod races;
 pub mod recoverable_items;
 pub mod reply;
 pub mod roles;
@@ -64,6 +65,7 @@ use crate::world::{CapacityState, Standing, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
 use quotas::Quotas;
+use races::Races;
 use roles::{ConnectionRole, WorkspaceRole, effective};
 use server::Endpoint;
 use store::{Connection, Store, Workspace};
@@ -83,6 +85,7 @@ pub struct Fabric {
     store: Mutex<Store>,
     rest: Mutex<Rest>,
     quotas: Quotas,
+    races: Races,
     /// For how long its time stood still: it goes on from the moment of a snapshot when that is restored.
     lag: Mutex<Duration>,
 }
@@ -150,6 +153,7 @@ impl Fabric {
             store,
             rest,
             quotas: Quotas::default(),
+            races: Races::default(),
             lag: Mutex::default(),
         }
     }
@@ -280,7 +284,6 @@ impl Fabric {
         let definition = mirrored.definition.as_ref();
         let served = &self.instances[mirrored.instance];
         let identity = served.instance.identity_object_id;
-        let workspace = store.workspace(mirrored.workspace_id);
         Setup {
             source: &*served.source,
             facts: self.world.of(mirrored.instance).facts(),
@@ -291,8 +294,7 @@ impl Fabric {
                 .and_then(|definition| store.connection(definition.connection))
                 .and_then(|connection| Some(self.link(store, connection, connection.database.clone()?))),
             listed: definition.and_then(|definition| definition.tables.clone()),
-            identity_role: workspace
-                .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
+            identity_role: self.role_on(store, mirrored, identity),
         }
     }
 

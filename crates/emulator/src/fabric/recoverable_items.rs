@@ -145,7 +145,8 @@ async fn list(
     let shown = query.flag("recoverableByMe")? != Some(true) || role >= Some(WorkspaceRole::Contributor);
     let wanted = query.get("type").is_none_or(|kind| kind.eq_ignore_ascii_case("MirroredDatabase"));
     let own = store.recoverable.iter().filter(|binned| binned.item.workspace_id == workspace && shown && wanted);
-    let all = own.map(|RecoverableItem { item, until, .. }| RecoverableAnswer {
+    let seen = own.filter(|binned| fabric.sees(&store, &binned.item, caller.object_id));
+    let all = seen.map(|RecoverableItem { item, until, .. }| RecoverableAnswer {
         id: item.id,
         kind: "MirroredDatabase",
         display_name: item.display_name.clone(),

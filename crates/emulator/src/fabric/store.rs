@@ -105,6 +105,8 @@ pub struct MirroredDatabase {
     pub definition: Option<Definition>,
     pub mirror: Mirror,
     pub data_access_roles: Vec<DataAccessRole>,
+    /// Whose roles do not reach it ([`super::races`]).
+    pub hidden_from: Vec<Uuid>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -265,6 +265,7 @@ mod tests {
             (r#"{"rest":{"item_recovery_days":91}}"#, "rest.item_recovery_days: must be from 7 to 90"),
             (r#"{"rest":{"calls_per_minute":0}}"#, "rest.calls_per_minute: must be at least 1, or null"),
             (r#"{"rest":{"changes_per_minute":0}}"#, "rest.changes_per_minute: must be at least 1, or null"),
+            (r#"{"rest":{"role_race_ms":60001}}"#, "rest.role_race_ms: must be at most 60000"),
             (
                 r#"{"world":{"item_recovery":"Yes"}}"#,
                 "at world.item_recovery: unknown variant `Yes`, expected `Off` or `On`",

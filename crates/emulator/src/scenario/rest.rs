@@ -34,7 +34,15 @@ pub struct Rest {
     pub calls_per_minute: Option<u32>,
     /// The same of each operation that makes, changes or deletes workspaces or items: 200.
     pub changes_per_minute: Option<u32>,
+    /// For how many milliseconds of the machine's time the create of an item and the assignment of a workspace's role take
+    /// part in a race that hides the item from the principal (§8.6). 0: there is no race.
+    pub role_race_ms: u64,
+    /// Lists of items show a mirror a second time, as a MirroredWarehouse (§6b).
+    pub mirrored_warehouse: bool,
 }
+
+/// More would outlast the patience of clients.
+const LONGEST_RACE_MS: u64 = 60_000;
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
 /// authors read the status first, or accept a 400 (§11).
@@ -120,6 +128,8 @@ impl Default for Rest {
             item_recovery_days: 7,
             calls_per_minute: None,
             changes_per_minute: None,
+            role_race_ms: 0,
+            mirrored_warehouse: false,
         }
     }
 }
@@ -144,6 +154,9 @@ impl Rest {
         }
         if self.changes_per_minute == Some(0) {
             return Some(("changes_per_minute", "must be at least 1, or null"));
+        }
+        if self.role_race_ms > LONGEST_RACE_MS {
+            return Some(("role_race_ms", "must be at most 60000"));
         }
         None
     }
