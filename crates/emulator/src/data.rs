@@ -23,7 +23,7 @@ use crate::world::Standing;
 
 const FORMAT: &str = "state of fabricmirror-emulator";
 /// Of what the lines hold: counts up when a process can no longer read those of before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// To end the sessions at the end.
 const ATTEMPTS: usize = 40;
 
