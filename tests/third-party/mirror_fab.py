@@ -50,7 +50,7 @@ def wait(path, query, is_reached):
     """What `fab get` shows, as soon as it is as expected."""
     limit = time.monotonic() + PATIENCE_S
     while True:
-        shown = fab("get", path, "-q", query)
+        shown = fab("get", path, "-q", query, "-f")
         if is_reached(shown):
             return shown
         assert time.monotonic() < limit, shown
@@ -73,7 +73,7 @@ def sign_in():
     fab("config", "set", "encryption_fallback_enabled", "true")
     credentials = ("-u", ENTRA["client_id"], "--tenant", ENTRA["tenant_id"], "-p")
     refused = fab("auth", "login", *credentials, "wrong", fails=True)
-    assert "Failed to get access token" in refused or "AuthenticationFailed" in refused, refused
+    assert "AuthenticationFailed" in refused, refused
     fab("auth", "login", *credentials, ENTRA["client_secret"])
     # It reads its token, with the key that Entra publishes.
     status = fab("auth", "status")

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 import urllib.request
 
 from azure.identity import ClientSecretCredential
@@ -18,6 +19,7 @@ with open(sys.argv[1], encoding="utf-8") as file:
 ENTRA, WORKSPACE = READY["entra"], READY["scenario"]["workspace_id"]
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "repository")
 ITEM = os.path.join(REPOSITORY, "Sales.MirroredDatabase")
+PATIENCE_S = 120
 CREDENTIAL = ClientSecretCredential(ENTRA["tenant_id"], ENTRA["client_id"], ENTRA["client_secret"])
 
 
@@ -87,11 +89,18 @@ publish_all_items(workspace())
 assert (published["displayName"], published["description"]) == ("Sales", "as it was"), published
 assert "folderId" not in published, published
 
+# A definition cannot be changed while the item initializes.
+limit = time.monotonic() + PATIENCE_S
+mirror = f"/workspaces/{WORKSPACE}/mirroredDatabases/{published['id']}"
+while (status := rest("POST", f"{mirror}/getMirroringStatus"))["status"] == "Initializing":
+    assert time.monotonic() < limit, status
+    time.sleep(0.2)
+
 write("as it is", ["Customers", "Orders"])
 publish_all_items(workspace())
 (again,) = mirrors()
 assert (again["id"], again["description"]) == (published["id"], "as it is"), again
-definition = rest("POST", f"/workspaces/{WORKSPACE}/mirroredDatabases/{again['id']}/getDefinition")
+definition = rest("POST", f"{mirror}/getDefinition")
 assert len(definition["definition"]["parts"]) == 2, definition
 
 shutil.rmtree(ITEM)
