@@ -119,6 +119,7 @@ impl Spec {
         let path = path.strip_prefix("/v1").unwrap_or(path);
         let Some((file, template, operation)) = self.operation(answer.method, path) else {
             let refused = answer.status == 401 || answer.body["errorCode"] == "EndpointNotFound";
+            let path = deviations::undescribed_path(answer.method, path).unwrap_or(path);
             let route = format!("{} {path}", answer.method);
             let found =
                 Deviation { route, status: answer.status, at: String::new(), what: What::Route, found: String::new() };

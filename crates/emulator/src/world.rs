@@ -103,6 +103,8 @@ pub struct Facts {
     /// "Users can access data stored in OneLake with apps external to Fabric". ("Service principals can use Fabric APIs"
     /// is always on: without it no application could try anything here.)
     pub tenant_setting: TenantSetting,
+    /// "Item Recovery": deleted items go into the recycle bin of their workspace (fabric-api facts §1.5).
+    pub item_recovery: ItemRecovery,
     /// Whether Fabric reaches the instance's endpoint.
     pub network: Reachability,
     /// Whether the gateway, where a connection uses one, is up.
@@ -149,6 +151,14 @@ pub enum TenantSetting {
     #[default]
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ItemRecovery {
+    /// As the service has it by default: a delete is final.
+    #[default]
+    Off,
+    On,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

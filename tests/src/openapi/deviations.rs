@@ -51,7 +51,24 @@ pub const KNOWN: &[Known] = &[
     ),
     known(OPERATION, 200, What::HeaderMissing, "Retry-After", "recorded: none once the operation has succeeded"),
     known(TYPES, 200, What::Null, "$.value[].creationMethods[].parameters[].allowedValues", "recorded: null"),
-    known(TYPES, 200, What::Null, USER_CODE, "recorded: null or a list"),
+    known("POST /gateways", 201, What::HeaderUndeclared, "Location", "recorded: 201 with Location"),
+    known(
+        "POST /workspaces/{workspaceId}/folders",
+        201,
+        What::HeaderUndeclared,
+        "Location",
+        "recorded: 201 with Location",
+    ),
+    known(OPERATION, 200, What::Null, "$.error", "recorded: null unless it has failed"),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.lastBoundDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.lastCredentialUsedDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.myLastBoundDateTime", NEVER),
+    known(CONNECTIONS, 200, What::Null, "$.value[].connectionRecency.myLastCredentialUsedDateTime", NEVER),
+    known(ROLES, 409, What::FieldMissing, "$.moreDetails[].errorCode", "as PrincipalNotFound (UNCONFIRMED)"),
+    known(ROLES, 409, What::FieldMissing, "$.moreDetails[].message", "as PrincipalNotFound (UNCONFIRMED)"),
+    known("GET /workspaces/{workspaceId}/recoverableItems", 0, What::Route, "", BIN),
+    known("POST /workspaces/{workspaceId}/recoverableItems/{itemId}/recover", 0, What::Route, "", BIN),
+    known("DELETE /workspaces/{workspaceId}/recoverableItems/{itemId}", 0, What::Route, "", BIN),
 ];
 
 const MIRRORS: &str = "POST /workspaces/{workspaceId}/mirroredDatabases";
@@ -63,8 +80,10 @@ const START: &str = "POST /workspaces/{workspaceId}/mirroredDatabases/{mirroredD
 const ROLES: &str = "POST /workspaces/{workspaceId}/roleAssignments";
 const OPERATION: &str = "GET /operations/{operationId}";
 const TYPES: &str = "GET /connections/supportedConnectionTypes";
-const USER_CODE: &str = "$.value[].supportedCredentialTypesForUsageInUserControlledCode";
+const CONNECTIONS: &str = "GET /connections";
 const EMPTY_TAG: &str = "recorded: items answer an empty ETag";
+const NEVER: &str = "recorded: null if never";
+const BIN: &str = "on Microsoft's pages and in its newest SDK; younger than the description";
 const PRINCIPAL_NOT_FOUND: &str = "recorded: the detail of PrincipalNotFound has a related resource alone";
 
 impl Known {
@@ -74,6 +93,16 @@ impl Known {
             && self.at == deviation.at
             && self.what == deviation.what
     }
+}
+
+/// Method and path of every route that is served and not described.
+pub fn undescribed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().filter(|known| known.what == What::Route).filter_map(|known| known.route.split_once(' '))
+}
+
+/// The undescribed path that this one is, below `/v1`.
+pub fn undescribed_path(method: &str, path: &str) -> Option<&'static str> {
+    undescribed().find(|(of, template)| *of == method && super::fits(template, path)).map(|(_, template)| template)
 }
 
 /// Those that nobody listed.

@@ -1,6 +1,7 @@
 //! What requests and answers about role assignments of workspaces, connections and gateways look like. fabric-api facts
 //! §6, §11.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -104,6 +105,14 @@ pub struct PrincipalRequest {
     pub kind: PrincipalType,
     #[serde(default, rename = "displayName")]
     _display_name: Option<String>,
+    #[serde(default, rename = "userDetails")]
+    _user_details: Option<IgnoredAny>,
+    #[serde(default, rename = "groupDetails")]
+    _group_details: Option<IgnoredAny>,
+    #[serde(default, rename = "servicePrincipalDetails")]
+    _service_principal_details: Option<IgnoredAny>,
+    #[serde(default, rename = "servicePrincipalProfileDetails")]
+    _service_principal_profile_details: Option<IgnoredAny>,
 }
 
 /// What a request may call a principal.

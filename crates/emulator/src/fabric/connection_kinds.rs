@@ -68,6 +68,14 @@ impl ConnectionKind {
         }
     }
 
+    /// As recorded of the generic connector in the cloud (January 2026) and behind a gateway (November 2025).
+    fn user_code_credentials(self, behind_gateway: bool) -> &'static [&'static str] {
+        match (self, behind_gateway) {
+            (Self::Sql, false) => &["Basic", "ServicePrincipal", "WorkspaceIdentity"],
+            (Self::Sql, true) | (Self::AzureSqlMI, _) => &[],
+        }
+    }
+
     /// The test of a Managed Instance connection can be skipped behind a gateway only (§11).
     pub fn can_skip_test(self, behind_gateway: bool) -> bool {
         behind_gateway || self == Self::Sql
@@ -84,7 +92,9 @@ pub struct Metadata {
     supported_credential_types: &'static [&'static str],
     supported_connection_encryption_types: &'static [&'static str],
     supports_skip_test_connection: bool,
-    supported_credential_types_for_usage_in_user_controlled_code: Option<&'static [&'static str]>,
+    /// A list wherever it is there; recordings until January 2026 have null in most rows, that of Managed Instances
+    /// among them.
+    supported_credential_types_for_usage_in_user_controlled_code: &'static [&'static str],
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +111,7 @@ impl ConnectionKind {
             supported_credential_types: self.credential_types(behind_gateway),
             supported_connection_encryption_types: self.encryptions(),
             supports_skip_test_connection: self.can_skip_test(behind_gateway),
-            supported_credential_types_for_usage_in_user_controlled_code: None,
+            supported_credential_types_for_usage_in_user_controlled_code: self.user_code_credentials(behind_gateway),
         }
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Fabric;
 use super::connection_kinds::ConnectionKind;
 use super::error::ApiError;
+use super::reply::optional_id;
 use super::store::{Connectivity, Credential, Store};
 use crate::entra::Directory;
 use crate::mirroring::conditions::Login;
@@ -22,6 +23,7 @@ pub struct CreateConnection {
     pub connection_details: Option<Details>,
     pub privacy_level: Option<String>,
     pub credential_details: Option<CredentialDetails>,
+    #[serde(default, deserialize_with = "optional_id")]
     pub gateway_id: Option<Uuid>,
     pub allow_connection_usage_in_gateway: Option<bool>,
     pub allow_usage_in_user_controlled_code: Option<bool>,
@@ -72,7 +74,9 @@ pub struct Credentials {
     username: Option<String>,
     password: Option<String>,
     password_reference: Option<SecretReference>,
+    #[serde(default, deserialize_with = "optional_id")]
     tenant_id: Option<Uuid>,
+    #[serde(default, deserialize_with = "optional_id")]
     service_principal_client_id: Option<Uuid>,
     service_principal_secret: Option<String>,
     service_principal_secret_reference: Option<SecretReference>,

@@ -1,6 +1,8 @@
 //! Connections and their role assignments. fabric-api facts §4, §11.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -51,6 +53,20 @@ pub struct ConnectionAnswer {
     privacy_level: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_details: Option<CredentialAnswer>,
+    /// Lists have it since June 2026 (§11); whether other answers do is UNCONFIRMED.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_recency: Option<RecencyAnswer>,
+}
+
+/// UTC, to the second; null if never.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RecencyAnswer {
+    created_date_time: Option<String>,
+    last_bound_date_time: Option<String>,
+    last_credential_used_date_time: Option<String>,
+    my_last_bound_date_time: Option<String>,
+    my_last_credential_used_date_time: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +119,28 @@ impl Connection {
             connection_details: DetailsAnswer { kind: self.kind.name(), path },
             privacy_level: None,
             credential_details: None,
+            connection_recency: None,
+        }
+    }
+}
+
+impl Fabric {
+    /// Its credentials are used by tests of it, which its users ask for, and by mirrors. UNCONFIRMED: nobody says what
+    /// counts.
+    fn recency(&self, store: &Store, connection: &Connection, caller: &Caller) -> RecencyAnswer {
+        let time = |at: Duration| self.at(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let reading = store
+            .mirrors
+            .iter()
+            .filter(|item| item.definition.as_ref().is_some_and(|definition| definition.connection == connection.id));
+        let read = reading.filter_map(|item| item.mirror.last_look());
+        let own = |of: &BTreeMap<Uuid, Duration>| of.get(&caller.object_id).copied().map(time);
+        RecencyAnswer {
+            created_date_time: Some(time(connection.created)),
+            last_bound_date_time: connection.bound.values().max().copied().map(time),
+            last_credential_used_date_time: connection.used.values().copied().chain(read).max().map(time),
+            my_last_bound_date_time: own(&connection.bound),
+            my_last_credential_used_date_time: own(&connection.used),
         }
     }
 }
@@ -110,7 +148,11 @@ impl Connection {
 async fn list(State(fabric): Service, caller: Caller, query: Query) -> Result<Json<Page<ConnectionAnswer>>, ApiError> {
     let store = fabric.store();
     let visible = store.connections.iter().filter(|connection| fabric.connection_role(connection, &caller).is_some());
-    let all = visible.map(Connection::answer).collect();
+    let all = visible.map(|connection| ConnectionAnswer {
+        connection_recency: Some(fabric.recency(&store, connection, &caller)),
+        ..connection.answer()
+    });
+    let all = all.collect();
     Ok(Json(query.page(&fabric.endpoint, fabric.rest().page_size, all)?))
 }
 
@@ -162,7 +204,7 @@ async fn create(
 
     let mut store = fabric.store();
     refuse_duplicate(&store, &display_name, None)?;
-    let connection = Connection {
+    let mut connection = Connection {
         id: Uuid::new_v4(),
         display_name,
         kind: target.kind,
@@ -176,12 +218,15 @@ async fn create(
         allow_usage_in_gateway: request.allow_connection_usage_in_gateway.unwrap_or(false),
         allow_usage_in_user_code: request.allow_usage_in_user_controlled_code.unwrap_or(false),
         created: fabric.now(),
+        bound: BTreeMap::new(),
+        used: BTreeMap::new(),
         roles: vec![Assignment { principal: caller.object_id, kind, role: ConnectionRole::Owner }],
     };
     if !credentials.skip_test {
         fabric
             .try_login(&store, &connection)
             .map_err(|problem| test_failed(problem, "CreateGatewayConnectionFailed"))?;
+        connection.used.insert(caller.object_id, fabric.now());
     }
     let location = format!("{}/v1/connections/{}", fabric.endpoint, connection.id);
     let answer = created(location, &connection.answer());
@@ -333,6 +378,9 @@ async fn update(
 
     let connection = connection_mut(&mut store, id)?;
     if let Some(credentials) = credentials {
+        if credentials.credential.is_some() && !credentials.skip_test {
+            connection.used.insert(caller.object_id, fabric.now());
+        }
         connection.credential = credentials.credential.unwrap_or_else(|| connection.credential.clone());
         connection.encryption = credentials.encryption.unwrap_or(connection.encryption);
     }
@@ -366,9 +414,11 @@ struct TestError {
 }
 
 async fn test(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Json<TestAnswer>, ApiError> {
-    let store = fabric.store();
+    let mut store = fabric.store();
     let (connection, _) = fabric.visible(&store, id, &caller)?;
-    let (status, errors) = match fabric.try_login(&store, connection) {
+    let tested = fabric.try_login(&store, connection);
+    connection_mut(&mut store, id)?.used.insert(caller.object_id, fabric.now());
+    let (status, errors) = match tested {
         Ok(()) => ("Online", Vec::new()),
         Err(LoginProblem::Refused(message)) => {
             ("Offline", vec![TestError { error_code: "IncorrectCredentials", message }])

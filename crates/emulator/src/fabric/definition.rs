@@ -95,6 +95,22 @@ struct Source {
 struct SourceProperties {
     connection: Uuid,
     database: Option<String>,
+    /// What Microsoft's command line sends for this source (facts §2). No document names it here: nothing depends on it.
+    #[serde(rename = "landingZone")]
+    _landing_zone: Option<LandingZone>,
+}
+
+/// That of SAP, with a lakehouse, is another: it is not this source's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LandingZone {
+    #[serde(rename = "type")]
+    _kind: LandingZoneKind,
+}
+
+#[derive(Debug, Deserialize)]
+enum LandingZoneKind {
+    MountedRelationalDatabase,
 }
 
 #[derive(Debug, Deserialize)]
@@ -422,6 +438,10 @@ mod tests {
         format!(r#"{{"type":"AzureSqlMI","typeProperties":{{"connection":"{CONNECTION}"}}}}"#)
     }
 
+    fn with_landing_zone(zone: &str) -> String {
+        good_source().replace("}}", &format!(r#","landingZone":{zone}}}}}"#))
+    }
+
     const GOOD_TARGET: &str = r#"{"type":"MountedRelationalDatabase","typeProperties":{"format":"Delta"}}"#;
 
     #[test]
@@ -456,6 +476,15 @@ mod tests {
             (file(&good_source().replace("AzureSqlMI", "AzureSqlMi"), GOOD_TARGET, ""), "not known"),
             (file(&good_source().replace("AzureSqlMI", "Snowflake"), GOOD_TARGET, ""), "only AzureSqlMI"),
             (file(r#"{"type":"AzureSqlMI","typeProperties":{}}"#, GOOD_TARGET, ""), "connection"),
+            (file(&with_landing_zone(r#"{"type":"Lakehouse"}"#), GOOD_TARGET, ""), "unknown variant `Lakehouse`"),
+            (
+                file(
+                    &with_landing_zone(r#"{"type":"MountedRelationalDatabase","typeProperties":{}}"#),
+                    GOOD_TARGET,
+                    "",
+                ),
+                "unknown field `typeProperties`",
+            ),
             (file(&good_source(), &GOOD_TARGET.replace("Mounted", "Other"), ""), "target type"),
             (file(&good_source(), &target(r#"{"format":"Parquet"}"#), ""), "not Delta"),
             (file(&good_source(), &target(r#"{"format":"Delta","retentionInDays":0}"#), ""), "from 1 to 30"),

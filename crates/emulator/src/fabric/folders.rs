@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::reply::{Body, Empty, Ids, Page, Query};
+use super::reply::{Body, Empty, Ids, Page, Query, created, optional_id};
 use super::roles::WorkspaceRole;
 use super::store::{Folder, Store};
 use super::{Fabric, Service};
@@ -171,6 +171,7 @@ async fn read(State(fabric): Service, caller: Caller, Ids([workspace, id]): Ids<
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateFolder {
     display_name: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
     parent_folder_id: Option<Uuid>,
 }
 
@@ -190,7 +191,9 @@ async fn create(
     }
     store.check_free_name(workspace, parent, &display_name, None)?;
     let folder = Folder { id: Uuid::new_v4(), workspace_id: workspace, display_name, parent };
-    let answer = (StatusCode::CREATED, Json(folder.answer())).into_response();
+    // Recorded with a Location in 131 of 131, which the description has not.
+    let location = format!("{}/v1/workspaces/{workspace}/folders/{}", fabric.endpoint, folder.id);
+    let answer = created(location, &folder.answer());
     store.folders.push(folder);
     Ok(answer)
 }
@@ -226,8 +229,10 @@ async fn remove(State(fabric): Service, caller: Caller, Ids([workspace, id]): Id
     fabric.workspace(&store, workspace, &caller, WorkspaceRole::Contributor)?;
     store.folder(workspace, id)?;
     let has_folders = store.folders.iter().any(|folder| folder.parent == Some(id));
-    if has_folders || store.mirrors.iter().any(|item| item.folder_id == Some(id)) {
-        return Err(ApiError::bad_request("FolderNotEmpty", "The requested folder was not empty"));
+    // What was deleted softly blocks it too (facts §1.5).
+    let deleted = store.recoverable.iter().map(|binned| &binned.item);
+    if has_folders || store.mirrors.iter().chain(deleted).any(|item| item.folder_id == Some(id)) {
+        return Err(ApiError::bad_request("FolderNotEmpty", "The requested folder was not empty").about(id, "Folder"));
     }
     store.folders.retain(|folder| folder.id != id);
     Ok(Empty(StatusCode::OK))
@@ -237,6 +242,7 @@ async fn remove(State(fabric): Service, caller: Caller, Ids([workspace, id]): Id
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Move {
     /// Left out: the workspace's root.
+    #[serde(default, deserialize_with = "optional_id")]
     target_folder_id: Option<Uuid>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::assignments::{AddRole, ChangeRole, PrincipalType, RoleAnswer, connection_principal};
 use super::error::ApiError;
 use super::gateway_keys::PublicKey;
-use super::reply::{Body, Empty, Ids, Page, Query, created};
+use super::reply::{Body, Empty, Ids, Page, Query, created, optional_id};
 use super::roles::{Assignment, GatewayRole, effective};
 use super::store::{Gateway, GatewayDetails, LoadBalancing, MemberCount, OnPremisesSettings, Store, VirtualNetwork};
 use super::{Fabric, Service};
@@ -163,6 +163,7 @@ struct GatewayRequest {
     #[serde(rename = "type")]
     kind: Option<String>,
     display_name: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
     capacity_id: Option<Uuid>,
     virtual_network_azure_resource: Option<VirtualNetwork>,
     inactivity_minutes_before_sleep: Option<u32>,
@@ -286,7 +287,9 @@ async fn create(
         fabric.scenario.directory.find(caller.object_id).map_or(PrincipalKind::ServicePrincipal, |found| found.kind);
     let roles = vec![Assignment { principal: caller.object_id, kind, role: GatewayRole::Admin }];
     let gateway = Gateway { id: Uuid::new_v4(), display_name, details, roles, is_off: false };
-    let answer = (StatusCode::CREATED, Json(fabric.gateway_answer(&gateway))).into_response();
+    // Recorded with a Location in 23 of 23, which the description has not.
+    let location = format!("{}/v1/gateways/{}", fabric.endpoint, gateway.id);
+    let answer = created(location, &fabric.gateway_answer(&gateway));
     store.gateways.push(gateway);
     Ok(answer)
 }

@@ -1,5 +1,5 @@
 //! The Fabric REST API, as far as mirroring a Managed Instance needs it: workspaces, folders and roles, capacities,
-//! gateways, connections, mirrored databases, items, operations.
+//! gateways, connections, mirrored databases, items, the recycle bin, operations, quotas.
 //!
 //! Follows `fabric-api facts`; what was observed on real tenants (its §11) outranks the documentation, and what no
 //! source describes is refused. A handler reads top to bottom: who may, what is asked, what happens, the answer.
@@ -31,6 +31,9 @@ pub mod gateways;
 pub mod items;
 pub mod mirrored_databases;
 pub mod operations;
+pub mod quotas;
+pub mod races;
+pub mod recoverable_items;
 pub mod reply;
 pub mod roles;
 pub mod server;
@@ -61,6 +64,8 @@ use crate::source::{Restore, Source, Writing};
 use crate::world::{CapacityState, Standing, World};
 use error::ApiError;
 use gateway_keys::GatewayKeys;
+use quotas::Quotas;
+use races::Races;
 use roles::{ConnectionRole, WorkspaceRole, effective};
 use server::Endpoint;
 use store::{Connection, Store, Workspace};
@@ -79,6 +84,8 @@ pub struct Fabric {
     pub endpoint: String,
     store: Mutex<Store>,
     rest: Mutex<Rest>,
+    quotas: Quotas,
+    races: Races,
     /// For how long its time stood still: it goes on from the moment of a snapshot when that is restored.
     lag: Mutex<Duration>,
 }
@@ -145,6 +152,8 @@ impl Fabric {
             endpoint,
             store,
             rest,
+            quotas: Quotas::default(),
+            races: Races::default(),
             lag: Mutex::default(),
         }
     }
@@ -161,6 +170,7 @@ impl Fabric {
         let mut store = lock(&self.store);
         *store = Store::new(&self.scenario);
         *lock(&self.rest) = self.scenario.rest.clone();
+        self.quotas.clear();
         self.world.set(beginning.clone());
         self.sources().for_each(|source| source.reset());
     }
@@ -245,6 +255,7 @@ impl Fabric {
     fn settle(&self, store: &mut Store) {
         let now = self.now();
         store.reserved.retain(|name| name.until > now);
+        self.settle_bins(store, now);
         for workspace in &mut store.workspaces {
             let is_gone = workspace.identity.and_then(|identity| identity.gone).is_some_and(|gone| now >= gone);
             if is_gone {
@@ -273,7 +284,6 @@ impl Fabric {
         let definition = mirrored.definition.as_ref();
         let served = &self.instances[mirrored.instance];
         let identity = served.instance.identity_object_id;
-        let workspace = store.workspace(mirrored.workspace_id);
         Setup {
             source: &*served.source,
             facts: self.world.of(mirrored.instance).facts(),
@@ -284,8 +294,7 @@ impl Fabric {
                 .and_then(|definition| store.connection(definition.connection))
                 .and_then(|connection| Some(self.link(store, connection, connection.database.clone()?))),
             listed: definition.and_then(|definition| definition.tables.clone()),
-            identity_role: workspace
-                .and_then(|workspace| effective(&workspace.roles, identity, &self.scenario.directory)),
+            identity_role: self.role_on(store, mirrored, identity),
         }
     }
 
@@ -385,6 +394,7 @@ pub fn router(fabric: Arc<Fabric>) -> Router {
         .merge(connections::routes())
         .merge(mirrored_databases::routes())
         .merge(items::routes())
+        .merge(recoverable_items::routes())
         .merge(data_access_roles::routes())
         .merge(folders::routes())
         .merge(operations::routes())
@@ -428,6 +438,9 @@ async fn authenticate(State(fabric): Service, mut request: Request, next: Next) 
     };
     match fabric.verifier.verify_for(token, &[FABRIC, POWER_BI]) {
         Ok(caller) => {
+            if let Err(blocked) = fabric.quotas.count(&fabric.rest(), &fabric.clock, caller.object_id, &request) {
+                return *blocked;
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

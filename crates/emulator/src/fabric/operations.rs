@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::reply::{Ids, PLAIN_JSON};
 use super::store::{Operation, Store};
 use super::{Fabric, Service};
@@ -82,6 +82,8 @@ struct OperationState {
     last_updated_time_utc: String,
     /// null until it succeeded (§11).
     percent_complete: Option<u8>,
+    /// Always there: null in 817 of 817, of which none had failed (§11). Here none fails later either.
+    error: Option<ErrorBody>,
 }
 
 async fn state(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Result<Response, ApiError> {
@@ -93,6 +95,7 @@ async fn state(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -> Res
         created_time_utc: fabric.time_without_zone(operation.began),
         last_updated_time_utc: fabric.time_without_zone(if done { operation.ends } else { operation.began }),
         percent_complete: done.then_some(100),
+        error: None,
     };
     if done && operation.result.is_none() {
         // None of the three headers (§11).

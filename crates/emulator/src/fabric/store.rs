@@ -1,5 +1,6 @@
 //! What the Fabric service knows. Times are those of [`crate::clock::Clock::elapsed`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::connection_kinds::ConnectionKind;
 use super::data_access_roles::DataAccessRole;
 use super::definition::Definition;
 use super::error::ApiError;
+use super::recoverable_items::RecoverableItem;
 use super::roles::{Assignment, ConnectionRole, GatewayRole, WorkspaceRole};
 use crate::mirroring::Mirror;
 use crate::mirroring::conditions::Login;
@@ -22,6 +24,8 @@ pub struct Store {
     pub gateways: Vec<Gateway>,
     pub folders: Vec<Folder>,
     pub mirrors: Vec<MirroredDatabase>,
+    /// Deleted softly.
+    pub recoverable: Vec<RecoverableItem>,
     /// Names of deleted items that are not free yet.
     pub reserved: Vec<ReservedName>,
     pub operations: Vec<Operation>,
@@ -57,6 +61,9 @@ pub struct Connection {
     pub allow_usage_in_gateway: bool,
     pub allow_usage_in_user_code: bool,
     pub created: Duration,
+    /// When each principal last gave it to an item, and last had its credentials tried.
+    pub bound: BTreeMap<Uuid, Duration>,
+    pub used: BTreeMap<Uuid, Duration>,
     pub roles: Vec<Assignment<ConnectionRole>>,
 }
 
@@ -98,6 +105,8 @@ pub struct MirroredDatabase {
     pub definition: Option<Definition>,
     pub mirror: Mirror,
     pub data_access_roles: Vec<DataAccessRole>,
+    /// Whose roles do not reach it ([`super::races`]).
+    pub hidden_from: Vec<Uuid>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -111,6 +120,8 @@ pub struct Folder {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReservedName {
+    /// Whose name it was.
+    pub item: Uuid,
     pub workspace_id: Uuid,
     pub display_name: String,
     pub until: Duration,
@@ -158,6 +169,14 @@ impl Store {
 
     pub fn connection(&self, id: Uuid) -> Option<&Connection> {
         self.connections.iter().find(|connection| connection.id == id)
+    }
+
+    /// Notes that somebody gave the connection of a definition to an item.
+    pub fn bind(&mut self, definition: Option<&Definition>, by: Uuid, at: Duration) {
+        let used = |connection: &&mut Connection| definition.is_some_and(|it| it.connection == connection.id);
+        if let Some(connection) = self.connections.iter_mut().find(used) {
+            connection.bound.insert(by, at);
+        }
     }
 
     pub fn workspace(&self, id: Uuid) -> Option<&Workspace> {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::reply::{Body, Empty, Ids, created};
+use super::reply::{Body, Empty, Ids, created, optional_id};
 use super::roles::{Assignment, WorkspaceRole};
 use super::store::{Identity, Store, Workspace};
 use super::workspaces::{IdentityAnswer, WorkspaceAnswer};
@@ -43,7 +43,9 @@ pub fn routes() -> Router<Arc<Fabric>> {
 pub struct CreateWorkspace {
     display_name: Option<String>,
     description: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
     capacity_id: Option<Uuid>,
+    #[serde(default, deserialize_with = "optional_id")]
     domain_id: Option<Uuid>,
 }
 
@@ -147,6 +149,7 @@ pub async fn remove(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -
     let mut store = fabric.store();
     fabric.workspace(&store, id, &caller, WorkspaceRole::Admin)?;
     store.mirrors.retain(|item| item.workspace_id != id);
+    store.recoverable.retain(|binned| binned.item.workspace_id != id);
     store.reserved.retain(|name| name.workspace_id != id);
     store.folders.retain(|folder| folder.workspace_id != id);
     store.workspaces.retain(|workspace| workspace.id != id);
@@ -156,6 +159,7 @@ pub async fn remove(State(fabric): Service, caller: Caller, Ids([id]): Ids<1>) -
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AssignToCapacity {
+    #[serde(default, deserialize_with = "optional_id")]
     capacity_id: Option<Uuid>,
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::assignments::{AddRole, ChangeRole, PrincipalAnswer, PrincipalType, RoleAnswer};
 use super::error::{ApiError, Detail, RelatedResource};
+use super::races::{UnderWay, What};
 use super::reply::{Body, Empty, Ids, Page, Query, created};
 use super::roles::{Assignment, WorkspaceRole, effective};
 use super::store::Workspace;
@@ -62,31 +63,50 @@ async fn add(
     Ids([id]): Ids<1>,
     Body(request): Body<AddRole<WorkspaceRole>>,
 ) -> Result<Response, ApiError> {
-    let mut store = fabric.store();
-    let workspace = fabric.workspace(&store, id, &caller, WorkspaceRole::Member)?;
-    let own = effective(&workspace.roles, caller.object_id, &fabric.scenario.directory);
-    if own < Some(request.role) {
-        let text = "A member cannot give a higher role than Member";
-        return Err(ApiError::forbidden("InsufficientWorkspaceRole", text).about(id, "Workspace"));
+    let (answer, race) = fabric.give_role(id, &caller, &request)?;
+    if let Some(race) = race {
+        race.end().await;
     }
-    if request.principal.kind == PrincipalType::ServicePrincipalProfile {
-        let text = "Service principal profiles cannot have a workspace role";
-        return Err(ApiError::bad_request("WorkspaceRoleNotAllowedForServicePrincipalProfile", text));
+    Ok(answer)
+}
+
+impl Fabric {
+    fn give_role(
+        &self,
+        id: Uuid,
+        caller: &Caller,
+        request: &AddRole<WorkspaceRole>,
+    ) -> Result<(Response, Option<UnderWay>), ApiError> {
+        let mut store = self.store();
+        let workspace = self.workspace(&store, id, caller, WorkspaceRole::Member)?;
+        let own = effective(&workspace.roles, caller.object_id, &self.scenario.directory);
+        if own < Some(request.role) {
+            let text = "A member cannot give a higher role than Member";
+            return Err(ApiError::forbidden("InsufficientWorkspaceRole", text).about(id, "Workspace"));
+        }
+        if request.principal.kind == PrincipalType::ServicePrincipalProfile {
+            let text = "Service principal profiles cannot have a workspace role";
+            let refused = ApiError::bad_request("WorkspaceRoleNotAllowedForServicePrincipalProfile", text);
+            return Err(about_both(refused, request.principal.id, id));
+        }
+        let principal = self
+            .scenario
+            .directory
+            .find(request.principal.id)
+            .ok_or_else(|| ApiError::bad_request("PrincipalNotFound", "The principal was not found in the tenant"))
+            .map_err(|refused| about_both(refused, request.principal.id, id))?;
+        if workspace.roles.iter().any(|role| role.principal == principal.id) {
+            let text = "The principal already has a role in the workspace";
+            let refused = ApiError::conflict("PrincipalAlreadyHasWorkspaceRolePermissions", text);
+            return Err(about_both(refused, principal.id, id));
+        }
+        // A wrong type is corrected in the answer; there is no displayName yet (facts §11).
+        let assignment = Assignment { principal: principal.id, kind: principal.kind, role: request.role };
+        store.workspace_mut(id)?.roles.push(assignment);
+        let location = format!("{}/v1/workspaces/{id}/roleAssignments/{}", self.endpoint, principal.id);
+        let race = self.race(&mut store, id, What::Role(principal.id));
+        Ok((created(location, &RoleAnswer::bare(&assignment)), race))
     }
-    let principal = fabric
-        .scenario
-        .directory
-        .find(request.principal.id)
-        .ok_or_else(|| unknown_principal(request.principal.id, id))?;
-    if workspace.roles.iter().any(|role| role.principal == principal.id) {
-        let text = "The principal already has a role in the workspace";
-        return Err(ApiError::conflict("PrincipalAlreadyHasWorkspaceRolePermissions", text));
-    }
-    // A wrong type is corrected in the answer; there is no displayName yet (facts §11).
-    let assignment = Assignment { principal: principal.id, kind: principal.kind, role: request.role };
-    store.workspace_mut(id)?.roles.push(assignment);
-    let location = format!("{}/v1/workspaces/{id}/roleAssignments/{}", fabric.endpoint, principal.id);
-    Ok(created(location, &RoleAnswer::bare(&assignment)))
 }
 
 async fn change(
@@ -136,9 +156,10 @@ fn unknown_assignment() -> ApiError {
     ApiError::not_found("EntityNotFound", "The requested role assignment was not found")
 }
 
-/// Its detail has only a related resource (facts §11).
-fn unknown_principal(principal: Uuid, workspace: Uuid) -> ApiError {
-    let mut error = ApiError::bad_request("PrincipalNotFound", "The principal was not found in the tenant");
+/// A principal that gets no role in a workspace: the error is about the workspace, and its detail, which has nothing
+/// else, about the principal. Recorded of PrincipalNotFound and of profiles (facts §11); of a principal that has a role
+/// already, UNCONFIRMED.
+fn about_both(mut error: ApiError, principal: Uuid, workspace: Uuid) -> ApiError {
     error.body.more_details = Some(vec![Detail {
         error_code: None,
         message: None,

@@ -106,6 +106,11 @@ impl Mirror {
         self.feeds.as_deref()
     }
 
+    /// When it looked at its source last.
+    pub fn last_look(&self) -> Option<Duration> {
+        self.feeds.is_some().then_some(self.polled)
+    }
+
     /// Connection, database and default schema may change only now (facts §1.6).
     pub fn is_at_rest(&self) -> bool {
         matches!(self.status, Status::Initialized | Status::Stopped)
@@ -137,6 +142,16 @@ impl Mirror {
         }
         self.enter(Status::Stopping, now);
         Ok(())
+    }
+
+    /// Its item is deleted: a stop that was accepted goes on without it, and what ran is interrupted, for an item that comes
+    /// back, as by a paused capacity (UNCONFIRMED). The change feed stays on.
+    pub fn leave(&mut self, now: Duration, source: &dyn Source) {
+        match self.status {
+            Status::Stopping => self.finish_stop(now, source),
+            Status::Starting | Status::Running => self.enter(Status::Paused, now),
+            _ => {}
+        }
     }
 
     /// Brings the state up to `now`.

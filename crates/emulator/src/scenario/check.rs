@@ -262,6 +262,14 @@ mod tests {
             (r#"{"instance":{"primary_identity":1}}"#, "at instance.primary_identity: "),
             (r#"{"answers":{"sql":{"4613":{"severity":20}}}}"#, "answers.sql.4613.severity: must be from 11 to 19"),
             (r#"{"rest":{"page_size":"two"}}"#, "at rest.page_size: invalid type"),
+            (r#"{"rest":{"item_recovery_days":91}}"#, "rest.item_recovery_days: must be from 7 to 90"),
+            (r#"{"rest":{"calls_per_minute":0}}"#, "rest.calls_per_minute: must be at least 1, or null"),
+            (r#"{"rest":{"changes_per_minute":0}}"#, "rest.changes_per_minute: must be at least 1, or null"),
+            (r#"{"rest":{"role_race_ms":60001}}"#, "rest.role_race_ms: must be at most 60000"),
+            (
+                r#"{"world":{"item_recovery":"Yes"}}"#,
+                "at world.item_recovery: unknown variant `Yes`, expected `Off` or `On`",
+            ),
             (r#"{"workspaces":[{"id":"1","display_name":"W"}]}"#, "at workspaces[0].id: "),
             (r#"{"workspaces":[{"display_name":"W"}]}"#, "at workspaces[0]: missing field `id`"),
             (

@@ -28,7 +28,21 @@ pub struct Rest {
     pub failed_tables_recover: bool,
     pub unsupported_tables: UnsupportedTables,
     pub contained_user: ContainedUser,
+    /// Days a deleted item can be recovered for, where the tenant has that on: 7, the default, to 90 (§1.5).
+    pub item_recovery_days: u32,
+    /// Calls that a principal may make in a minute of virtual time; the service's pages say 500 (§8.3). None: any number.
+    pub calls_per_minute: Option<u32>,
+    /// The same of each operation that makes, changes or deletes workspaces or items: 200.
+    pub changes_per_minute: Option<u32>,
+    /// For how many milliseconds of the machine's time the create of an item and the assignment of a workspace's role take
+    /// part in a race that hides the item from the principal (§8.6). 0: there is no race.
+    pub role_race_ms: u64,
+    /// Lists of items show a mirror a second time, as a MirroredWarehouse (§6b).
+    pub mirrored_warehouse: bool,
 }
+
+/// More would outlast the patience of clients.
+const LONGEST_RACE_MS: u64 = 60_000;
 
 /// A start of a mirror that starts or runs, a stop of one that stops or was stopped. UNCONFIRMED: nobody recorded one;
 /// authors read the status first, or accept a 400 (§11).
@@ -111,6 +125,11 @@ impl Default for Rest {
             failed_tables_recover: true,
             unsupported_tables: UnsupportedTables::default(),
             contained_user: ContainedUser::default(),
+            item_recovery_days: 7,
+            calls_per_minute: None,
+            changes_per_minute: None,
+            role_race_ms: 0,
+            mirrored_warehouse: false,
         }
     }
 }
@@ -126,6 +145,18 @@ impl Rest {
         }
         if !matches!(self.start_status, 200 | 202) {
             return Some(("start_status", "must be 200 or 202"));
+        }
+        if !(7..=90).contains(&self.item_recovery_days) {
+            return Some(("item_recovery_days", "must be from 7 to 90"));
+        }
+        if self.calls_per_minute == Some(0) {
+            return Some(("calls_per_minute", "must be at least 1, or null"));
+        }
+        if self.changes_per_minute == Some(0) {
+            return Some(("changes_per_minute", "must be at least 1, or null"));
+        }
+        if self.role_race_ms > LONGEST_RACE_MS {
+            return Some(("role_race_ms", "must be at most 60000"));
         }
         None
     }

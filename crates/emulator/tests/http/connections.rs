@@ -51,6 +51,42 @@ async fn a_connection_from_post_to_delete() {
     site.get(&path).await.is(404, "EntityNotFound");
 }
 
+/// In lists, as recorded in June 2026: five times to the second, null if never.
+#[tokio::test]
+async fn a_listed_connection_says_when_it_was_used() {
+    let site = Site::new().await;
+    let connection = site.create_connection().await;
+    let recency = async |token: &str| {
+        let list = site.call_as(token, Method::GET, "/connections", None).await;
+        list.body["value"][0]["connectionRecency"].clone()
+    };
+    let at_first = recency(&site.token).await;
+    let created = at_first["createdDateTime"].as_str().unwrap().to_owned();
+    assert!(created.ends_with('Z') && !created.contains('.'), "{created}");
+    assert_eq!((&at_first["lastBoundDateTime"], &at_first["myLastBoundDateTime"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&at_first["lastCredentialUsedDateTime"], &at_first["myLastCredentialUsedDateTime"]),
+        (&json!(created), &json!(created))
+    );
+    site.pass(100);
+    site.let_identity_write().await;
+    let mirror = site.create_mirror(&connection).await;
+    let bound = recency(&site.token).await;
+    assert!(
+        bound["lastBoundDateTime"].as_str() > Some(&created)
+            && bound["lastBoundDateTime"] == bound["myLastBoundDateTime"]
+    );
+    site.pass(60);
+    assert_eq!(site.order(&format!("{mirror}/startMirroring")).await.status, 200);
+    site.pass(60);
+    // The mirror reads with the credentials, and others of the connection did nothing yet.
+    let role = json!({ "principal": { "id": site.identity(), "type": "ServicePrincipal" }, "role": "User" });
+    assert_eq!(site.post(&format!("/connections/{connection}/roleAssignments"), role).await.status, 201);
+    let others = recency(&site.token_of(site.identity())).await;
+    assert!(others["lastCredentialUsedDateTime"].as_str() > bound["lastBoundDateTime"].as_str());
+    assert_eq!((&others["myLastBoundDateTime"], &others["myLastCredentialUsedDateTime"]), (&Value::Null, &Value::Null));
+}
+
 #[tokio::test]
 async fn create_tests_the_login() {
     let site = Site::new().await;
@@ -255,6 +291,9 @@ async fn supported_types_are_the_live_rows() {
     assert_eq!(row["creationMethods"][0]["name"], "AzureSqlMI.Database");
     assert_eq!(row["supportedCredentialTypes"], json!(["Basic", "OAuth2", "ServicePrincipal"]));
     assert_eq!(row["supportsSkipTestConnection"], false);
+    let user_code = "supportedCredentialTypesForUsageInUserControlledCode";
+    assert_eq!(row[user_code], json!([]));
+    assert_eq!(answer.body["value"][1][user_code], json!(["Basic", "ServicePrincipal", "WorkspaceIdentity"]));
     site.get(&format!("/connections/supportedConnectionTypes?gatewayId={}", Uuid::new_v4()))
         .await
         .is(404, "EntityNotFound");

@@ -59,7 +59,7 @@ async fn elapsed(site: &Site) -> f64 {
 async fn everything(site: &Site, operation: &str) -> Value {
     let mut all = vec![control(site, "/state").await, control(site, "/world").await, control(site, "/rest").await];
     let workspace = site.workspace();
-    for path in ["", "/roleAssignments", "/folders", "/items", "/mirroredDatabases"] {
+    for path in ["", "/roleAssignments", "/folders", "/items", "/mirroredDatabases", "/recoverableItems"] {
         all.push(site.get(&format!("{workspace}{path}")).await.body);
     }
     let gateway = site.emulator.parts.scenario.gateways[0].id;
@@ -131,8 +131,10 @@ async fn one_goes_on_where_another_ended() -> bool {
     assert_eq!(accepted.status, 202);
     let operation = format!("/operations/{}", accepted.headers["x-ms-operation-id"].to_str().unwrap());
     let young = format!("{items}/{}", site.post(&items, json!({ "displayName": "Young" })).await.id());
-    let world = json!({ "documentation": "2025-12", "tenant_setting": "On" });
+    let binned = format!("{items}/{}", site.post(&items, json!({ "displayName": "Binned" })).await.id());
+    let world = json!({ "documentation": "2025-12", "tenant_setting": "On", "item_recovery": "On" });
     site.control(Method::POST, "/world", Some(world)).await;
+    assert_eq!(site.delete(&binned).await.status, 200);
     let of_one = json!({ "instance": "contoso-mi", "update_policy": "SQLServer2025" });
     assert_eq!(site.control(Method::POST, "/world", Some(of_one)).await.status, 200);
     site.control(Method::POST, "/rest", Some(json!({ "page_size": 7 }))).await;

@@ -38,6 +38,10 @@ async fn folders_from_post_to_delete() {
     let a = folder(&site, "A", None).await;
     let b = folder(&site, "B", Some(&a)).await;
     let c = folder(&site, "C", Some(&b)).await;
+    let other = make(&site, "Located", None).await;
+    let path = format!("{folders}/{}", other.id());
+    assert_eq!(other.headers["location"].to_str().unwrap(), format!("{}/v1{path}", site.ready.fabric.endpoint));
+    assert_eq!(site.delete(&path).await.status, 200);
     assert_eq!(names(&site.get(&folders).await), ["A", "B", "C"]);
     assert_eq!(names(&site.get(&format!("{folders}?recursive=false")).await), ["A"]);
     assert_eq!(names(&site.get(&format!("{folders}?rootFolderId={a}")).await), ["B", "C"]);
@@ -58,7 +62,9 @@ async fn folders_from_post_to_delete() {
     site.post(&format!("{folders}/{a}/move"), into(Some(&a))).await.is(400, "InfiniteFolderHierarchyLoop");
     let moved = site.post(&format!("{folders}/{c}/move"), into(None)).await;
     assert!(moved.status == 200 && moved.body.get("parentFolderId").is_none());
-    site.delete(&format!("{folders}/{a}")).await.is(400, "FolderNotEmpty");
+    let refused = site.delete(&format!("{folders}/{a}")).await;
+    refused.is(400, "FolderNotEmpty");
+    assert_eq!(refused.body["relatedResource"], json!({ "resourceId": a, "resourceType": "Folder" }));
     assert_eq!(site.delete(&format!("{folders}/{b}")).await.status, 200);
     assert_eq!(site.delete(&format!("{folders}/{a}")).await.status, 200);
     site.get(&format!("{folders}/{a}")).await.is(404, "FolderNotFound");
@@ -75,6 +81,39 @@ async fn ten_levels_are_the_most() {
     let loose = folder(&site, "loose", None).await;
     let body = json!({ "targetFolderId": parent });
     site.post(&format!("{}/folders/{loose}/move", site.workspace()), body).await.is(400, "FolderDepthOutOfRange");
+}
+
+/// As fabric-cicd sends it (recorded), and as null.
+#[tokio::test]
+async fn an_empty_folder_is_the_root() {
+    let site = Site::new().await;
+    let (workspace, connection) = (site.workspace(), site.create_connection().await);
+    for (name, none) in [("A", json!("")), ("B", Value::Null)] {
+        let body = json!({ "displayName": name, "type": "MirroredDatabase", "folderId": none, "definition": definition(&connection, &json!({})) });
+        for (list, name) in [("items", name.to_owned()), ("mirroredDatabases", name.repeat(2))] {
+            let mut body = body.clone();
+            body["displayName"] = json!(name);
+            let created = site.post(&format!("{workspace}/{list}"), body).await;
+            assert_eq!((created.status, created.body.get("folderId")), (201, None), "{}", created.text);
+            let moving = format!("{workspace}/items/{}/move", created.id());
+            assert_eq!(site.post(&moving, json!({ "targetFolderId": none })).await.status, 200);
+        }
+        let folder =
+            site.post(&format!("{workspace}/folders"), json!({ "displayName": name, "parentFolderId": none })).await;
+        assert_eq!((folder.status, folder.body.get("parentFolderId")), (201, None), "{}", folder.text);
+        let moving = format!("{workspace}/folders/{}/move", folder.id());
+        assert_eq!(site.post(&moving, json!({ "targetFolderId": none })).await.status, 200);
+        // Every other id that may be left out is left out so too.
+        let created =
+            site.post("/workspaces", json!({ "displayName": name, "capacityId": none, "domainId": none })).await;
+        assert_eq!((created.status, created.body.get("capacityId")), (201, None), "{}", created.text);
+        let assign = format!("/workspaces/{}/assignToCapacity", created.id());
+        site.post(&assign, json!({ "capacityId": none })).await.is(400, "InvalidParameter");
+    }
+    let below = site.get(&format!("{workspace}/items?type=MirroredDatabase&rootFolderId=&recursive=false")).await;
+    assert_eq!(below.body["value"].as_array().unwrap().len(), 4);
+    let wrong = json!({ "displayName": "C", "folderId": "root" });
+    site.post(&format!("{workspace}/mirroredDatabases"), wrong).await.is(400, "InvalidInput");
 }
 
 #[tokio::test]

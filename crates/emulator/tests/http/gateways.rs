@@ -199,6 +199,7 @@ async fn a_network_gateway_from_post_to_delete() {
     let created = site.post("/gateways", body.clone()).await;
     assert_eq!((created.status, &created.body["numberOfMemberGateways"]), (201, &json!(2)), "{}", created.text);
     let path = format!("/gateways/{}", created.id());
+    assert_eq!(created.headers["location"].to_str().unwrap(), format!("{}/v1{path}", site.ready.fabric.endpoint));
     assert_eq!(site.get(&path).await.body, created.body);
     site.post("/gateways", body.clone()).await.is(409, "DuplicateGatewayName");
     let changed = site

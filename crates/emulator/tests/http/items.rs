@@ -228,6 +228,40 @@ async fn the_generic_routes_do_the_same() {
     site.get(&item).await.is(404, "ItemNotFound");
 }
 
+/// What Microsoft's command line sends besides what is described, as recorded.
+#[tokio::test]
+async fn what_clients_send_besides_is_taken() {
+    let site = Site::new().await;
+    let connection = site.create_connection().await;
+    let list = format!("{}/mirroredDatabases", site.workspace());
+    // Its own template, with the type beside it.
+    let file = json!({ "properties": {
+        "source": { "type": "AzureSqlMI", "typeProperties": { "connection": connection, "landingZone": { "type": "MountedRelationalDatabase" } } },
+        "target": { "type": "MountedRelationalDatabase", "typeProperties": { "defaultSchema": "dbo", "format": "Delta" } },
+    }});
+    let body =
+        json!({ "displayName": "Sales", "type": "MirroredDatabase", "folderId": null, "definition": parts(&file) });
+    let created = site.post(&list, body.clone()).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let other = json!({ "displayName": "x", "type": "Lakehouse" });
+    site.post(&list, other).await.is(400, "InvalidItemType");
+    site.pass(60);
+    let mirror = format!("{list}/{}", created.id());
+    let read = site.order(&format!("{mirror}/getDefinition")).await;
+    assert_eq!(decode(&read.body, "mirroring.json"), file);
+    // The body of a create as that of an update changes the definition alone.
+    let mut again = body;
+    again["displayName"] = json!("Other");
+    for path in [mirror.clone(), mirror.replace("mirroredDatabases", "items")] {
+        let updated = site.post(&format!("{path}/updateDefinition"), again.clone()).await;
+        assert_eq!(updated.status, 200, "{}", updated.text);
+    }
+    assert_eq!(site.get(&mirror).await.body["displayName"], "Sales");
+    let principal = json!({ "id": site.identity(), "type": "ServicePrincipal", "displayName": "contoso-mi", "servicePrincipalDetails": { "aadAppId": Uuid::new_v4() } });
+    let role = json!({ "principal": principal, "role": "Viewer" });
+    assert_eq!(site.post(&format!("{}/roleAssignments", site.workspace()), role).await.status, 201);
+}
+
 #[tokio::test]
 async fn definitions_can_be_long_running() {
     let mut scenario = Scenario::default();
@@ -244,10 +278,12 @@ async fn definitions_can_be_long_running() {
     assert!(
         running.headers.contains_key("retry-after") && !running.body["createdTimeUtc"].as_str().unwrap().ends_with('Z')
     );
+    assert_eq!(running.body.get("error"), Some(&Value::Null));
     site.get(&format!("{operation}/result")).await.is(400, "OperationNotSucceeded");
     site.pass(20);
     let done = site.get(&operation).await;
     assert_eq!((&done.body["status"], &done.body["percentComplete"]), (&json!("Succeeded"), &json!(100)));
+    assert_eq!(done.body.get("error"), Some(&Value::Null));
     assert!(!done.headers.contains_key("retry-after"));
     assert!(done.headers["location"].to_str().unwrap().ends_with("/result"));
     let result = site.get(&format!("{operation}/result")).await;

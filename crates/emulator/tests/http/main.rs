@@ -15,6 +15,8 @@ mod gateways;
 mod items;
 mod managed_identity;
 mod mirroring;
+mod quotas;
+mod recoverable_items;
 mod scenarios;
 mod site;
 mod workspaces;

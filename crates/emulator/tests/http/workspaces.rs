@@ -2,7 +2,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::site::Site;
+use crate::site::{Answer, Site};
 use fabricmirror_emulator::scenario::Scenario;
 
 #[tokio::test]
@@ -66,6 +66,22 @@ async fn roles_are_guarded() {
     answer.is(400, "PrincipalNotFound");
     assert!(answer.body["moreDetails"][0].get("errorCode").is_none());
     assert_eq!(answer.body["moreDetails"][0]["relatedResource"]["resourceType"], "Principal");
+    // Recorded of profiles too: the detail is about the principal, the error about the workspace.
+    let about = |id: Uuid| json!([{ "relatedResource": { "resourceId": id, "resourceType": "Principal" } }]);
+    let is_about = |answer: &Answer, id: Uuid| {
+        assert_eq!(answer.body["moreDetails"], about(id), "{}", answer.text);
+        assert_eq!(answer.body["relatedResource"]["resourceType"], "Workspace");
+    };
+    let profile =
+        json!({ "principal": { "id": site.identity(), "type": "ServicePrincipalProfile" }, "role": "Viewer" });
+    let answer = site.post(&roles, profile).await;
+    answer.is(400, "WorkspaceRoleNotAllowedForServicePrincipalProfile");
+    is_about(&answer, site.identity());
+    let there = Scenario::default().application().unwrap().id;
+    let again = json!({ "principal": { "id": there, "type": "ServicePrincipal" }, "role": "Viewer" });
+    let answer = site.post(&roles, again).await;
+    answer.is(409, "PrincipalAlreadyHasWorkspaceRolePermissions");
+    is_about(&answer, there);
     // A client id is no object id.
     let client =
         json!({ "principal": { "id": site.ready.entra.client_id, "type": "ServicePrincipal" }, "role": "Viewer" });
