@@ -148,7 +148,7 @@ fn main() -> ExitCode {
     };
     let _ = writeln!(
         std::io::stdout(),
-        "CLIs that ran: {ran}; SQL clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}\n\
+        "CLIs that ran: {ran}; clients that ran: {clients}; browsers that ran: {browsers}; absent: {absent}\n\
          REST answers that fit the published description: {checked}"
     );
     let _ = std::fs::remove_dir(&base);

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod emulator;
 pub mod openapi;
 pub mod packages;
+pub mod proxy;
 pub mod run;
 
 /// Everything here fails with a text for whoever reads the test's output.

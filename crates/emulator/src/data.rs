@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::clock::Position;
+use crate::entra::SigningKey;
 use crate::fabric::{self, Fabric};
 use crate::scenario::Scenario;
 use crate::world::Standing;
@@ -65,8 +66,8 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 pub struct Process {
     pub clock: Position,
-    /// Of access tokens: PKCS #8.
-    pub token_key: Vec<u8>,
+    /// Of access tokens: PKCS #8. None while nothing was signed.
+    pub token_key: Option<Vec<u8>>,
     pub gateway_keys: BTreeMap<Uuid, String>,
     pub ports: Ports,
 }
@@ -231,14 +232,21 @@ fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What the file holds.
+#[derive(PartialEq, Eq)]
+pub struct Written {
+    token_key: Option<Vec<u8>>,
+    fabric: String,
+    instances: Vec<Arc<str>>,
+}
+
 /// Keeps a running emulator in its file.
 pub struct Keeper {
     pub file: DataFile,
     pub fabric: Arc<Fabric>,
-    pub token_key: Vec<u8>,
+    pub token_key: Arc<SigningKey>,
     pub ports: Ports,
-    /// What the file holds: Fabric, and each instance.
-    pub written: Mutex<Option<(String, Vec<Arc<str>>)>>,
+    pub written: Mutex<Option<Written>>,
 }
 
 impl Keeper {
@@ -253,12 +261,12 @@ impl Keeper {
         let fabric = serde_json::to_string(&fabric).map_err(text)?;
         let instances: Vec<_> =
             instances.into_iter().map(|write| write()).collect::<Result<_, _>>().map_err(DataError::Content)?;
-        let now = Some((fabric, instances));
-        if *written == now {
+        let now = Written { token_key: self.token_key.private_key(), fabric, instances };
+        if written.as_ref() == Some(&now) {
             return Ok(true);
         }
-        self.write(clock, now.as_ref())?;
-        *written = now;
+        self.write(clock, &now)?;
+        *written = Some(now);
         Ok(true)
     }
 
@@ -279,16 +287,15 @@ impl Keeper {
         Err(DataError::Content("a statement does not end".to_owned()))
     }
 
-    fn write(&self, clock: Position, now: Option<&(String, Vec<Arc<str>>)>) -> Result<(), DataError> {
-        let Some((fabric, instances)) = now else { return Ok(()) };
+    fn write(&self, clock: Position, now: &Written) -> Result<(), DataError> {
         let process = Process {
             clock,
-            token_key: self.token_key.clone(),
+            token_key: now.token_key.clone(),
             gateway_keys: self.fabric.gateway_keys.private_keys(),
             ports: self.ports.clone(),
         };
         let process = serde_json::to_string(&process).map_err(|error| DataError::Content(error.to_string()))?;
-        let services = [process.as_str(), fabric].into_iter();
-        self.file.write(services.chain(instances.iter().map(|line| &**line)))
+        let services = [process.as_str(), &now.fabric].into_iter();
+        self.file.write(services.chain(now.instances.iter().map(|line| &**line)))
     }
 }

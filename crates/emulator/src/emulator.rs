@@ -172,7 +172,7 @@ impl Emulator {
         let tokens = parts.tokens.clone();
         let host = Host { directory: directory.clone(), tokens: tokens.clone() };
         identity.serve(recorded(managed_identity::router(host), Channel::Token), None, &stop);
-        let service = endpoint::router(Entra { directory, tokens, clock: parts.clock.clone(), authority });
+        let service = endpoint::router(Entra { directory, tokens, authority });
         entra.serve(recorded(service, Channel::Token), Some(tls.clone()), &stop);
 
         let tenant = Arc::new(parts.scenario.tenant());
@@ -196,7 +196,7 @@ impl Emulator {
             Arc::new(Keeper {
                 file,
                 fabric: fabric.clone(),
-                token_key: parts.tokens.private_key().to_owned(),
+                token_key: parts.tokens.key().clone(),
                 ports: endpoints.clone(),
                 written: Mutex::default(),
             })

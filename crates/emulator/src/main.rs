@@ -148,6 +148,8 @@ async fn run(parts: Parts, ready_file: &Path) -> Result<(), String> {
     let instances = serve_sql(&parts, authority, &stop).await.map_err(|error| error.to_string())?;
     let emulator = Emulator::start(parts, entra, instances, stop).await.map_err(|error| error.to_string())?;
     let ready = emulator.write_ready_file(ready_file).map_err(|error| error.to_string())?;
+    // Whoever waits for the ready-file does not wait for this.
+    emulator.parts.tokens.key().make_in_background();
     say(&format!("serving; monitor page: {}", ready.control.url));
     tokio::select! {
         _ = terminate.recv() => {}

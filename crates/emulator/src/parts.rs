@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::data::{DataError, DataFile, Kept, Ports};
-use crate::entra::Tokens;
+use crate::entra::signing::KeyError;
+use crate::entra::{SigningKey, Tokens};
 use crate::fabric::gateway_keys::KeyGeneration;
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -53,6 +54,8 @@ pub enum StartError {
     #[error("no certificate or key could be made: {0}")]
     Certificates(#[from] rcgen::Error),
     #[error(transparent)]
+    TokenKey(#[from] KeyError),
+    #[error(transparent)]
     GatewayKey(#[from] KeyGeneration),
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -89,7 +92,7 @@ impl Parts {
         }
         let clock = Arc::new(Clock::new(time_scale));
         Ok(Self {
-            tokens: Arc::new(Tokens::generate(scenario.directory.tenant_id, clock.clone())?),
+            tokens: Arc::new(Tokens::new(SigningKey::default(), scenario.directory.tenant_id, clock.clone())),
             scenario: Arc::new(scenario),
             world: World::new(beginning.clone()),
             beginning,
@@ -110,7 +113,8 @@ impl Parts {
         if let Some(Kept { process, .. }) = &kept {
             self.clock = Arc::new(Clock::resume(self.clock.scale(), process.clock));
             let tenant = self.scenario.directory.tenant_id;
-            self.tokens = Arc::new(Tokens::resume(&process.token_key, tenant, self.clock.clone())?);
+            let key = process.token_key.as_deref().map(SigningKey::resume).transpose()?;
+            self.tokens = Arc::new(Tokens::new(key.unwrap_or_default(), tenant, self.clock.clone()));
         }
         self.data = Some((file, kept));
         Ok(())

@@ -1,91 +1,196 @@
-//! The token endpoint (client credentials: a secret, or an assertion signed with a registered key), the OpenID
-//! metadata and the key set. Error bodies as `azure_identity` expects them: tds.md §4.
+//! The token endpoint in both versions: client credentials (a secret, in the form or as Basic authorization, or an
+//! assertion signed with a registered key). Sources: Learn, "OAuth 2.0 client credentials flow" and, of version 1,
+//! "Service to service calls using client credentials".
+//!
+//! A device code can be had, and nobody ever signs in with it: an application with a secret polls until it expires, one
+//! without is refused as a confidential client. Source: Learn, "OAuth 2.0 device authorization grant flow".
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::directory::{Directory, Principal};
+use super::discovery::{self, Called};
+use super::refusal::Refusal;
+use super::resources::{self, ScopeError};
 use super::tokens::{Proof, Tokens};
-use super::{FABRIC, SQL};
-use emulator_ground::clock::Clock;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// Seconds for which a device code is valid, by the machine's clock. Learn says 15 minutes by default.
+const DEVICE_CODE_LIFETIME: i64 = 900;
 
 /// What the endpoint needs. No `Debug`: it signs.
 #[derive(Clone)]
 pub struct Entra {
     pub directory: Arc<Directory>,
     pub tokens: Arc<Tokens>,
-    pub clock: Arc<Clock>,
     /// `https://localhost:PORT`.
     pub authority: String,
 }
 
+/// Of the endpoint: they differ in how a resource is named and in the form of the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V1,
+    V2,
+}
+
 pub fn router(entra: Entra) -> Router {
+    let token = |version| {
+        post(
+            async move |State(entra): State<Entra>,
+                        Path(tenant): Path<String>,
+                        called: Called,
+                        headers,
+                        body: String| { entra.token(version, &tenant, &called, &headers, &body).await },
+        )
+    };
     Router::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(token))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(metadata))
-        .route("/{tenant}/discovery/v2.0/keys", get(keys))
+        .route("/{tenant}/oauth2/v2.0/token", token(Version::V2))
+        .route("/{tenant}/oauth2/token", token(Version::V1))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device_code))
+        .merge(discovery::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(entra)
 }
 
-#[derive(Serialize)]
-struct TokenAnswer {
-    token_type: &'static str,
-    expires_in: u64,
-    ext_expires_in: u64,
-    access_token: String,
-}
-
-async fn token(State(entra): State<Entra>, Path(tenant): Path<String>, headers: HeaderMap, body: String) -> Response {
-    let form = match Form::read(&headers, &body) {
-        Ok(form) => form,
-        Err(refusal) => return refusal.answer(&entra),
-    };
-    match entra.grant(&tenant, &form) {
-        Ok(answer) => ([(header::CACHE_CONTROL, "no-store, no-cache"), (header::PRAGMA, "no-cache")], Json(answer))
-            .into_response(),
-        Err(refusal) => refusal.answer(&entra),
+async fn device_code(
+    State(entra): State<Entra>,
+    Path(tenant): Path<String>,
+    called: Called,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let begun = Form::read(&headers, &body).and_then(|form| entra.begin_device_flow(&tenant, &form));
+    match begun {
+        Ok(answer) => Json(answer).into_response(),
+        Err(refusal) => refusal.answer(&called.base),
     }
 }
 
 impl Entra {
-    fn grant(&self, tenant: &str, form: &Form) -> Result<TokenAnswer, Refusal> {
-        self.check_tenant(tenant)?;
-        let grant_type = form.required("grant_type")?;
-        if grant_type != "client_credentials" {
-            return Err(Refusal::unsupported_grant(grant_type));
+    async fn token(
+        &self,
+        version: Version,
+        tenant: &str,
+        called: &Called,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Response {
+        let granted = async {
+            let form = Form::read(headers, body)?;
+            self.tokens.key().ready().await;
+            self.grant(version, tenant, &form, called)
+        };
+        match granted.await {
+            Ok(answer) => ([(header::CACHE_CONTROL, "no-store, no-cache"), (header::PRAGMA, "no-cache")], Json(answer))
+                .into_response(),
+            Err(refusal) => refusal.answer(&called.base),
         }
-        let client_id = form.required("client_id")?;
-        let application = Uuid::try_parse(client_id)
-            .ok()
-            .and_then(|id| self.directory.application(id))
-            .ok_or_else(|| Refusal::unknown_application(client_id, tenant))?;
-        let audience = audience(form.required("scope")?)?;
-        let proof = self.authenticate(application, form)?;
-        let app_id = application.app_id.unwrap_or_default();
-        let (access_token, expires_in) =
-            self.tokens.issue(audience, application.id, app_id, proof).map_err(|error| {
-                Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", 90033, error.to_string())
-            })?;
-        Ok(TokenAnswer { token_type: "Bearer", expires_in, ext_expires_in: expires_in, access_token })
     }
 
-    fn check_tenant(&self, tenant: &str) -> Result<(), Refusal> {
+    fn grant(&self, version: Version, tenant: &str, form: &Form, called: &Called) -> Result<Value, Refusal> {
+        self.check_tenant(tenant)?;
+        let grant_type = form.required("grant_type")?;
+        if !["client_credentials", DEVICE_CODE].contains(&grant_type) {
+            return Err(Refusal::unsupported_grant(grant_type));
+        }
+        let application = self.application(form, tenant)?;
+        if grant_type == DEVICE_CODE {
+            self.authenticate(application, form, called)?;
+            return Err(nobody_signs_in(form.required("device_code")?));
+        }
+        let audience = match version {
+            Version::V1 => {
+                let resource = form.required("resource")?;
+                resources::audience(resource)
+                    .ok_or_else(|| Refusal::unknown_resource(resource, self.tokens.tenant()))?
+            }
+            Version::V2 => self.audience(form.required("scope")?)?,
+        };
+        let proof = self.authenticate(application, form, called)?;
+        let app_id = application.app_id.unwrap_or_default();
+        let (access_token, lifetime) = self
+            .tokens
+            .issue(&audience, application.id, app_id, proof)
+            .map_err(|error| Refusal::nothing_signs(&error))?;
+        Ok(match version {
+            Version::V1 => {
+                let now = jiff::Timestamp::now().as_second();
+                json!({
+                    "token_type": "Bearer",
+                    "expires_in": lifetime.to_string(),
+                    "ext_expires_in": lifetime.to_string(),
+                    "expires_on": now.saturating_add_unsigned(lifetime).to_string(),
+                    "not_before": now.to_string(),
+                    "resource": audience,
+                    "access_token": access_token,
+                })
+            }
+            Version::V2 => json!({
+                "token_type": "Bearer",
+                "expires_in": lifetime,
+                "ext_expires_in": lifetime,
+                "access_token": access_token,
+            }),
+        })
+    }
+
+    fn audience(&self, scope: &str) -> Result<String, Refusal> {
+        resources::audience_of(scope).map_err(|error| match error {
+            ScopeError::Several => Refusal::bad_scope(scope),
+            ScopeError::NotDefault => Refusal::not_default(scope),
+            ScopeError::Unknown(resource) => Refusal::unknown_resource(resource, self.tokens.tenant()),
+        })
+    }
+
+    fn application(&self, form: &Form, tenant: &str) -> Result<&Principal, Refusal> {
+        let client_id = form.required("client_id")?;
+        Uuid::try_parse(client_id)
+            .ok()
+            .and_then(|id| self.directory.application(id))
+            .ok_or_else(|| Refusal::unknown_application(client_id, tenant))
+    }
+
+    /// The code holds the moment it was given out: nothing else is asked of it, since nobody signs in.
+    fn begin_device_flow(&self, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+        self.check_tenant(tenant)?;
+        self.application(form, tenant)?;
+        form.required("scope")?;
+        let now = jiff::Timestamp::now().as_second().to_be_bytes();
+        let chance = Uuid::new_v4();
+        let user_code = chance.simple().to_string()[..9].to_uppercase();
+        let verification_uri = "https://microsoft.com/devicelogin";
+        Ok(json!({
+            "user_code": user_code,
+            "device_code": URL_SAFE_NO_PAD.encode([&now[..], chance.as_bytes()].concat()),
+            "verification_uri": verification_uri,
+            "expires_in": DEVICE_CODE_LIFETIME,
+            "interval": 5,
+            "message": format!(
+                "To sign in, use a web browser to open the page {verification_uri} and enter the code {user_code} to \
+                 authenticate."
+            ),
+        }))
+    }
+
+    pub fn check_tenant(&self, tenant: &str) -> Result<(), Refusal> {
         let known = Uuid::try_parse(tenant).is_ok_and(|tenant| tenant == self.tokens.tenant());
         if known { Ok(()) } else { Err(Refusal::unknown_tenant(tenant)) }
     }
 
-    fn authenticate(&self, application: &Principal, form: &Form) -> Result<Proof, Refusal> {
+    fn authenticate(&self, application: &Principal, form: &Form, called: &Called) -> Result<Proof, Refusal> {
         if let Some(secret) = form.get("client_secret") {
             if application.secrets.iter().any(|known| known == secret) {
                 return Ok(Proof::Secret);
@@ -96,13 +201,13 @@ impl Entra {
             if form.required("client_assertion_type")? != JWT_BEARER {
                 return Err(Refusal::bad_assertion("client_assertion_type must be jwt-bearer"));
             }
-            return self.check_assertion(application, assertion).map(|()| Proof::Assertion);
+            return self.check_assertion(application, assertion, called).map(|()| Proof::Assertion);
         }
         Err(Refusal::missing_credential())
     }
 
     /// RS256, by one of the application's keys, issued by it for this endpoint, and not expired.
-    fn check_assertion(&self, application: &Principal, assertion: &str) -> Result<(), Refusal> {
+    fn check_assertion(&self, application: &Principal, assertion: &str, called: &Called) -> Result<(), Refusal> {
         #[derive(Deserialize)]
         struct Claims {
             aud: String,
@@ -126,8 +231,9 @@ impl Entra {
         if !claims.iss.eq_ignore_ascii_case(&app_id) || !claims.sub.eq_ignore_ascii_case(&app_id) {
             return Err(Refusal::bad_assertion("issuer and subject must be the application"));
         }
-        let endpoint = format!("{}/{}/", self.authority, self.tokens.tenant());
-        if !claims.aud.starts_with(&endpoint) {
+        let tenant = self.tokens.tenant();
+        let is_here = |base: &str| claims.aud.starts_with(&format!("{base}/{tenant}/"));
+        if !is_here(&self.authority) && !is_here(&called.base) {
             return Err(Refusal::bad_assertion("the audience must be the token endpoint"));
         }
         // The client signs by the machine's clock, not by the virtual one.
@@ -138,18 +244,19 @@ impl Entra {
     }
 }
 
-/// `RESOURCE/.default` of one of the two resources. SQL's scope is met with one slash and with two.
-fn audience(scope: &str) -> Result<&'static str, Refusal> {
-    let resources: Vec<&str> = scope.split_ascii_whitespace().collect();
-    let [resource] = resources[..] else {
-        return Err(if resources.is_empty() { Refusal::missing("scope") } else { Refusal::bad_scope(scope) });
-    };
-    let Some(resource) = resource.strip_suffix("/.default") else { return Err(Refusal::not_default(scope)) };
-    let resource = resource.trim_end_matches('/');
-    match resource {
-        FABRIC => Ok(FABRIC),
-        _ if resource == SQL.trim_end_matches('/') => Ok(SQL),
-        _ => Err(Refusal::unknown_resource(resource)),
+/// What a poll for a device code is answered.
+fn nobody_signs_in(device_code: &str) -> Refusal {
+    let bytes = URL_SAFE_NO_PAD.decode(device_code).ok().filter(|bytes| bytes.len() == 24);
+    match bytes.as_deref().and_then(|bytes| bytes.first_chunk()) {
+        None => Refusal::unknown_device_code(),
+        Some(begun) => {
+            let age = jiff::Timestamp::now().as_second().saturating_sub(i64::from_be_bytes(*begun));
+            if (0..DEVICE_CODE_LIFETIME).contains(&age) {
+                Refusal::nobody_has_signed_in()
+            } else {
+                Refusal::expired_device_code()
+            }
+        }
     }
 }
 
@@ -165,7 +272,7 @@ impl Form {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(name), decode(value))
         });
-        Ok(Self(pairs.collect()))
+        Ok(Self(pairs.chain(basic(headers)).collect()))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -177,124 +284,19 @@ impl Form {
     }
 }
 
+/// Application and secret out of a Basic authorization: another place for the form's two fields. RFC 6749 §2.3.1.
+fn basic(headers: &HeaderMap) -> Vec<(String, String)> {
+    let credentials = || {
+        let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        let text = scheme.eq_ignore_ascii_case("Basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
+        let text = String::from_utf8(text).ok()?;
+        let (client_id, secret) = text.split_once(':')?;
+        Some(vec![("client_id".to_owned(), decode(client_id)), ("client_secret".to_owned(), decode(secret))])
+    };
+    credentials().unwrap_or_default()
+}
+
 fn decode(text: &str) -> String {
     let text = text.replace('+', " ");
     percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
-}
-
-/// An `AADSTS` error.
-struct Refusal {
-    status: StatusCode,
-    error: &'static str,
-    number: u32,
-    description: String,
-}
-
-#[derive(Serialize)]
-struct RefusalBody {
-    error: &'static str,
-    error_description: String,
-    error_codes: [u32; 1],
-    timestamp: String,
-    trace_id: Uuid,
-    correlation_id: Uuid,
-    error_uri: String,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, error: &'static str, number: u32, description: impl Into<String>) -> Self {
-        Self { status, error, number, description: description.into() }
-    }
-    fn missing(field: &str) -> Self {
-        let text = format!("The request body must contain the following parameter: '{field}'.");
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", 900_144, text)
-    }
-    fn missing_credential() -> Self {
-        let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_218, text)
-    }
-    fn unsupported_grant(grant: &str) -> Self {
-        let text = format!("The app requested an unsupported grant type '{grant}'.");
-        Self::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", 70_003, text)
-    }
-    fn unknown_tenant(tenant: &str) -> Self {
-        let text = format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.");
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", 90_002, text)
-    }
-    fn unknown_application(client_id: &str, tenant: &str) -> Self {
-        let text = format!("Application with identifier '{client_id}' was not found in the directory '{tenant}'.");
-        Self::new(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, text)
-    }
-    fn wrong_secret(application: &Principal) -> Self {
-        let text = format!(
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
-             not the client secret ID, for a secret added to app '{}'.",
-            application.app_id.unwrap_or_default()
-        );
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, text)
-    }
-    fn bad_assertion(reason: &str) -> Self {
-        let text = format!("Client assertion failed signature validation or is not acceptable: {reason}.");
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 700_027, text)
-    }
-    fn bad_scope(scope: &str) -> Self {
-        let text = format!("The provided request must include a single valid scope; '{scope}' is not valid.");
-        Self::new(StatusCode::BAD_REQUEST, "invalid_scope", 70_011, text)
-    }
-    fn not_default(scope: &str) -> Self {
-        let text = format!(
-            "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \
-             /.default suffixed to the resource identifier (application ID URI)."
-        );
-        Self::new(StatusCode::BAD_REQUEST, "invalid_scope", 1_002_012, text)
-    }
-    fn unknown_resource(resource: &str) -> Self {
-        let text = format!("The resource principal named {resource} was not found in the tenant.");
-        Self::new(StatusCode::BAD_REQUEST, "invalid_resource", 500_011, text)
-    }
-
-    fn answer(self, entra: &Entra) -> Response {
-        let (trace_id, correlation_id) = (Uuid::new_v4(), Uuid::new_v4());
-        let timestamp = entra.clock.now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        let error_description = format!(
-            "AADSTS{}: {} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}",
-            self.number, self.description
-        );
-        let body = RefusalBody {
-            error: self.error,
-            error_description,
-            error_codes: [self.number],
-            timestamp,
-            trace_id,
-            correlation_id,
-            error_uri: format!("{}/error?code={}", entra.authority, self.number),
-        };
-        (self.status, Json(body)).into_response()
-    }
-}
-
-async fn metadata(State(entra): State<Entra>, Path(tenant): Path<String>) -> Response {
-    if let Err(refusal) = entra.check_tenant(&tenant) {
-        return refusal.answer(&entra);
-    }
-    let base = format!("{}/{}", entra.authority, entra.tokens.tenant());
-    Json(serde_json::json!({
-        // Required in such a document; users cannot sign in here.
-        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
-        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
-        "issuer": format!("{base}/v2.0"),
-        "response_types_supported": ["token"],
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-    }))
-    .into_response()
-}
-
-async fn keys(State(entra): State<Entra>, Path(tenant): Path<String>) -> Response {
-    match entra.check_tenant(&tenant) {
-        Ok(()) => Json(entra.tokens.key_set()).into_response(),
-        Err(refusal) => refusal.answer(&entra),
-    }
 }

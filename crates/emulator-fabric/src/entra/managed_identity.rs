@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::directory::{Directory, ManagedIdentity, ManagedIdentityKind, Principal};
+use super::resources;
 use super::tokens::{Proof, Tokens};
-use super::{FABRIC, SQL};
 
 pub const IMDS_PATH: &str = "/metadata/identity/oauth2/token";
 pub const APP_SERVICE_PATH: &str = "/msi/token";
@@ -91,16 +91,13 @@ impl Asked {
 impl Host {
     fn grant(&self, asked: &Asked, names: &[(&str, Name)]) -> Result<Granted, Refusal> {
         let resource = asked.get("resource").ok_or(Refusal::NoResource)?;
-        let audience = match resource.trim_end_matches('/') {
-            FABRIC => FABRIC,
-            other if other == SQL.trim_end_matches('/') => SQL,
-            other => return Err(Refusal::UnknownResource(other.to_owned())),
-        };
+        let audience = resources::audience(resource)
+            .ok_or_else(|| Refusal::UnknownResource(resource.trim_end_matches('/').to_owned()))?;
         let identity = self.identity(asked, names)?;
         let client_id = identity.app_id.unwrap_or_default();
         let (access_token, lifetime) = self
             .tokens
-            .issue(audience, identity.id, client_id, Proof::Assertion)
+            .issue(&audience, identity.id, client_id, Proof::Assertion)
             .map_err(|error| Refusal::Signature(error.to_string()))?;
         let now = jiff::Timestamp::now().as_second();
         Ok(Granted { access_token, client_id, resource: resource.to_owned(), lifetime, now })
@@ -168,6 +165,7 @@ async fn imds(State(host): State<Host>, headers: HeaderMap, RawQuery(query): Raw
         let body = json!({ "error": text, "newest-versions": IMDS_VERSIONS });
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
+    host.tokens.key().ready().await;
     let names = [("client_id", Name::Client), ("object_id", Name::Object), ("msi_res_id", Name::Resource)];
     match host.grant(&asked, &names) {
         Ok(granted) => Json(granted.of_imds()).into_response(),
@@ -206,6 +204,7 @@ async fn app_service(State(host): State<Host>, headers: HeaderMap, RawQuery(quer
     if asked.get("api-version") != Some(APP_SERVICE_VERSION) {
         return refuse(StatusCode::BAD_REQUEST, "The api-version is missing or not supported.");
     }
+    host.tokens.key().ready().await;
     let names = [
         ("client_id", Name::Client),
         ("principal_id", Name::Object),

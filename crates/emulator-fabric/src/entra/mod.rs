@@ -1,16 +1,18 @@
 //! Microsoft Entra as far as the product needs it: a directory of principals ([`directory`]), access tokens
-//! ([`tokens`]) and the token endpoint for applications
-//! ([`endpoint`]) and those for managed identities ([`managed_identity`]). Facts: tds.md §4, fabric-api.md §8.4.
+//! ([`tokens`]), the key that signs them ([`signing`]), the services they are for ([`resources`]), the token endpoint
+//! for applications ([`endpoint`]), what clients read before they ask there ([`discovery`]), and the endpoints for
+//! managed identities ([`managed_identity`]). Facts: tds.md §4, fabric-api.md §8.4.
 
 pub mod directory;
+pub mod discovery;
 pub mod endpoint;
 pub mod managed_identity;
+mod refusal;
+pub mod resources;
+pub mod signing;
 pub mod tokens;
 
 pub use directory::{Directory, Principal, PrincipalKind};
+pub use resources::{FABRIC, POWER_BI, SQL};
+pub use signing::SigningKey;
 pub use tokens::{Caller, TokenError, Tokens, Verifier};
-
-/// Audience of tokens for the Fabric REST API.
-pub const FABRIC: &str = "https://api.fabric.microsoft.com";
-/// Audience of tokens for SQL, with the slash.
-pub const SQL: &str = "https://database.windows.net/";

@@ -1,44 +1,33 @@
 //! Access tokens: made by the token endpoint, checked by Fabric and by the instance.
 //!
-//! Signed ES256 with a P-256 key made at start. Entra signs RS256; making an RSA key takes up to some hundred
-//! milliseconds, which every start of the emulator would pay, and a fixed key would be a secret in the tree. Clients
-//! do not look into access tokens (tds.md §4); one that does finds the algorithm in the token and the key in the
-//! published key set.
+//! `iat`, `nbf` and `exp` are of the machine's clock, for whoever reads a token. When it expires *here* is measured on the
+//! virtual clock, and kept in `rh`, a claim of Entra's own that resources are told to leave alone (Learn: Access token
+//! claims reference).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::signing::{KeyError, SigningKey};
 use emulator_ground::clock::Clock;
 
-/// How long a token is valid, as the client measures it: by its own clock, whatever the time scale.
+/// How long a token is valid, as the client measures it: by the machine's clock, whatever the time scale.
 pub const LIFETIME: Duration = Duration::from_secs(3599);
 
 /// Signs tokens. No `Debug`: it holds the key.
-pub struct Tokens {
-    key: EncodingKey,
-    /// PKCS #8, in DER.
-    private_key: Vec<u8>,
-    key_id: String,
-    x: String,
-    y: String,
-    issuer: String,
-    tenant: Uuid,
-    verifier: Verifier,
-    clock: Arc<Clock>,
-}
+pub struct Tokens(Verifier);
 
 /// Verifies tokens; cheap to clone.
 #[derive(Clone)]
 pub struct Verifier(Arc<Known>);
 
 struct Known {
-    key: DecodingKey,
+    key: Arc<SigningKey>,
     issuer: String,
     tenant: Uuid,
     clock: Arc<Clock>,
@@ -64,6 +53,15 @@ pub enum TokenError {
     Tenant,
 }
 
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("a token cannot be signed: {0}")]
+    Signature(#[from] jsonwebtoken::errors::Error),
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     aud: String,
@@ -71,6 +69,7 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    rh: String,
     appid: Uuid,
     /// How the application proved itself: 1 a secret, 2 a certificate.
     appidacr: String,
@@ -90,96 +89,70 @@ pub enum Proof {
 }
 
 impl Tokens {
-    /// A new key for `tenant`.
-    ///
-    /// # Errors
-    /// Key generation failed.
-    pub fn generate(tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
-        Self::signed_with(&rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?, tenant, clock)
-    }
-
-    /// With the key of another process, whose tokens stay valid.
-    ///
-    /// # Errors
-    /// It is no key for ES256.
-    pub fn resume(private_key: &[u8], tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(private_key);
-        let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_ECDSA_P256_SHA256)?;
-        Self::signed_with(&pair, tenant, clock)
-    }
-
-    fn signed_with(pair: &rcgen::KeyPair, tenant: Uuid, clock: Arc<Clock>) -> Result<Self, rcgen::Error> {
-        // An uncompressed point: 4, then 32 bytes of x and of y.
-        let point = pair.public_key_raw();
-        let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..65]));
-        let key = DecodingKey::from_ec_components(&x, &y).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
+    /// For `tenant`. Another process with the same key and clock takes the tokens of this one.
+    pub fn new(key: impl Into<Arc<SigningKey>>, tenant: Uuid, clock: Arc<Clock>) -> Self {
         let issuer = format!("https://sts.windows.net/{tenant}/");
-        Ok(Self {
-            key: EncodingKey::from_ec_der(&pair.serialize_der()),
-            private_key: pair.serialize_der(),
-            key_id: URL_SAFE_NO_PAD.encode(&point[1..21]),
-            x,
-            y,
-            issuer: issuer.clone(),
-            tenant,
-            verifier: Verifier(Arc::new(Known { key, issuer, tenant, clock: clock.clone() })),
-            clock,
-        })
+        Self(Verifier(Arc::new(Known { key: key.into(), issuer, tenant, clock })))
     }
 
     pub fn verifier(&self) -> Verifier {
-        self.verifier.clone()
+        self.0.clone()
     }
 
-    /// For [`Self::resume`].
-    pub fn private_key(&self) -> &[u8] {
-        &self.private_key
+    pub fn key(&self) -> &Arc<SigningKey> {
+        &self.0.0.key
     }
 
     pub fn tenant(&self) -> Uuid {
-        self.tenant
+        self.0.0.tenant
     }
 
-    /// A token for the application, and the seconds it is valid for.
+    /// A token for the application, and the seconds it is valid for. Blocks where the key has to be made first.
     ///
     /// # Errors
-    /// The signature failed.
+    /// There is no key, or the signature failed.
     pub fn issue(
         &self,
         audience: &str,
         object_id: Uuid,
         app_id: Uuid,
         proof: Proof,
-    ) -> Result<(String, u64), jsonwebtoken::errors::Error> {
-        let now = self.clock.now().as_second();
-        let lifetime = LIFETIME.mul_f64(self.clock.scale().max(1.0));
+    ) -> Result<(String, u64), SigningError> {
+        let Known { key, issuer, tenant, clock } = &*self.0.0;
+        let key = key.get()?;
+        let now = jiff::Timestamp::now().as_second();
+        let lifetime = LIFETIME.mul_f64(clock.scale().max(1.0)).as_secs();
         let claims = Claims {
             aud: audience.to_owned(),
-            iss: self.issuer.clone(),
+            iss: issuer.clone(),
             iat: now,
             nbf: now,
-            exp: now + i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2),
+            exp: now.saturating_add_unsigned(LIFETIME.as_secs()),
+            rh: write_expiry(clock.now().as_second().saturating_add_unsigned(lifetime)),
             appid: app_id,
             appidacr: if proof == Proof::Secret { "1" } else { "2" }.to_owned(),
             idtyp: "app".to_owned(),
             oid: object_id,
             sub: object_id,
-            tid: self.tenant,
+            tid: *tenant,
             uti: URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes()),
             ver: "1.0".to_owned(),
         };
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some(self.key_id.clone());
-        Ok((jsonwebtoken::encode(&header, &claims, &self.key)?, LIFETIME.as_secs()))
+        let mut header = Header::new(Algorithm::RS256);
+        header.x5t = Some(key.thumbprint.clone());
+        header.kid = Some(key.thumbprint.clone());
+        Ok((jsonwebtoken::encode(&header, &claims, &key.signs)?, LIFETIME.as_secs()))
     }
+}
 
-    /// The published key set.
-    pub fn key_set(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [{
-            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.key_id, "x": self.x, "y": self.y,
-            "issuer": self.issuer,
-        }]})
-    }
+/// Seconds since 1970 on the virtual clock, in the form of Entra's claim.
+fn write_expiry(expiry: i64) -> String {
+    format!("1.{}", URL_SAFE_NO_PAD.encode(expiry.to_be_bytes()))
+}
+
+fn read_expiry(text: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix("1.")?).ok()?;
+    Some(i64::from_be_bytes(bytes.try_into().ok()?))
 }
 
 impl Verifier {
@@ -188,21 +161,32 @@ impl Verifier {
     /// # Errors
     /// Why it is refused.
     pub fn verify(&self, token: &str, audience: &str) -> Result<Caller, TokenError> {
+        self.verify_for(token, &[audience])
+    }
+
+    /// The same, for a service that takes several audiences.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_for(&self, token: &str, audiences: &[&str]) -> Result<Caller, TokenError> {
+        let Known { key, issuer, tenant, clock } = &*self.0;
         // Times are checked below, on the virtual clock.
-        let mut validation = Validation::new(Algorithm::ES256);
+        let mut validation = Validation::new(Algorithm::RS256);
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
+        let key = key.made().ok_or(TokenError::Invalid)?;
         let claims =
-            jsonwebtoken::decode::<Claims>(token, &self.0.key, &validation).map_err(|_| TokenError::Invalid)?.claims;
-        if claims.tid != self.0.tenant || claims.iss != self.0.issuer {
+            jsonwebtoken::decode::<Claims>(token, &key.verifies, &validation).map_err(|_| TokenError::Invalid)?.claims;
+        if claims.tid != *tenant || claims.iss != *issuer {
             return Err(TokenError::Tenant);
         }
-        if claims.aud.trim_end_matches('/') != audience.trim_end_matches('/') {
+        let is_meant = |audience: &&str| claims.aud.trim_end_matches('/') == audience.trim_end_matches('/');
+        if !audiences.iter().any(is_meant) {
             return Err(TokenError::Audience(claims.aud));
         }
-        if claims.exp <= self.0.clock.now().as_second() {
+        if read_expiry(&claims.rh).ok_or(TokenError::Invalid)? <= clock.now().as_second() {
             return Err(TokenError::Expired);
         }
         Ok(Caller { object_id: claims.oid, app_id: claims.appid, tenant_id: claims.tid })
@@ -211,39 +195,72 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::entra::{FABRIC, POWER_BI, SQL};
+
+    static KEY: LazyLock<Arc<SigningKey>> = LazyLock::new(Arc::default);
+    const ID: Uuid = Uuid::from_u128(2);
+
+    fn tokens(clock: &Arc<Clock>) -> Tokens {
+        Tokens::new(KEY.clone(), Uuid::from_u128(1), clock.clone())
+    }
 
     #[test]
     fn a_token_lasts_as_long_by_the_clients_clock_whatever_the_scale() {
         for scale in [1.0, 100_000.0] {
             let clock = Arc::new(Clock::new(scale));
-            let tokens = Tokens::generate(Uuid::from_u128(1), clock.clone()).unwrap();
-            let id = Uuid::from_u128(2);
-            let (token, seconds) = tokens.issue(crate::entra::SQL, id, id, Proof::Secret).unwrap();
+            let tokens = tokens(&clock);
+            let (token, seconds) = tokens.issue(SQL, ID, ID, Proof::Secret).unwrap();
             assert_eq!(seconds, 3599);
             let almost = LIFETIME.mul_f64(scale * 0.99);
             clock.advance(almost);
-            assert_eq!(tokens.verifier().verify(&token, crate::entra::SQL).map(|caller| caller.app_id), Ok(id));
+            assert_eq!(tokens.verifier().verify(&token, SQL).map(|caller| caller.app_id), Ok(ID));
             clock.advance(LIFETIME.mul_f64(scale * 0.02));
-            assert_eq!(tokens.verifier().verify(&token, crate::entra::SQL), Err(TokenError::Expired));
+            assert_eq!(tokens.verifier().verify(&token, SQL), Err(TokenError::Expired));
         }
+    }
+
+    #[test]
+    fn readers_find_real_time_in_a_token_and_their_library_takes_it() {
+        let clock = Arc::new(Clock::new(30.0));
+        clock.advance(Duration::from_secs(86_400));
+        let tokens = tokens(&clock);
+        let before = jiff::Timestamp::now().as_second();
+        let (token, _) = tokens.issue(FABRIC, ID, ID, Proof::Secret).unwrap();
+        // As a client does that has the key set and nothing else.
+        let set = serde_json::from_value::<jsonwebtoken::jwk::JwkSet>(KEY.key_set(None).unwrap()).unwrap();
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!((header.alg, &header.x5t), (Algorithm::RS256, &header.kid));
+        let key = jsonwebtoken::DecodingKey::from_jwk(set.find(&header.kid.unwrap()).unwrap()).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[FABRIC]);
+        validation.validate_nbf = true;
+        validation.leeway = 0;
+        let claims = jsonwebtoken::decode::<Claims>(&token, &key, &validation).unwrap().claims;
+        assert!((before..=before + 60).contains(&claims.iat), "{claims:?}");
+        assert_eq!((claims.nbf, claims.exp), (claims.iat, claims.iat + 3599));
     }
 
     #[test]
     fn only_genuine_tokens_for_the_audience_are_taken() {
         let clock = Arc::new(Clock::new(1.0));
-        let tokens = Tokens::generate(Uuid::from_u128(1), clock.clone()).unwrap();
-        let id = Uuid::from_u128(2);
-        let (token, _) = tokens.issue(crate::entra::FABRIC, id, id, Proof::Secret).unwrap();
+        let tokens = tokens(&clock);
+        let (token, _) = tokens.issue(FABRIC, ID, ID, Proof::Secret).unwrap();
         let verifier = tokens.verifier();
-        assert!(matches!(verifier.verify(&token, crate::entra::SQL), Err(TokenError::Audience(_))));
+        assert!(matches!(verifier.verify(&token, SQL), Err(TokenError::Audience(_))));
+        assert!(verifier.verify_for(&token, &[POWER_BI, FABRIC]).is_ok());
         let (head, signature) = token.rsplit_once('.').unwrap();
         let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
-        assert_eq!(verifier.verify(&forged, crate::entra::FABRIC), Err(TokenError::Invalid));
-        let other = Tokens::generate(Uuid::from_u128(1), clock).unwrap();
-        assert_eq!(other.verifier().verify(&token, crate::entra::FABRIC), Err(TokenError::Invalid));
+        assert_eq!(verifier.verify(&forged, FABRIC), Err(TokenError::Invalid));
+        // Whoever has signed nothing knows no token; nor does another key.
+        let other = Tokens::new(SigningKey::default(), Uuid::from_u128(1), clock);
+        assert_eq!(other.verifier().verify(&token, FABRIC), Err(TokenError::Invalid));
+        other.issue(FABRIC, ID, ID, Proof::Secret).unwrap();
+        assert_eq!(other.verifier().verify(&token, FABRIC), Err(TokenError::Invalid));
         // No algorithm but ours, least of all none.
         let none = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
-        assert_eq!(verifier.verify(&none, crate::entra::FABRIC), Err(TokenError::Invalid));
+        assert_eq!(verifier.verify(&none, FABRIC), Err(TokenError::Invalid));
     }
 }

@@ -1,6 +1,7 @@
 use reqwest::Method;
 
-use fabricmirror_emulator::entra::SQL;
+use fabricmirror_emulator::entra::tokens::Proof;
+use fabricmirror_emulator::entra::{FABRIC, POWER_BI, SQL, SigningKey, Tokens};
 use fabricmirror_emulator::scenario::Scenario;
 
 use crate::site::{Answer, Site};
@@ -17,9 +18,7 @@ async fn a_secret_gets_a_token_for_either_resource() {
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.body["token_type"], "Bearer");
         assert!(answer.body["expires_in"].is_u64());
-        let payload = answer.body["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
-        let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).unwrap();
-        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        let claims = claims(&answer);
         assert_eq!(claims["tid"], site.ready.entra.tenant_id.to_string());
         assert_eq!(claims["appid"], site.ready.entra.client_id.to_string());
         let audience = if scope.contains("database") {
@@ -29,6 +28,115 @@ async fn a_secret_gets_a_token_for_either_resource() {
         };
         assert_eq!(claims["aud"], audience);
     }
+}
+
+fn claims(answer: &Answer) -> serde_json::Value {
+    let token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text));
+    let payload = token.split('.').nth(1).unwrap();
+    let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).unwrap();
+    serde_json::from_slice(&claims).unwrap()
+}
+
+#[tokio::test]
+async fn reserved_scopes_are_no_resource() {
+    let site = Site::new().await;
+    for scope in [
+        "https://api.fabric.microsoft.com/.default openid offline_access profile",
+        "openid profile https://api.fabric.microsoft.com/.default email",
+    ] {
+        assert_eq!(claims(&site.ask_token(scope).await)["aud"], FABRIC, "{scope}");
+    }
+    let alone = site.ask_token("openid offline_access profile").await;
+    assert_eq!(alone.body["error_codes"][0], 1_002_012, "{}", alone.text);
+}
+
+#[tokio::test]
+async fn well_known_resources_exist_and_fabric_takes_two_of_them() {
+    let site = Site::new().await;
+    for (resource, status) in [
+        (FABRIC, 200),
+        (POWER_BI, 200),
+        ("https://storage.azure.com", 401),
+        ("https://management.azure.com", 401),
+        ("https://management.core.windows.net/", 401),
+        ("https://graph.microsoft.com", 401),
+        ("https://vault.azure.net", 401),
+        (SQL, 401),
+    ] {
+        let answer = site.ask_token(&format!("{resource}/.default")).await;
+        assert_eq!(claims(&answer)["aud"], resource);
+        let token = answer.body["access_token"].as_str().unwrap();
+        let called = site.call_as(token, Method::GET, "/workspaces", None).await;
+        assert_eq!(called.status, status, "{resource}: {}", called.text);
+        if status == 401 {
+            called.is(401, "InvalidToken");
+        }
+        assert_eq!(site.emulator.parts.tokens.verifier().verify(token, SQL).is_ok(), resource == SQL);
+    }
+    assert_eq!(claims(&site.ask_token(".default").await)["aud"], "https://graph.microsoft.com");
+}
+
+#[tokio::test]
+async fn version_1_of_the_endpoint_names_a_resource() {
+    let site = Site::new().await;
+    let tenant = site.ready.entra.tenant_id;
+    let client = site.ready.entra.client_id.to_string();
+    let mut form = vec![
+        ("grant_type", "client_credentials"),
+        ("client_id", client.as_str()),
+        ("client_secret", site.ready.entra.client_secret.as_str()),
+    ];
+    let path = format!("/{tenant}/oauth2/token");
+    assert_eq!(site.post_entra(&path, &form).await.body["error_codes"][0], 900_144);
+    form.push(("resource", "https://management.core.windows.net/"));
+    let answer = site.post_entra(&path, &form).await;
+    assert_eq!(claims(&answer)["aud"], "https://management.core.windows.net/");
+    for number in ["expires_in", "ext_expires_in", "expires_on", "not_before"] {
+        assert!(answer.body[number].as_str().unwrap().parse::<i64>().unwrap() > 0, "{number} is a text");
+    }
+    form.pop();
+    form.push(("resource", "https://nobody.example"));
+    assert_eq!(site.post_entra(&path, &form).await.body["error_codes"][0], 500_011);
+}
+
+#[tokio::test]
+async fn a_secret_may_come_as_basic_authorization() {
+    let site = Site::new().await;
+    let url = format!("{}/{}/oauth2/v2.0/token", site.ready.entra.authority_host, site.ready.entra.tenant_id);
+    let form = [("grant_type", "client_credentials"), ("scope", "https://api.fabric.microsoft.com/.default")];
+    let ask = async |secret: &str| {
+        let request = site.http.post(&url).basic_auth(site.ready.entra.client_id, Some(secret)).form(&form);
+        Answer::read(request.send().await.unwrap()).await
+    };
+    assert_eq!(claims(&ask(&site.ready.entra.client_secret).await)["aud"], FABRIC);
+    assert_eq!(ask("wrong").await.body["error_codes"][0], 7_000_215);
+}
+
+#[tokio::test]
+async fn nobody_signs_in_with_a_device_code() {
+    let site = Site::new().await;
+    let tenant = site.ready.entra.tenant_id.to_string();
+    let client = site.ready.entra.client_id.to_string();
+    let scope = "https://api.fabric.microsoft.com/.default offline_access openid profile";
+    let path = format!("/{tenant}/oauth2/v2.0/devicecode");
+    let begun = site.post_entra(&path, &[("client_id", &client), ("scope", scope)]).await;
+    assert_eq!((begun.status, &begun.body["expires_in"]), (200, &serde_json::json!(900)), "{}", begun.text);
+    let poll = async |code: &str, secret: &str| {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("client_id", client.as_str()),
+            ("device_code", code),
+            ("client_secret", secret),
+        ];
+        site.post_token(&tenant, &form).await.body["error"].as_str().unwrap().to_owned()
+    };
+    let code = begun.body["device_code"].as_str().unwrap();
+    // Without its secret, the application would have to be a public client.
+    assert_eq!(poll(code, "").await, "invalid_client");
+    assert_eq!(poll(code, &site.ready.entra.client_secret).await, "authorization_pending");
+    assert_eq!(poll("of somebody else", &site.ready.entra.client_secret).await, "bad_verification_code");
+    let long_ago = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, [0; 24]);
+    assert_eq!(poll(&long_ago, &site.ready.entra.client_secret).await, "expired_token");
 }
 
 #[tokio::test]
@@ -52,7 +160,7 @@ async fn refusals_carry_their_numbers() {
         (&tenant, changed("client_id", "no-guid"), 400, "unauthorized_client", 700_016),
         (&tenant, changed("scope", "https://api.fabric.microsoft.com/Item.Read.All"), 400, "invalid_scope", 1_002_012),
         (&tenant, changed("scope", "a/.default b/.default"), 400, "invalid_scope", 70_011),
-        (&tenant, changed("scope", "https://vault.azure.net/.default"), 400, "invalid_resource", 500_011),
+        (&tenant, changed("scope", "https://vault.contoso.example/.default"), 400, "invalid_resource", 500_011),
         (&tenant, changed("scope", ""), 400, "invalid_request", 900_144),
         (&tenant, changed("grant_type", "password"), 400, "unsupported_grant_type", 70_003),
         ("22222222-2222-4222-8222-222222222222", good.to_vec(), 400, "invalid_request", 90_002),
@@ -76,15 +184,61 @@ async fn refusals_carry_their_numbers() {
 #[tokio::test]
 async fn metadata_leads_to_the_key_that_signed() {
     let site = Site::new().await;
-    let url = format!(
-        "{}/{}/v2.0/.well-known/openid-configuration",
-        site.ready.entra.authority_host, site.ready.entra.tenant_id
-    );
-    let metadata = Answer::read(site.http.get(url).send().await.unwrap()).await;
-    let keys = metadata.body["jwks_uri"].as_str().unwrap();
-    let keys = Answer::read(site.http.get(keys).send().await.unwrap()).await;
+    let authority = &site.ready.entra.authority_host;
+    let tenant = site.ready.entra.tenant_id;
     let header = jsonwebtoken::decode_header(&site.token).unwrap();
-    assert_eq!(keys.body["keys"][0]["kid"].as_str(), header.kid.as_deref());
+    assert_eq!((header.alg, &header.x5t), (jsonwebtoken::Algorithm::RS256, &header.kid));
+    for (path, issuer) in [
+        (format!("/{tenant}/v2.0"), format!("{authority}/{tenant}/v2.0")),
+        (format!("/{tenant}"), format!("https://sts.windows.net/{tenant}/")),
+        ("/common/v2.0".to_owned(), format!("{authority}/{{tenantid}}/v2.0")),
+        ("/organizations".to_owned(), "https://sts.windows.net/{tenantid}/".to_owned()),
+    ] {
+        let metadata = site.get_entra(&format!("{path}/.well-known/openid-configuration")).await;
+        assert_eq!(metadata.body["issuer"], issuer, "{}", metadata.text);
+        let keys = metadata.body["jwks_uri"].as_str().unwrap().strip_prefix(authority).unwrap();
+        let keys = site.get_entra(keys).await;
+        let key = &keys.body["keys"][0];
+        assert_eq!(key["kid"].as_str(), header.kid.as_deref());
+        assert_eq!((&key["kty"], &key["x5t"]), (&"RSA".into(), &key["kid"]));
+        assert!(key["x5c"][0].is_string());
+        // The token's own reader: real time, in an emulator whose clock stands a day ahead.
+        site.pass(86_400);
+        let key = serde_json::from_value(key.clone()).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(header.alg);
+        validation.set_audience(&[FABRIC]);
+        validation.validate_nbf = true;
+        let token = site.ask_token(&format!("{FABRIC}/.default")).await.body["access_token"].clone();
+        let key = jsonwebtoken::DecodingKey::from_jwk(&key).unwrap();
+        jsonwebtoken::decode::<serde_json::Value>(token.as_str().unwrap(), &key, &validation).unwrap();
+    }
+    assert_eq!(site.get_entra("/contoso/discovery/v2.0/keys").await.body["error_codes"][0], 90_002);
+}
+
+#[tokio::test]
+async fn instances_are_discovered_under_the_name_a_client_uses() {
+    let site = Site::new().await;
+    let own = site.ready.entra.authority_host.strip_prefix("https://").unwrap();
+    let tenant = site.ready.entra.tenant_id;
+    let ask = async |host: &str| {
+        let query = format!("api-version=1.1&authorization_endpoint=https://{host}/{tenant}/oauth2/v2.0/authorize");
+        site.get_entra(&format!("/common/discovery/instance?{query}")).await
+    };
+    for host in [own, "login.microsoftonline.com"] {
+        let answer = ask(host).await;
+        let expected = format!("https://{host}/{tenant}/v2.0/.well-known/openid-configuration");
+        assert_eq!(answer.body["tenant_discovery_endpoint"], expected, "{}", answer.text);
+        let known = answer.body["metadata"].as_array().unwrap().iter();
+        assert!(known.flat_map(|entry| entry["aliases"].as_array().unwrap()).any(|alias| alias == host));
+    }
+    assert_eq!(ask("login.contoso.example").await.body["error"], "invalid_instance");
+    // Through a proxy that ends TLS for the service's own name.
+    let url = format!("{}/{tenant}/v2.0/.well-known/openid-configuration", site.ready.entra.authority_host);
+    let http =
+        reqwest::Client::builder().tls_danger_accept_invalid_certs(true).http1_only().no_proxy().build().unwrap();
+    let request = http.get(url).header("host", "login.microsoftonline.com");
+    let metadata = Answer::read(request.send().await.unwrap()).await;
+    assert_eq!(metadata.body["issuer"], format!("https://login.microsoftonline.com/{tenant}/v2.0"));
 }
 
 #[tokio::test]
@@ -94,8 +248,12 @@ async fn fabric_takes_only_its_own_live_tokens() {
         site.ask_token("https://database.windows.net/.default").await.body["access_token"].as_str().unwrap().to_owned();
     site.call_as(&sql, Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
     site.call_as("nonsense", Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
-    let other = Site::new().await;
-    site.call_as(&other.token, Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
+    // Of an emulator with another key, for everything else as this one.
+    let parts = &site.emulator.parts;
+    let other = Tokens::new(SigningKey::default(), site.ready.entra.tenant_id, parts.clock.clone());
+    let caller = parts.tokens.verifier().verify(&site.token, FABRIC).unwrap();
+    let (foreign, _) = other.issue(FABRIC, caller.object_id, caller.app_id, Proof::Secret).unwrap();
+    site.call_as(&foreign, Method::GET, "/workspaces", None).await.is(401, "InvalidToken");
     let url = format!("{}/v1/workspaces", site.ready.fabric.endpoint);
     Answer::read(site.http.get(url).send().await.unwrap()).await.is(401, "TokenIsMissing");
     assert_eq!(site.get("/workspaces").await.status, 200);

@@ -164,7 +164,7 @@ async fn an_app_needs_its_header() {
         "resource=https://database.windows.net".to_owned(),
         good.replace("2019-08-01", "2017-09-01"),
         "api-version=2019-08-01".to_owned(),
-        good.replace("database.windows.net", "vault.azure.net"),
+        good.replace("database.windows.net", "vault.contoso.example"),
         format!("{good}&client_id={}", Uuid::from_u128(7)),
     ] {
         let answer = app_service(&site, &query).await;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use fabricmirror_emulator::emulator::{Emulator, Ready, serve_sql};
+use fabricmirror_emulator::entra::{SigningKey, Tokens};
 use fabricmirror_emulator::fabric::Served;
 use fabricmirror_emulator::http::listen::Loopback;
 use fabricmirror_emulator::parts::Parts;
@@ -21,6 +22,16 @@ use crate::fake::{Fake, LOGIN, PASSWORD, State};
 pub const SQL_PORT: u16 = 50_123;
 /// The slowest clock there is: time passes by [`Site::pass`], however busy the machine.
 const FROZEN: f64 = 0.001;
+
+/// Tokens of all sites are signed with one: to make a key takes longer than most tests.
+static KEY: LazyLock<Arc<SigningKey>> = LazyLock::new(Arc::default);
+
+fn prepare(scenario: Scenario) -> Parts {
+    let mut parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+    let tokens = Tokens::new(KEY.clone(), parts.scenario.directory.tenant_id, parts.clock.clone());
+    parts.tokens = Arc::new(tokens);
+    parts
+}
 
 pub struct Site {
     pub emulator: Emulator,
@@ -47,7 +58,7 @@ impl Site {
 
     pub async fn with(scenario: Scenario) -> Self {
         let source = Arc::new(Fake(Arc::new(State::default().into())));
-        let parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let parts = prepare(scenario);
         let served = parts.scenario.instances().zip(0..).map(|(instance, place)| Served {
             host: instance.host(),
             // One source for all.
@@ -60,12 +71,12 @@ impl Site {
 
     /// With instances that are served, as the program has them.
     pub async fn with_sql(scenario: Scenario) -> Self {
-        Self::with_parts(Parts::prepare(scenario, FROZEN, &[]).unwrap()).await
+        Self::with_parts(prepare(scenario)).await
     }
 
     /// The same, with its state in a file.
     pub async fn kept_in(file: &Path, scenario: Scenario) -> Self {
-        let mut parts = Parts::prepare(scenario, FROZEN, &[]).unwrap();
+        let mut parts = prepare(scenario);
         parts.keep_in(file).unwrap();
         Self::with_parts(parts).await
     }
@@ -105,8 +116,17 @@ impl Site {
     }
 
     pub async fn post_token(&self, tenant: &str, form: &[(&str, &str)]) -> Answer {
-        let url = format!("{}/{tenant}/oauth2/v2.0/token", self.ready.entra.authority_host);
+        self.post_entra(&format!("/{tenant}/oauth2/v2.0/token"), form).await
+    }
+
+    pub async fn post_entra(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let url = format!("{}{path}", self.ready.entra.authority_host);
         Answer::read(self.http.post(url).form(form).send().await.unwrap()).await
+    }
+
+    pub async fn get_entra(&self, path: &str) -> Answer {
+        let url = format!("{}{path}", self.ready.entra.authority_host);
+        Answer::read(self.http.get(url).send().await.unwrap()).await
     }
 
     /// A token of another application, whose principal must be in the scenario.
