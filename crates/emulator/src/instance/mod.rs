@@ -30,6 +30,7 @@ mod session_context;
 mod source;
 mod state;
 mod store;
+mod table_variables;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::engine::{Cancel, Message, Outcome, Request, Session};
+use crate::engine::{Cancel, Message, Outcome, Request, Session, Transport};
 use crate::source::{Directory, InstanceConfig};
 use crate::world::World;
 use access::Identity;
@@ -121,6 +122,8 @@ pub struct SessionInfo {
     pub host: String,
     pub program: String,
     pub library: String,
+    pub transport: Transport,
+    pub connection: Uuid,
     pub database: i32,
     pub transactions: i32,
     /// When it last ran something.
@@ -204,7 +207,7 @@ impl Instance {
                 name: self.config.administrator.clone(),
                 database: state.database_named(&database.name).map_or(MASTER, |d| d.id),
             };
-            let session = self.open(entry, "", "setup", "");
+            let session = self.open(entry, "", "setup", "", Transport::default());
             let mut session = session.map_err(ScriptError::of_the_instance)?;
             for (first_line, batch) in batches(&database.script) {
                 let mut failed = None;

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use uuid::Uuid;
+
 use super::access::Identity;
 use super::entering::Entry;
 use super::errors;
-use super::execute::Run;
+use super::execute::{Prepared, Run};
 use super::functions::Ambient;
 use super::rows::Variables;
 use super::state::State;
+use super::table_variables::TableVariables;
 use super::waiting::Wish;
 use super::work::Work;
 use super::{Instance, OpenSession, SessionInfo, Shared};
-use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement};
+use crate::engine::{Cancel, Message, Outcome, Request, Session, Statement, Transport};
 use crate::tsql::parser::STACK;
 
 pub struct InstanceSession {
@@ -38,6 +41,9 @@ pub struct InstanceSession {
     pub error_number: i32,
     pub last_identity: Option<i64>,
     pub caught: Option<Message>,
+    pub prepared: Prepared,
+    /// Of the batch that runs.
+    pub tables: TableVariables,
     killed: Arc<AtomicBool>,
     host: Arc<str>,
     program: Arc<str>,
@@ -126,6 +132,7 @@ impl Instance {
         host: &str,
         program: &str,
         library: &str,
+        transport: Transport,
     ) -> Result<InstanceSession, Message> {
         let Entry { identity: entered, name, database } = entry;
         let name: Arc<str> = name.into();
@@ -147,6 +154,8 @@ impl Instance {
             host: host.to_owned(),
             program: program.to_owned(),
             library: library.to_owned(),
+            transport,
+            connection: Uuid::new_v4(),
             database,
             transactions: 0,
         };
@@ -169,6 +178,8 @@ impl Instance {
             error_number: 0,
             last_identity: None,
             caught: None,
+            prepared: Prepared::default(),
+            tables: TableVariables::default(),
             killed,
             host: host.into(),
             program: program.into(),
@@ -223,6 +234,7 @@ impl InstanceSession {
             settings: self.settings.clone(),
             sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
             feeds: Arc::clone(&shared.feeds),
+            tables: Arc::clone(&self.tables),
             error: None,
         }
     }
@@ -526,6 +538,7 @@ impl Session for InstanceSession {
         (self.identities, self.no_revert) = (vec![self.entered], false);
         self.database = self.home;
         self.context = Arc::default();
+        self.prepared = Prepared::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);
         self.note();
     }

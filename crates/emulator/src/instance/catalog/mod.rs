@@ -119,7 +119,7 @@ impl<'a> Context<'a> {
     }
 }
 
-fn views() -> impl Iterator<Item = &'static View> {
+pub fn all() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
@@ -145,12 +145,12 @@ fn table_functions() -> impl Iterator<Item = &'static TableFunction> {
 /// Of views and table functions.
 #[cfg(test)]
 pub fn names() -> impl Iterator<Item = &'static str> {
-    views().map(|view| view.name).chain(table_functions().map(|function| function.name))
+    all().map(|view| view.name).chain(table_functions().map(|function| function.name))
 }
 
 pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
     let schema = schema?;
-    views().find(|view| {
+    all().find(|view| {
         view.name.split_once('.').is_some_and(|(s, n)| s.eq_ignore_ascii_case(schema) && n.eq_ignore_ascii_case(name))
     })
 }

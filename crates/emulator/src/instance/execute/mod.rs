@@ -1,5 +1,7 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
+use std::sync::Arc;
+
 use super::errors;
 use super::rows::{self, Variables};
 use super::session::{InstanceSession, cancelled};
@@ -10,9 +12,13 @@ use crate::tsql::parse_batch;
 use crate::value::{SqlType, Value};
 
 mod messages;
+mod prepared;
 mod procedures;
 mod session;
 mod settings;
+mod table_variables;
+
+pub use prepared::Prepared;
 
 pub struct Run<'a> {
     pub session: &'a mut InstanceSession,
@@ -39,6 +45,7 @@ type Step = Result<Flow, Message>;
 
 impl Run<'_> {
     pub fn request(mut self, request: Request) {
+        self.session.tables = Arc::default();
         match request {
             Request::Text { text, parameters } => {
                 let outputs: Vec<Parameter> = parameters.iter().filter(|p| p.output).cloned().collect();
@@ -274,7 +281,8 @@ impl Run<'_> {
                         }
                         None => Value::Null,
                     };
-                    if self.variables.insert(key, (sql_type, value)).is_some() {
+                    let taken = self.session.tables.contains_key(&key);
+                    if self.variables.insert(key, (sql_type, value)).is_some() || taken {
                         let text = format!(
                             "The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
                             declaration.name
@@ -283,6 +291,8 @@ impl Run<'_> {
                     }
                 }
             }
+            S::DeclareTable { name, columns } => self.declare_table(name, columns)?,
+            S::InsertVariable { table, columns, rows } => self.insert_into_variable(table, columns, rows)?,
             S::SetVariable { name, operator, value } => {
                 let value = match operator {
                     Some(operator) => Expr::Operation {
@@ -625,7 +635,7 @@ fn quoted_identifiers(statements: &[Statement]) -> Option<bool> {
 fn kind_of(kind: &StatementKind) -> Kind {
     match kind {
         StatementKind::Select(_) => Kind::Select,
-        StatementKind::Insert { .. } => Kind::Insert,
+        StatementKind::Insert { .. } | StatementKind::InsertVariable { .. } => Kind::Insert,
         StatementKind::Update { .. } => Kind::Update,
         StatementKind::Delete { .. } => Kind::Delete,
         StatementKind::ExecuteProcedure { .. } | StatementKind::ExecuteText { .. } => Kind::Execute,

@@ -10,6 +10,7 @@ mod change_data_capture;
 mod change_feed;
 mod elsewhere;
 mod extended_properties;
+mod metadata;
 mod rename;
 mod roles;
 mod sessions;
@@ -106,11 +107,15 @@ const ALL: &[Procedure] = &[
 
 #[cfg(test)]
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|procedure| procedure.name)
+    all().map(|procedure| procedure.name)
+}
+
+fn all() -> impl Iterator<Item = &'static Procedure> {
+    ALL.iter().chain(metadata::ALL)
 }
 
 fn find(name: &str) -> Option<&'static Procedure> {
-    ALL.iter().find(|procedure| procedure.name == name)
+    all().find(|procedure| procedure.name == name)
 }
 
 pub fn is_known(name: &str) -> bool {

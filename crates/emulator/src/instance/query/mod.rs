@@ -13,6 +13,7 @@ mod order;
 mod row_security;
 mod sets;
 mod sources;
+mod table_variables;
 
 pub use collations::{collation, collation_name};
 pub use expressions::coerced;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::raw::{execute, hex, login, prepare};
 use crate::clock::Clock;
+use crate::engine::Transport;
 use crate::instance::Instance;
 use crate::scenario::Scenario;
 use crate::source::{Directory, DirectoryPrincipal, TokenSubject};
@@ -145,7 +146,7 @@ impl Target {
     /// From pre-login to the end of the session, without TLS.
     async fn serve(&self, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
         negotiate(&mut stream).await?;
-        match self.service.log_in(&mut stream, true).await? {
+        match self.service.log_in(&mut stream, true, Transport::default()).await? {
             Some(admitted) => Connection::new(self.service.clone(), stream, admitted).run(self.shutdown.clone()).await,
             None => Ok(()),
         }
