@@ -121,6 +121,7 @@ final class TutorialJdbc {
             same(picked(() -> meta.getProcedures(null, null, "sp_who"), "PROCEDURE_NAME"), List.of("sp_who;1"));
             same(picked(() -> meta.getProcedureColumns(null, null, "sp_who", "%"), "COLUMN_NAME"), List.of());
             same(picked(meta::getTypeInfo, "TYPE_NAME").size(), 37);
+            same(meta.getMaxConnections(), 32767);
             same(picked(meta::getCatalogs, "TABLE_CAT").contains("Sales"), true);
             same(picked(meta::getSchemas, "TABLE_SCHEM").contains("sales"), true);
             run(sales, "ALTER TABLE dbo.Orders DROP CONSTRAINT FK_Orders");

@@ -204,6 +204,8 @@ fn types_and_attributes_of_the_server_are_listed() {
     assert_eq!(columns(&mut *sales, "EXEC sp_datatype_info").len(), 20);
     assert_eq!(answer(&mut *sales, "EXEC sp_server_info 1"), "1|DBMS_NAME|Microsoft SQL Server");
     assert_eq!(answer(&mut *sales, "EXEC sp_server_info").split(';').count(), 29);
+    let most = "SELECT CAST(maximum AS int) FROM sys.configurations WHERE name = 'user connections'";
+    assert_eq!(answer(&mut *sales, most), "32767");
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl Parser<'_> {
 
     /// After the name: arguments, WITHIN GROUP, OVER.
     pub(super) fn call(&mut self, name: ObjectName) -> Parsed<Expr> {
+        let qualified = self.at.checked_sub(2).is_some_and(|at| self.tokens[at].text(self.source) == ".");
         self.expect("(")?;
         let mut call = Call { name, ..Call::default() };
         let mut all = false;
@@ -56,10 +57,9 @@ impl Parser<'_> {
         } else if !self.sees(")") {
             call.distinct = self.eat("DISTINCT");
             all = !call.distinct && self.eat("ALL");
-            // DATEADD and its kin take a bare word first; DEFAULT stands for a parameter's default.
+            // DATEADD and its kin take a bare word first; DEFAULT stands for a default of what a schema has.
             call.arguments = self.list(|p| {
-                if p.sees("DEFAULT") {
-                    p.advance();
+                if qualified && p.eat("DEFAULT") {
                     return Ok(Expr::Call(Box::new(Call { name: ObjectName::plain("DEFAULT"), ..Call::default() })));
                 }
                 p.scalar()

@@ -142,6 +142,7 @@ fn mutations_are_refused_as_by_microsofts_parser() {
         "SELECT CAST(1 AS a.b.int)",
         "GRANT GRANT SELECT ON t TO PUBLIC",
         "SELECT 1 OPTION ( )",
+        "SELECT STUFF(DEFAULT, 1, 2, 'b')",
         "CREATE COLUMN MASTER KEY k WITH (KEY_STORE_PROVIDER_NAME = 'a', KEY_PATH = 'b' ENCLAVE_COMPUTATIONS (SIGNATURE = 0x1))",
     ];
     let taken: Vec<&&str> = refused.iter().filter(|sql| verdict(sql).is_ok_and(|s| !is_outside(&s))).collect();
@@ -149,7 +150,7 @@ fn mutations_are_refused_as_by_microsofts_parser() {
     let accepted = [
         "SELECT ..p.c FROM p",
         "SELECT a..b.c FROM p",
-        "SELECT a..f(1)",
+        "SELECT a..f(1), .f(DEFAULT)",
         "SELECT * FROM a..b",
         "UPDATE t SET a..b = 1",
         "UPDATE t SET @a = .b = 1",
