@@ -81,8 +81,8 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_helpmergeconflictrows sp_helpmergedeleteconflictrows sp_helpmergefilter sp_helpmergepartition \
     sp_helpmergepublication sp_helpmergepullsubscription sp_helpmergesubscription sp_helpntgroup sp_helppeerrequests \
     sp_helppeerresponses sp_helppublication sp_helppublication_snapshot sp_helppullsubscription sp_helpqreader_agent \
-    sp_helpremotelogin sp_helpreplfailovermode sp_helpreplicationdboption sp_helpreplicationoption sp_helprole \
-    sp_helprolemember sp_helprotect sp_helpserver sp_helpsort sp_helpsrvrole sp_helpsrvrolemember sp_helpstats \
+    sp_helpremotelogin sp_helpreplfailovermode sp_helpreplicationdboption sp_helpreplicationoption \
+    sp_helprotect sp_helpserver sp_helpsort sp_helpsrvrole sp_helpstats \
     sp_helpsubscriberinfo sp_helpsubscription sp_helpsubscription_properties sp_helpsubscriptionerrors sp_helptext \
     sp_helptracertokenhistory sp_helptracertokens sp_helptrigger sp_helpuser sp_helpxactsetjob sp_indexes \
     sp_indexoption sp_invalidate_textptr sp_ivindexhasnullcols sp_kill_filestream_non_transacted_handles \

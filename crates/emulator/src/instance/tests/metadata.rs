@@ -189,6 +189,31 @@ fn privileges_and_routines_are_described() {
 }
 
 #[test]
+fn roles_and_their_members_are_listed() {
+    let instance = super::tutorial();
+    let mut sales = admin(&instance, "Sales");
+    good(&mut *sales, "CREATE ROLE readers ALTER ROLE readers ADD MEMBER fabric_user");
+    let roles = picked(&mut *sales, "EXEC sp_helprole", &["RoleName", "IsAppRole"]);
+    assert!(roles.contains("public|0") && roles.contains("db_owner|0") && roles.contains("readers|0"), "{roles}");
+    assert_eq!(picked(&mut *sales, "EXEC sp_helprole 'DB_OWNER'", &["RoleName", "RoleId"]), "db_owner|16384");
+    let members = &["DbRole", "MemberName"];
+    assert_eq!(picked(&mut *sales, "EXEC sp_helprolemember 'readers'", members), "readers|fabric_user");
+    assert_eq!(picked(&mut *sales, "EXEC sp_helprolemember", members), "readers|fabric_user");
+    assert_eq!(
+        picked(&mut *sales, "EXEC sp_helpsrvrolemember '##MS_ServerStateReader##'", &["ServerRole", "MemberName"]),
+        "##MS_ServerStateReader##|fabric_login"
+    );
+    assert_eq!(
+        columns(&mut *sales, "EXEC sp_helpsrvrolemember"),
+        ["ServerRole NVarChar(Some(128))", "MemberName NVarChar(Some(128))", "MemberSID VarBinary(Some(85))"]
+    );
+    assert_eq!(refused(&mut *sales, "EXEC sp_helprole 'nothing'"), 15409);
+    assert_eq!(refused(&mut *sales, "EXEC sp_helprolemember 'dbo'"), 15409);
+    assert_eq!(refused(&mut *sales, "EXEC sp_helpsrvrolemember 'nothing'"), 15412);
+    assert_eq!(refused(&mut *sales, "EXEC sp_helpsrvrolemember 'public'"), 15412);
+}
+
+#[test]
 fn types_and_attributes_of_the_server_are_listed() {
     let instance = instance();
     let mut sales = admin(&instance, "Sales");

@@ -20,6 +20,7 @@ mod columns;
 mod data_types;
 mod keys;
 mod privileges;
+mod roles;
 mod routines;
 mod server;
 mod tables;
@@ -132,6 +133,24 @@ pub(super) const ALL: &[Procedure] = &[
         parameters: &["@data_type", "@ODBCVer"],
         needed: 0,
         run: |_, v| Ok(data_types::data_types(v, true)),
+    },
+    Procedure {
+        name: "sp_helprole",
+        parameters: &["@rolename"],
+        needed: 0,
+        run: |w, v| roles::roles_of_database(w, v),
+    },
+    Procedure {
+        name: "sp_helprolemember",
+        parameters: &["@rolename"],
+        needed: 0,
+        run: |w, v| roles::members(w, v, false),
+    },
+    Procedure {
+        name: "sp_helpsrvrolemember",
+        parameters: &["@srvrolename"],
+        needed: 0,
+        run: |w, v| roles::members(w, v, true),
     },
     Procedure { name: "sp_databases", parameters: &[], needed: 0, run: |w, _| server::databases(w) },
     Procedure {
