@@ -75,6 +75,59 @@ final class TutorialJdbc {
         throw new AssertionError("nothing was refused; expected " + number);
     }
 
+    private interface Described {
+        ResultSet rows() throws SQLException;
+    }
+
+    /** The named columns of the rows, separated by bars. */
+    private static List<String> picked(Described described, String... names) throws SQLException {
+        try (var found = described.rows()) {
+            var lines = new ArrayList<String>();
+            while (found.next()) {
+                var line = new ArrayList<String>();
+                for (var name : names) line.add(found.getString(name));
+                lines.add(String.join("|", line));
+            }
+            return lines;
+        }
+    }
+
+    /** DatabaseMetaData, which asks the catalog procedures, some of them through table variables. */
+    private static void described() throws Exception {
+        try (var sales = admin("Sales")) {
+            run(sales, "ALTER TABLE dbo.Orders ADD CONSTRAINT FK_Orders FOREIGN KEY (CustomerId) REFERENCES dbo.Customers (CustomerId)");
+            var meta = sales.getMetaData();
+            same(picked(() -> meta.getTables(null, null, "Or%", new String[]{"TABLE"}), "TABLE_SCHEM", "TABLE_NAME"),
+                List.of("dbo|OrderLines", "dbo|Orders"));
+            same(picked(() -> meta.getTables("Inventory", null, "Stock", null), "TABLE_CAT", "TABLE_NAME"),
+                List.of("Inventory|Stock"));
+            same(picked(() -> meta.getColumns(null, "dbo", "Orders", null),
+                    "COLUMN_NAME", "DATA_TYPE", "TYPE_NAME", "COLUMN_SIZE", "DECIMAL_DIGITS", "IS_NULLABLE"),
+                List.of("OrderId|4|int|10|0|NO", "CustomerId|4|int|10|0|NO", "OrderedOn|91|date|10|0|NO",
+                    "Total|3|decimal|10|2|NO"));
+            same(picked(() -> meta.getPrimaryKeys(null, "dbo", "OrderLines"), "COLUMN_NAME", "KEY_SEQ", "PK_NAME"),
+                List.of("OrderId|1|PK_OrderLines", "LineNumber|2|PK_OrderLines"));
+            var keys = List.of("Customers|CustomerId|Orders|CustomerId|FK_Orders|3");
+            var names = new String[]{"PKTABLE_NAME", "PKCOLUMN_NAME", "FKTABLE_NAME", "FKCOLUMN_NAME", "FK_NAME", "DELETE_RULE"};
+            same(picked(() -> meta.getImportedKeys(null, "dbo", "Orders"), names), keys);
+            same(picked(() -> meta.getExportedKeys(null, "dbo", "Customers"), names), keys);
+            same(picked(() -> meta.getIndexInfo(null, "dbo", "Orders", false, false), "TYPE", "INDEX_NAME", "COLUMN_NAME", "CARDINALITY"),
+                List.of("0|null|null|5", "1|PK_Orders|OrderId|5"));
+            same(picked(() -> meta.getBestRowIdentifier(null, "dbo", "OrderLines", 0, true), "COLUMN_NAME"),
+                List.of("OrderId", "LineNumber"));
+            same(picked(() -> meta.getVersionColumns(null, "dbo", "OrderLines"), "COLUMN_NAME"), List.of());
+            same(picked(() -> meta.getTablePrivileges(null, "dbo", "Orders"), "GRANTEE", "PRIVILEGE").size(), 5);
+            same(picked(() -> meta.getColumnPrivileges(null, "dbo", "Orders", "Total"), "GRANTEE", "PRIVILEGE").size(), 4);
+            same(picked(() -> meta.getProcedures(null, null, "sp_who"), "PROCEDURE_NAME"), List.of("sp_who;1"));
+            same(picked(() -> meta.getProcedureColumns(null, null, "sp_who", "%"), "COLUMN_NAME"), List.of());
+            same(picked(meta::getTypeInfo, "TYPE_NAME").size(), 37);
+            same(meta.getMaxConnections(), 32767);
+            same(picked(meta::getCatalogs, "TABLE_CAT").contains("Sales"), true);
+            same(picked(meta::getSchemas, "TABLE_SCHEM").contains("sales"), true);
+            run(sales, "ALTER TABLE dbo.Orders DROP CONSTRAINT FK_Orders");
+        }
+    }
+
     public static void main(String[] arguments) throws Exception {
         ready = Files.readString(Path.of(arguments[0]));
         // Without the authority's certificate nothing is trusted.
@@ -138,6 +191,8 @@ final class TutorialJdbc {
             same(rows(sales, "SELECT COUNT(*) FROM dbo.Orders"), List.of("5"));
             sales.rollback();
         }
+
+        described();
 
         refused(18456, "Login failed for user", () -> connect("true", "master", value("username"), "wrong"));
         refused(4060, "Cannot open database \"NoSuchDatabase\"", () -> admin("NoSuchDatabase"));

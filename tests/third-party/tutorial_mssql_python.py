@@ -40,3 +40,28 @@ with tempfile.TemporaryDirectory() as folder:
     connect(*admin, "Encrypt=yes;TrustServerCertificate=yes;").close()
     # Of 4060 and 18456 it reports the last.
     tutorial.run(mssql_python, connect, lambda error: None, marker="?", missing_database=18456)
+
+    # ODBC's catalog functions, which ask the catalog procedures.
+    cursor = connect("Sales", *admin[1:]).cursor()
+
+    def described(names, call):
+        call()
+        columns = [column[0] for column in cursor.description]
+        return [tuple(row[columns.index(name)] for name in names) for row in cursor.fetchall()]
+
+    found = described(["TABLE_SCHEM", "TABLE_NAME"], lambda: cursor.tables(table="Or%", tableType="TABLE"))
+    assert found == [("dbo", "OrderLines"), ("dbo", "Orders")], found
+    names = ["COLUMN_NAME", "DATA_TYPE", "TYPE_NAME", "COLUMN_SIZE", "DECIMAL_DIGITS"]
+    found = described(names, lambda: cursor.columns(table="Orders"))
+    assert found[2:] == [("OrderedOn", 91, "date", 10, 0), ("Total", 3, "decimal", 10, 2)], found
+    found = described(["COLUMN_NAME", "KEY_SEQ"], lambda: cursor.primaryKeys("OrderLines"))
+    assert found == [("OrderId", 1), ("LineNumber", 2)], found
+    assert described(["FK_NAME"], lambda: cursor.foreignKeys(table="Orders")) == []
+    found = described(["TYPE", "INDEX_NAME", "COLUMN_NAME"], lambda: cursor.statistics("Orders"))
+    assert found == [(0, None, None), (1, "PK_Orders", "OrderId")], found
+    found = described(["COLUMN_NAME"], lambda: cursor.rowIdColumns("OrderLines"))
+    assert found == [("OrderId",), ("LineNumber",)], found
+    assert described(["COLUMN_NAME"], lambda: cursor.rowVerColumns("OrderLines")) == []
+    assert ("sp_who;1",) in described(["PROCEDURE_NAME"], cursor.procedures)
+    assert len(described(["TYPE_NAME"], cursor.getTypeInfo)) == 37
+    cursor.close()

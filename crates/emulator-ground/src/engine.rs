@@ -1,5 +1,6 @@
 //! What the wire asks of the engine: the only thing that it and the instance know of each other.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
@@ -67,6 +68,19 @@ pub struct LoginRequest {
     pub host_name: String,
     pub application: String,
     pub library: String,
+    pub transport: Transport,
+}
+
+/// How a client reached the instance.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Transport {
+    /// Where it comes from, and where it was let in; unknown where no socket was.
+    pub client: Option<SocketAddr>,
+    pub server: Option<SocketAddr>,
+    /// Bytes of a packet.
+    pub packet_size: u32,
+    /// As the acknowledgement of the login has it: 0x74000004 is TDS 7.4.
+    pub protocol: u32,
 }
 
 /// No `Debug`: a secret must not reach a log.

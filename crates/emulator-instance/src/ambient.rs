@@ -12,7 +12,8 @@ use super::feed::FeedLog;
 use super::session_context::SessionContext;
 use super::settings::Settings;
 use super::state::{Database, PrincipalType, ServerPrincipal, State};
-use emulator_ground::engine::Message;
+use super::table_variables::TableVariables;
+use emulator_ground::engine::{Message, Transport};
 use emulator_ground::value::{SqlType, Value};
 use emulator_ground::world;
 
@@ -42,6 +43,7 @@ pub struct Ambient {
     pub settings: Settings,
     pub sessions: Arc<Vec<SessionInfo>>,
     pub feeds: Arc<BTreeMap<i32, FeedLog>>,
+    pub tables: TableVariables,
     /// What a function raised; SQLite only passes on that one did.
     pub error: Option<Message>,
 }
@@ -64,6 +66,8 @@ pub struct SessionInfo {
     pub host: String,
     pub program: String,
     pub library: String,
+    pub transport: Transport,
+    pub connection: Uuid,
     pub database: i32,
     pub transactions: i32,
     /// When it last ran something.

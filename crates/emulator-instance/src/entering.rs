@@ -52,7 +52,8 @@ impl Instance {
                 by_subject(&state, &subject, database)?
             }
         };
-        let session = self.open(entry, &request.host_name, &request.application, &request.library);
+        let (host, program, library) = (&request.host_name, &request.application, &request.library);
+        let session = self.open(entry, host, program, library, request.transport);
         session.map(|session| Box::new(session) as Box<dyn Session>).map_err(|message| vec![message])
     }
 

@@ -36,6 +36,7 @@ mod moments;
 mod object_functions;
 mod passwords;
 mod permissions;
+mod prepared;
 mod procedures;
 mod query;
 mod rows;
@@ -48,6 +49,7 @@ mod setup;
 mod source;
 mod state;
 mod store;
+mod table_variables;
 mod tables;
 #[cfg(test)]
 mod tests;

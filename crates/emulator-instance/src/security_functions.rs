@@ -274,6 +274,27 @@ pub fn has_perms_by_name(ambient: &mut Ambient, values: &[Value]) -> Answer {
     Ok(yes(ambient.state.holds(&token, target, builtin)))
 }
 
+/// Whether the caller may enable a change feed to that destination: 0 and 1 Synapse Link, 2 Fabric mirroring, for which it
+/// takes all four of the permissions that the engine itself asks for (sql-mi facts §12, the function as it is shipped; its
+/// page has 0 for success, at variance with all that call it). Everybody may ask.
+pub fn has_change_feed_permissions(ambient: &mut Ambient, values: &[Value]) -> Value {
+    const MIRROR: &[&str] =
+        &["ALTER ANY EXTERNAL MIRROR", "SELECT", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"];
+    let needed = match int(values.first()) {
+        Some(0 | 1) => &["CONTROL"][..],
+        Some(2) => MIRROR,
+        _ => return Value::Bit(false),
+    };
+    let token = ambient.state.token(ambient.identity, ambient.database);
+    let target = Target::database(ambient.database);
+    let holds = |permission: &&str| {
+        find(Class::Database, permission).is_some_and(|known| {
+            permissions::exists(known, ambient.facts.update_policy) && ambient.state.holds(&token, target, known)
+        })
+    };
+    Value::Bit(needed.iter().all(holds))
+}
+
 /// What a securable's name means; `Err` is the answer when there is no such thing.
 fn target_of(ambient: &Ambient, class: Class, name: Option<&str>) -> Result<Target, Value> {
     let absent = || yes(false);

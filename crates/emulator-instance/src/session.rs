@@ -5,16 +5,20 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::access::Identity;
 use super::ambient::{Ambient, SessionInfo};
 use super::entering::Entry;
 use super::errors::{self, cancelled};
 use super::instance::{Instance, OpenSession, Shared};
+use super::prepared::Prepared;
 use super::settings::Settings;
 use super::state::State;
+use super::table_variables::TableVariables;
 use super::waiting::{LOOK, Wish};
 use super::work::Work;
-use emulator_ground::engine::{Cancel, Message};
+use emulator_ground::engine::{Cancel, Message, Transport};
 
 pub struct InstanceSession {
     pub instance: Arc<Instance>,
@@ -36,6 +40,9 @@ pub struct InstanceSession {
     pub error_number: i32,
     pub last_identity: Option<i64>,
     pub caught: Option<Message>,
+    pub prepared: Prepared,
+    /// Of the batch that runs.
+    pub tables: TableVariables,
     killed: Arc<AtomicBool>,
     host: Arc<str>,
     program: Arc<str>,
@@ -59,6 +66,7 @@ impl Instance {
         host: &str,
         program: &str,
         library: &str,
+        transport: Transport,
     ) -> Result<InstanceSession, Message> {
         let Entry { identity: entered, name, database } = entry;
         let name: Arc<str> = name.into();
@@ -80,6 +88,8 @@ impl Instance {
             host: host.to_owned(),
             program: program.to_owned(),
             library: library.to_owned(),
+            transport,
+            connection: Uuid::new_v4(),
             database,
             transactions: 0,
         };
@@ -102,6 +112,8 @@ impl Instance {
             error_number: 0,
             last_identity: None,
             caught: None,
+            prepared: Prepared::default(),
+            tables: TableVariables::default(),
             killed,
             host: host.into(),
             program: program.into(),
@@ -156,6 +168,7 @@ impl InstanceSession {
             settings: self.settings.clone(),
             sessions: Arc::new(shared.sessions.values().map(|s| s.info.clone()).collect()),
             feeds: Arc::clone(&shared.feeds),
+            tables: Arc::clone(&self.tables),
             error: None,
         }
     }
@@ -271,6 +284,7 @@ impl InstanceSession {
         (self.identities, self.no_revert) = (vec![self.entered], false);
         self.database = self.home;
         self.context = Arc::default();
+        self.prepared = Prepared::default();
         (self.row_count, self.error_number, self.caught) = (0, 0, None);
         self.note();
     }

@@ -12,7 +12,7 @@ use super::state::MASTER;
 use super::store::Store;
 use super::waiting::Waiting;
 use emulator_ground::clock::Clock;
-use emulator_ground::engine::{Cancel, Message, Outcome, Request, Session};
+use emulator_ground::engine::{Cancel, Message, Outcome, Request, Session, Transport};
 use emulator_ground::source::{Directory, InstanceConfig};
 use emulator_ground::world::World;
 
@@ -92,7 +92,7 @@ impl Instance {
                 name: self.config.administrator.clone(),
                 database: state.database_named(&database.name).map_or(MASTER, |d| d.id),
             };
-            let session = self.open(entry, "", "setup", "");
+            let session = self.open(entry, "", "setup", "", Transport::default());
             let mut session = session.map_err(ScriptError::of_the_instance)?;
             for (first_line, batch) in batches(&database.script) {
                 let mut failed = None;

@@ -19,7 +19,7 @@ use super::moments;
 use super::state::{State, fold};
 use super::types;
 use emulator_ground::engine::Message;
-use emulator_ground::value::{SqlType, Value};
+use emulator_ground::value::{Column, SqlType, Value};
 
 /// How SQLite's refusals of what is too large for it begin.
 const LIMITS: [&str; 7] = [
@@ -188,6 +188,23 @@ impl Store {
     /// The next fill of that key fills anew: a function's rows depend on its arguments.
     pub fn forget(&mut self, key: &str) {
         self.filled.remove(key);
+    }
+
+    /// Puts rows of a table variable where a query can read them and returns the table's name.
+    pub fn hold(&mut self, key: &str, columns: &[Column], rows: &[Vec<Value>]) -> Result<String, Message> {
+        let table = format!("temp.\"v_{key}\"");
+        let collated = |column: &Column| if types::is_text(column.sql_type) { " COLLATE CI_AS" } else { "" };
+        let places = 1..=columns.len();
+        let declared: Vec<String> =
+            places.clone().zip(columns).map(|(i, column)| format!("c{i}{}", collated(column))).collect();
+        // Another statement's variable of that key may have had other columns.
+        self.run(&format!("DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({});", declared.join(", ")))?;
+        let places: Vec<String> = places.map(|i| format!("?{i}")).collect();
+        let sql = format!("INSERT INTO {table} VALUES ({})", places.join(", "));
+        for row in rows {
+            self.modify(&sql, row).map_err(Refusal::into_message)?;
+        }
+        Ok(table)
     }
 
     /// Puts a catalog view's rows where a query can read them and returns the table's name.

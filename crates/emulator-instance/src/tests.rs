@@ -25,6 +25,7 @@ mod kept;
 mod keys;
 mod masks;
 mod messages;
+mod metadata;
 mod modules;
 mod offered;
 mod options;
@@ -98,6 +99,7 @@ fn login(instance: &Instance, user: &str, password: &str, database: &str) -> Res
         host_name: "host".into(),
         application: "test".into(),
         library: "test".into(),
+        transport: emulator_ground::engine::Transport::default(),
     })
 }
 
@@ -506,6 +508,7 @@ fn an_entra_principal_enters_by_token() {
         host_name: String::new(),
         application: String::new(),
         library: String::new(),
+        transport: emulator_ground::engine::Transport::default(),
     };
     let mut bob = instance.login(&request("bob")).map_err(|m| format!("{m:?}")).expect("bob logs in");
     assert_eq!(

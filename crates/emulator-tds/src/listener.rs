@@ -14,12 +14,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use emulator_ground::engine::{Credentials, Engine, LoginRequest, Message, Session};
+use emulator_ground::engine::{Credentials, Engine, LoginRequest, Message, Session, Transport};
 use emulator_ground::faults::{Effect, Faults, Route, When};
 use emulator_ground::journal::{Channel, Entry, Journal, Place};
 
 use super::TlsIdentity;
-use super::login7::{Federated, Login7, TDS_8_0, feature, fetched_token};
+use super::login7::{Federated, Login7, TDS_7_4, TDS_8_0, feature, fetched_token};
 use super::packet::{self, DEFAULT_SIZE, LOGIN_LIMIT, kind, read_message, write_message};
 use super::prelogin::Prelogin;
 use super::session::{Connection, sql_error};
@@ -129,9 +129,11 @@ impl Service {
 
     async fn serve(self: Arc<Self>, tcp: TcpStream, shutdown: CancellationToken) -> io::Result<()> {
         tcp.set_nodelay(true)?;
+        let transport =
+            Transport { client: tcp.peer_addr().ok(), server: tcp.local_addr().ok(), ..Transport::default() };
         let login = async {
             let (mut stream, strict) = self.secure(tcp).await?;
-            let logged_in = self.log_in(&mut stream, strict).await?;
+            let logged_in = self.log_in(&mut stream, strict, transport).await?;
             Ok::<_, io::Error>(logged_in.map(|logged_in| (stream, logged_in)))
         };
         let logged_in = tokio::select! {
@@ -168,9 +170,19 @@ impl Service {
     }
 
     /// `None` when the login was refused or sent elsewhere; the client has been told then.
-    pub(super) async fn log_in(&self, stream: &mut Box<dyn Stream>, strict: bool) -> io::Result<Option<LoggedIn>> {
+    pub(super) async fn log_in(
+        &self,
+        stream: &mut Box<dyn Stream>,
+        strict: bool,
+        transport: Transport,
+    ) -> io::Result<Option<LoggedIn>> {
         let message = expect(stream, kind::LOGIN).await?;
         let login = Login7::decode(&message).map_err(io::Error::other)?;
+        let transport = Transport {
+            packet_size: u32::try_from(login.session_packet_size()).unwrap_or(0),
+            protocol: if strict && login.tds_version == TDS_8_0 { TDS_8_0 } else { TDS_7_4 },
+            ..transport
+        };
         let federated = login.federated().map_err(io::Error::other)?;
         let token = match federated {
             None => None,
@@ -189,7 +201,7 @@ impl Service {
             Entry { channel: Channel::Sql, connection, server, database: database.clone(), ..Entry::default() };
         let place = self.journal.begin(entry.clone());
         entry.index = place.index;
-        match self.admit(&login, token, database, &entry, place).await? {
+        match self.admit(&login, transport, token, database, &entry, place).await? {
             Admission::Session(session) => {
                 let answer = self.welcome(&login, strict, session.as_ref());
                 self.journal.end(place, |_| {});
@@ -230,6 +242,7 @@ impl Service {
     async fn admit(
         &self,
         login: &Login7,
+        transport: Transport,
         token: Option<String>,
         database: Option<String>,
         entry: &Entry,
@@ -270,6 +283,7 @@ impl Service {
             host_name: login.host.clone(),
             application: login.application.clone(),
             library: login.library.clone(),
+            transport,
         };
         let engine = self.engine.clone();
         let admitted = tokio::task::spawn_blocking(move || engine.login(&request)).await.map_err(io::Error::other)?;

@@ -4,6 +4,7 @@ use super::packet::DEFAULT_SIZE;
 use super::reader::{Malformed, Reader, utf16};
 
 /// TDS 7.4 and 8.0 as LOGIN7 says them.
+pub const TDS_7_4: u32 = 0x7400_0004;
 pub const TDS_8_0: u32 = 0x0800_0000;
 
 pub mod feature {

@@ -117,12 +117,14 @@ impl Tokens {
         });
     }
 
-    /// INFO up to class 10, ERROR above.
+    /// INFO up to class 10, ERROR above. Severity 10 is 0 for whoever reads it ("Database engine error severities": it is
+    /// converted before it is returned); FreeTDS takes it for an error otherwise.
     pub fn message(&mut self, message: &Message, server: &str) {
         let token = if message.class <= 10 { INFO } else { ERROR };
+        let class = if message.class == 10 { 0 } else { message.class };
         self.framed(token, |out| {
             out.extend(message.number.to_le_bytes());
-            out.extend([message.state, message.class]);
+            out.extend([message.state, class]);
             us_varchar(out, &message.text);
             b_varchar(out, server);
             b_varchar(out, &message.procedure);

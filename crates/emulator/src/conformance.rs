@@ -122,6 +122,8 @@ fn statements() -> Vec<String> {
         "Save" => "SAVE TRANSACTION".to_owned(),
         "ExecuteText" => "EXECUTE (text)".to_owned(),
         "ExecuteProcedure" => "EXECUTE".to_owned(),
+        "DeclareTable" => "DECLARE @table".to_owned(),
+        "InsertVariable" => "INSERT INTO @table".to_owned(),
         "Truncate" => "TRUNCATE TABLE".to_owned(),
         "WaitForDelay" => "WAITFOR DELAY".to_owned(),
         "RaisError" => "RAISERROR".to_owned(),

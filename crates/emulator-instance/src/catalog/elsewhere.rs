@@ -75,7 +75,7 @@ const SYS: &str = "all_columns all_objects all_parameters all_sql_modules all_vi
     dm_db_xtp_index_stats dm_db_xtp_memory_consumers dm_db_xtp_merge_requests dm_db_xtp_nonclustered_index_stats \
     dm_db_xtp_object_stats dm_db_xtp_table_memory_stats dm_db_xtp_transactions dm_exec_background_job_queue \
     dm_exec_background_job_queue_stats dm_exec_cached_plans dm_exec_compute_node_errors dm_exec_compute_node_status \
-    dm_exec_compute_nodes dm_exec_connections dm_exec_distributed_request_steps dm_exec_distributed_requests \
+    dm_exec_compute_nodes dm_exec_distributed_request_steps dm_exec_distributed_requests \
     dm_exec_distributed_sql_requests dm_exec_dms_services dm_exec_dms_workers dm_exec_external_operations \
     dm_exec_external_work dm_exec_function_stats dm_exec_procedure_stats dm_exec_query_memory_grants \
     dm_exec_query_optimizer_info dm_exec_query_optimizer_memory_gateways dm_exec_query_parallel_workers \

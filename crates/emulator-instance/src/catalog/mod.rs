@@ -48,9 +48,9 @@ mod sessions;
 mod shape;
 mod system;
 
-pub use shape::{Context, TableFunction, View};
+pub use shape::{Context, TableFunction, View, ViewColumn};
 
-fn views() -> impl Iterator<Item = &'static View> {
+pub fn all() -> impl Iterator<Item = &'static View> {
     let views = [
         principals::VIEWS,
         objects::VIEWS,
@@ -75,12 +75,12 @@ fn table_functions() -> impl Iterator<Item = &'static TableFunction> {
 
 /// Of views and table functions.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    views().map(|view| view.name).chain(table_functions().map(|function| function.name))
+    all().map(|view| view.name).chain(table_functions().map(|function| function.name))
 }
 
 pub fn find(schema: Option<&str>, name: &str) -> Option<&'static View> {
     let schema = schema?;
-    views().find(|view| {
+    all().find(|view| {
         view.name.split_once('.').is_some_and(|(s, n)| s.eq_ignore_ascii_case(schema) && n.eq_ignore_ascii_case(name))
     })
 }

@@ -23,17 +23,31 @@ pub static VIEWS: &[View] = &[
             required("is_dynamic", BIT),
             required("is_advanced", BIT),
         ],
-        |_| vec![vec![
-            int(1536),
-            text("max text repl size (B)"),
-            int(65536),
-            int(-1),
-            int(i32::MAX),
-            int(65536),
-            text("Maximum size of a text field in replication."),
-            bit(true),
-            bit(false)
-        ]]
+        |_| vec![
+            // JDBC's getMaxConnections reads its maximum.
+            vec![
+                int(103),
+                text("user connections"),
+                int(0),
+                int(0),
+                int(32767),
+                int(0),
+                text("Number of user connections allowed"),
+                bit(false),
+                bit(true)
+            ],
+            vec![
+                int(1536),
+                text("max text repl size (B)"),
+                int(65536),
+                int(-1),
+                int(i32::MAX),
+                int(65536),
+                text("Maximum size of a text field in replication."),
+                bit(true),
+                bit(false)
+            ]
+        ]
     ),
     view!(
         "sys.dm_server_managed_identities",

@@ -1,5 +1,7 @@
 //! How a batch runs: statement after statement, what each says to the client, and what an error ends.
 
+use std::sync::Arc;
+
 use super::errors::{self, cancelled};
 use super::rows::{self, Variables};
 use super::session::InstanceSession;
@@ -10,9 +12,11 @@ use emulator_tsql::ast::{Argument, Expr, ObjectName, SetOption, Statement, State
 use emulator_tsql::parse_batch;
 
 mod messages;
+mod prepared;
 mod procedures;
 mod session;
 mod settings;
+mod table_variables;
 
 pub struct Run<'a> {
     pub session: &'a mut InstanceSession,
@@ -39,6 +43,7 @@ type Step = Result<Flow, Message>;
 
 impl Run<'_> {
     pub fn request(mut self, request: Request) {
+        self.session.tables = Arc::default();
         match request {
             Request::Text { text, parameters } => {
                 let outputs: Vec<Parameter> = parameters.iter().filter(|p| p.output).cloned().collect();
@@ -274,7 +279,8 @@ impl Run<'_> {
                         }
                         None => Value::Null,
                     };
-                    if self.variables.insert(key, (sql_type, value)).is_some() {
+                    let taken = self.session.tables.contains_key(&key);
+                    if self.variables.insert(key, (sql_type, value)).is_some() || taken {
                         let text = format!(
                             "The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored procedure.",
                             declaration.name
@@ -283,6 +289,8 @@ impl Run<'_> {
                     }
                 }
             }
+            S::DeclareTable { name, columns } => self.declare_table(name, columns)?,
+            S::InsertVariable { table, columns, rows } => self.insert_into_variable(table, columns, rows)?,
             S::SetVariable { name, operator, value } => {
                 let value = match operator {
                     Some(operator) => Expr::Operation {
@@ -625,7 +633,7 @@ fn quoted_identifiers(statements: &[Statement]) -> Option<bool> {
 fn kind_of(kind: &StatementKind) -> Kind {
     match kind {
         StatementKind::Select(_) => Kind::Select,
-        StatementKind::Insert { .. } => Kind::Insert,
+        StatementKind::Insert { .. } | StatementKind::InsertVariable { .. } => Kind::Insert,
         StatementKind::Update { .. } => Kind::Update,
         StatementKind::Delete { .. } => Kind::Delete,
         StatementKind::ExecuteProcedure { .. } | StatementKind::ExecuteText { .. } => Kind::Execute,

@@ -30,10 +30,12 @@ impl Run<'_> {
         let (database, identities, settings) =
             (self.session.database, self.session.identities.len(), self.session.settings.clone());
         let outer = std::mem::replace(&mut self.variables, variables);
+        let tables = std::mem::take(&mut self.session.tables);
         self.depth += 1;
         let result = self.block(&statements);
         self.depth -= 1;
         let inner = std::mem::replace(&mut self.variables, outer);
+        self.session.tables = tables;
         self.session.settings = settings;
         self.session.identities.truncate(identities.max(1));
         if self.session.database != database {
@@ -49,6 +51,10 @@ impl Run<'_> {
         let short = name.name.to_ascii_lowercase();
         if system && short == "sp_executesql" {
             return self.execute_sql(arguments);
+        }
+        if system && let Some(status) = self.prepared(&short, arguments)? {
+            self.done(Kind::Execute, None);
+            return Ok(status);
         }
         if name.server.is_some() {
             return Err(errors::outside("linked servers"));
@@ -94,7 +100,7 @@ impl Run<'_> {
     }
 
     /// sp_executesql @statement, @declarations, values by position or name.
-    fn execute_sql(&mut self, arguments: &[Argument]) -> Result<i32, Message> {
+    pub(super) fn execute_sql(&mut self, arguments: &[Argument]) -> Result<i32, Message> {
         let argument = |run: &mut Self, i: usize, name: &str| -> Result<Option<String>, Message> {
             let of = arguments.iter().find(|a| a.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)));
             match of.or_else(|| arguments.get(i).filter(|a| a.name.is_none())).and_then(|a| a.value.as_ref()) {

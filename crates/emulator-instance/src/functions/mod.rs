@@ -19,6 +19,7 @@ mod text;
 pub mod values;
 
 pub use dates::date_part;
+pub use text::is_like;
 pub use values::{encode, int, text, typed};
 
 pub struct Function {
@@ -47,16 +48,16 @@ pub const HIDDEN: usize = 100;
 
 /// Functions the server has and the emulator does not: refused as outside the subset, not as unknown.
 pub fn exists_on_server(name: &str) -> bool {
-    const OTHERS: &str = "ACOS ASIN ATAN ATN2 ASCII APP_LOCK_MODE APPLOCK_TEST BINARY_CHECKSUM CERTENCODED CEILING CHAR CHECKSUM CHECKSUM_AGG \
-        CHOOSE COMPRESS CONCAT_WS CONNECTIONPROPERTY CONTEXT_INFO COS COT CURRENT_TIMEZONE CURSOR_STATUS \
-        DATEFROMPARTS DATETIME2FROMPARTS DATETIMEFROMPARTS DATE_BUCKET DATETRUNC DAY DECOMPRESS DEGREES DIFFERENCE EOMONTH EXP \
+    const OTHERS: &str = "ACOS ASIN ATAN ATN2 APP_LOCK_MODE APPLOCK_TEST BINARY_CHECKSUM CERTENCODED CEILING CHECKSUM CHECKSUM_AGG \
+        CHOOSE COMPRESS CONNECTIONPROPERTY CONTEXT_INFO COS COT CURRENT_TIMEZONE CURSOR_STATUS \
+        DATEFROMPARTS DATETIME2FROMPARTS DATETIMEFROMPARTS DATE_BUCKET DATETRUNC DECOMPRESS DEGREES DIFFERENCE EOMONTH EXP \
         FILEGROUP_NAME FILE_ID FILE_NAME FLOOR FORMAT FORMATMESSAGE FULLTEXTSERVICEPROPERTY GETANSINULL GREATEST GROUPING HASHBYTES \
         INDEXKEY_PROPERTY ISDATE ISJSON ISNUMERIC JSON_MODIFY \
-        LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION MONTH NCHAR NEWSEQUENTIALID NEXT \
-        ORIGINAL_DB_NAME PARSENAME PATINDEX PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE REPLICATE REVERSE ROWCOUNT_BIG \
-        SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SPACE SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
-        STDEVP STR STRING_ESCAPE STUFF SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET TRANSLATE \
-        TRIGGER_NESTLEVEL TYPEPROPERTY UNICODE VAR VARP YEAR APPROX_COUNT_DISTINCT APPROX_PERCENTILE_CONT \
+        LAST_VALUE LAG LEAD LEAST LOG LOG10 MIN_ACTIVE_ROWVERSION NEWSEQUENTIALID NEXT \
+        ORIGINAL_DB_NAME PI POWER PWDENCRYPT RADIANS RAND REGEXP_LIKE ROWCOUNT_BIG \
+        SIGN SIN SMALLDATETIMEFROMPARTS SOUNDEX SQL_VARIANT_PROPERTY SQRT SQUARE STATS_DATE STDEV \
+        STDEVP STR STRING_ESCAPE SWITCHOFFSET SYSDATETIMEOFFSET TAN TERTIARY_WEIGHTS TEXTPTR TODATETIMEOFFSET \
+        TRIGGER_NESTLEVEL TYPEPROPERTY VAR VARP APPROX_COUNT_DISTINCT APPROX_PERCENTILE_CONT \
         APPROX_PERCENTILE_DISC ASSEMBLYPROPERTY ASYMKEYPROPERTY ASYMKEY_ID BASE64_DECODE BASE64_ENCODE BIT_COUNT CERTPRIVATEKEY CERT_ID \
         CUME_DIST CURRENT_TRANSACTION_ID DATETIMEOFFSETFROMPARTS DECRYPTBYASYMKEY DECRYPTBYCERT DECRYPTBYKEY DECRYPTBYKEYAUTOASYMKEY \
         DECRYPTBYKEYAUTOCERT DECRYPTBYPASSPHRASE ENCRYPTBYASYMKEY ENCRYPTBYCERT ENCRYPTBYKEY ENCRYPTBYPASSPHRASE EDGE_ID_FROM_PARTS \
@@ -126,16 +127,26 @@ pub const ALL: &[Function] = &[
     function!("datename", 2, HIDDEN, &[], true, NAME, dates::datename),
     function!("upper", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_uppercase())),
     function!("lower", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.to_lowercase())),
-    function!("ltrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t
-        .trim_start_matches(' ')
-        .to_owned())),
-    function!("rtrim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.trim_end_matches(' ').to_owned())),
-    function!("trim", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.trim_matches(' ').to_owned())),
+    function!("replicate", 3, HIDDEN, &[], true, FIRST, text::replicate),
+    function!("concat_ws", 3, HIDDEN, &[], false, LONG_TEXT, text::concat_ws),
+    function!("ltrim", 1, 2, &[0, 1], false, FIRST_TEXT, |_, v| text::trim(v, true, false)),
+    function!("rtrim", 1, 2, &[0, 1], false, FIRST_TEXT, |_, v| text::trim(v, false, true)),
+    function!("trim", 1, 2, &[0, 1], false, FIRST_TEXT, |_, v| text::trim(v, true, true)),
+    function!("ascii", 1, 1, &[0], true, INT, |_, v| Ok(text::ascii(v))),
+    function!("char", 1, 1, &[], true, |_| SqlType::Char(1), |_, v| Ok(text::char(v))),
+    function!("nchar", 1, 1, &[], true, |_| SqlType::NChar(1), |_, v| Ok(text::nchar(v))),
+    function!("unicode", 1, 1, &[0], true, INT, |_, v| Ok(text::unicode(v))),
+    function!("reverse", 1, 1, &[0], false, FIRST_TEXT, |_, v| text::map_text(v, |t| t.chars().rev().collect())),
+    function!("space", 1, 1, &[], true, |_| SqlType::VarChar(Some(8000)), |_, v| Ok(text::space(v))),
+    function!("stuff", 4, 4, &[0, 3], true, LONG_TEXT, |_, v| Ok(text::stuff(v))),
+    function!("translate", 3, 3, &[0, 1, 2], true, FIRST_TEXT, text::translate),
+    function!("parsename", 2, 2, &[0], true, NAME, |_, v| Ok(text::parsename(v))),
     function!("replace", 3, 3, &[0, 1, 2], false, LONG_TEXT, text::replace),
     function!("substring", 3, 3, &[0], false, FIRST_TEXT, text::substring),
     function!("left", 2, 2, &[0], false, FIRST_TEXT, text::left),
     function!("right", 2, 2, &[0], false, FIRST_TEXT, text::right),
     function!("charindex", 2, 3, &[0, 1], false, INT, text::charindex),
+    function!("patindex", 2, 2, &[0, 1], false, INT, |_, v| Ok(text::patindex(v))),
     function!("quotename", 1, 2, &[0, 1], true, |_| SqlType::NVarChar(Some(258)), text::quotename),
     // numbers
     function!("abs", 1, 1, &[], false, FIRST, absolute),
@@ -208,6 +219,9 @@ pub const ALL: &[Function] = &[
     function!("is_member", 1, 1, &[0], true, INT, security_functions::is_rolemember),
     function!("loginproperty", 2, 2, &[0, 1], true, VARIANT, security_functions::loginproperty),
     function!("pwdcompare", 2, 3, &[0], true, INT, security_functions::pwdcompare),
+    function!("fn_has_change_feed_permissions", 1, 1, &[], false, |_| SqlType::Bit, |a, v| {
+        Ok(security_functions::has_change_feed_permissions(a, v))
+    }),
 ];
 
 fn session_context(ambient: &mut Ambient, values: &[Value]) -> Result<Value, Message> {

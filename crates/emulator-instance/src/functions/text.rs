@@ -1,10 +1,13 @@
 //! Functions on texts.
 
 use super::super::ambient::Ambient;
+use super::super::errors;
 use super::super::types;
 use super::values::{decode, int, text};
+use emulator_ground::codepage;
 use emulator_ground::engine::Message;
 use emulator_ground::value::{SqlType, Value};
+use emulator_tsql::lexer::tokens;
 
 pub fn map_text(values: &[Value], map: impl FnOnce(&str) -> String) -> Result<Value, Message> {
     Ok(text(values.first()).map_or(Value::Null, |t| Value::Text(map(&t))))
@@ -24,6 +27,12 @@ pub fn like(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     }
     let escape = escape.and_then(|e| fold(&e).first().copied());
     Ok(Value::Int(i64::from(matches_like(&fold(value), &fold(pattern), escape))))
+}
+
+/// LIKE without ESCAPE and without regard to case.
+pub fn is_like(value: &str, pattern: &str) -> bool {
+    let fold = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>();
+    matches_like(&fold(value), &fold(pattern), None)
 }
 
 /// Iterative, with one place to come back to: a pattern of many `%` costs no more than length times length.
@@ -210,4 +219,142 @@ pub fn quotename(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
         Some('"') => Value::Text(format!("\"{}\"", name.replace('"', "\"\""))),
         _ => Value::Null,
     })
+}
+
+/// Blanks, or the characters of the second argument; NULL for NULL.
+pub fn trim(values: &[Value], start: bool, end: bool) -> Result<Value, Message> {
+    let characters = match values.get(1) {
+        None => " ".to_owned(),
+        given => match text(given) {
+            Some(characters) => characters,
+            None => return Ok(Value::Null),
+        },
+    };
+    let goes = |c: char| characters.chars().any(|of| same(of, c));
+    map_text(values, |value| {
+        let value = if start { value.trim_start_matches(goes) } else { value };
+        (if end { value.trim_end_matches(goes) } else { value }).to_owned()
+    })
+}
+
+/// By the collation, which does not heed case.
+fn same(a: char, b: char) -> bool {
+    a == b || a.to_lowercase().eq(b.to_lowercase())
+}
+
+/// The separator between those that are not NULL; a separator that is NULL is none.
+pub fn concat_ws(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let (separator, rest) = values.split_first().map_or((None, values), |(first, rest)| (text(Some(first)), rest));
+    let parts: Vec<String> = rest.iter().filter_map(|value| text(Some(value))).collect();
+    Ok(Value::Text(parts.join(&separator.unwrap_or_default())))
+}
+
+/// Code of the first character in the code page.
+pub fn ascii(values: &[Value]) -> Value {
+    let first = text(values.first()).and_then(|value| value.chars().next());
+    first.map_or(Value::Null, |c| {
+        codepage::encode(&c.to_string()).first().map_or(Value::Null, |byte| Value::Int((*byte).into()))
+    })
+}
+
+/// NULL outside 0 to 255.
+pub fn char(values: &[Value]) -> Value {
+    let code = int(values.first()).and_then(|code| u8::try_from(code).ok());
+    code.map_or(Value::Null, |code| Value::Text(codepage::decode(&[code])))
+}
+
+/// NULL outside 0 to 65535, where the collation knows no supplementary characters, and for half a character.
+pub fn nchar(values: &[Value]) -> Value {
+    let code = int(values.first()).and_then(|code| u16::try_from(code).ok());
+    let c = code.and_then(|code| char::from_u32(code.into()));
+    c.map_or(Value::Null, |c| Value::Text(c.to_string()))
+}
+
+pub fn unicode(values: &[Value]) -> Value {
+    let first = text(values.first()).and_then(|value| value.encode_utf16().next());
+    first.map_or(Value::Null, |unit| Value::Int(unit.into()))
+}
+
+/// Most bytes of a text that has a limit.
+const LONGEST: usize = 8000;
+/// Most characters that are made of a text without one.
+const UNLIMITED: usize = 1 << 24;
+
+/// Text, count, and the characters that the text's type has, after which the answer is cut; NULL where it has no limit.
+/// NULL for a negative count.
+pub fn replicate(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let (Some(value), Some(count)) = (text(values.first()), int(values.get(1))) else { return Ok(Value::Null) };
+    let Ok(count) = usize::try_from(count) else { return Ok(Value::Null) };
+    let length = value.encode_utf16().count();
+    let Some(limit) = int(values.get(2)) else {
+        if length.saturating_mul(count) > UNLIMITED {
+            return Err(errors::outside("a text of so many characters"));
+        }
+        return Ok(Value::Text(value.repeat(count)));
+    };
+    let most = usize::try_from(limit).unwrap_or(0) / length.max(1) + 1;
+    Ok(Value::Text(units(&value.repeat(count.min(most)), 0, limit)))
+}
+
+pub fn space(values: &[Value]) -> Value {
+    let count = int(values.first()).and_then(|count| usize::try_from(count).ok());
+    count.map_or(Value::Null, |count| Value::Text(" ".repeat(count.min(LONGEST))))
+}
+
+/// NULL where the start is not within the text or the length is negative; a NULL to put in is an empty text.
+pub fn stuff(values: &[Value]) -> Value {
+    let (Some(value), Some(start), Some(length)) = (text(values.first()), int(values.get(1)), int(values.get(2)))
+    else {
+        return Value::Null;
+    };
+    let whole = i64::try_from(value.encode_utf16().count()).unwrap_or(i64::MAX);
+    if start < 1 || start > whole || length < 0 {
+        return Value::Null;
+    }
+    let after = (start - 1).saturating_add(length);
+    let inside = text(values.get(3)).unwrap_or_default();
+    Value::Text(format!("{}{inside}{}", units(&value, 0, start - 1), units(&value, after, i64::MAX)))
+}
+
+/// 9828 where the characters are not as many as their translations.
+pub fn translate(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
+    let (Some(value), Some(from), Some(to)) = (text(values.first()), text(values.get(1)), text(values.get(2))) else {
+        return Ok(Value::Null);
+    };
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    if from.len() != to.len() {
+        let text = "The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters.";
+        return Err(Message::new(9828, 16, 1, text));
+    }
+    let translated = |c: char| from.iter().position(|of| same(*of, c)).map_or(c, |at| to[at]);
+    Ok(Value::Text(value.chars().map(translated).collect()))
+}
+
+/// Where the pattern begins in the text, from 1; 0 where it does not. With `%` in front it may begin anywhere.
+pub fn patindex(values: &[Value]) -> Value {
+    let (Some(pattern), Some(value)) = (text(values.first()), text(values.get(1))) else { return Value::Null };
+    let fold = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>();
+    let (pattern, value) = (fold(&pattern), fold(&value));
+    let anywhere = pattern.iter().take_while(|c| **c == '%').count();
+    let places = if anywhere == 0 { 0..1 } else { 0..value.len() };
+    let found = places.into_iter().find(|at| matches_like(&value[*at..], &pattern[anywhere..], None));
+    let found = if anywhere == pattern.len() && anywhere > 0 && !value.is_empty() { Some(0) } else { found };
+    let units = |at: usize| value[..at].iter().map(|c| c.len_utf16()).sum::<usize>();
+    Value::Int(found.map_or(0, |at| i64::try_from(units(at) + 1).unwrap_or(0)))
+}
+
+/// The parts of a name from its end: 1 object, 2 schema, 3 database, 4 server. NULL for what is no name.
+pub fn parsename(values: &[Value]) -> Value {
+    let (Some(name), Some(part)) = (text(values.first()), int(values.get(1))) else { return Value::Null };
+    let mut parts = vec![None];
+    for token in tokens(&name).iter().filter(|token| !token.is_trivia()) {
+        match (token.text(&name), parts.last_mut()) {
+            (".", _) => parts.push(None),
+            (_, Some(last @ None)) => *last = Some(token.name(&name)),
+            _ => return Value::Null,
+        }
+    }
+    let wanted = usize::try_from(part).ok().filter(|part| (1..=4).contains(part) && parts.len() <= 4);
+    let found = wanted.and_then(|part| parts.len().checked_sub(part)).and_then(|at| parts.swap_remove(at));
+    found.map_or(Value::Null, Value::Text)
 }

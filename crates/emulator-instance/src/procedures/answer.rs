@@ -1,5 +1,6 @@
-//! What a system procedure answers.
+//! What a system procedure is, and what it answers.
 
+use super::super::work::Work;
 use emulator_ground::engine::Message;
 use emulator_ground::value::{Column, SqlType, Value};
 
@@ -21,4 +22,12 @@ pub fn columns(of: &[(&str, SqlType)]) -> Vec<Column> {
             identity: false,
         })
         .collect()
+}
+
+pub struct Procedure {
+    pub name: &'static str,
+    /// In their order; those without a default first.
+    pub parameters: &'static [&'static str],
+    pub needed: usize,
+    pub run: fn(&mut Work<'_>, &[Value]) -> Result<Answer, Message>,
 }

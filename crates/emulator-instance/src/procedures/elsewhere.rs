@@ -34,12 +34,12 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_changesubscriber_schedule sp_changesubscription sp_changesubscriptiondtsinfo sp_changesubstatus \
     sp_check_dynamic_filters sp_check_for_sync_trigger sp_check_join_filter sp_check_subset_filter \
     sp_clean_db_file_free_space sp_clean_db_free_space sp_cleanup_log_shipping_history sp_cleanup_temporal_history \
-    sp_column_privileges sp_column_privileges_ex sp_columns sp_columns_ex sp_configure \
+    sp_column_privileges_ex sp_columns_ex sp_configure \
     sp_configure_peerconflictdetection sp_control_dbmasterkey_password sp_control_plan_guide sp_copymergesnapshot \
     sp_copysnapshot sp_copysubscription sp_create_plan_guide sp_create_plan_guide_from_handle sp_create_removable \
     sp_createstats sp_cursor sp_cursor_list sp_cursorclose sp_cursorexecute sp_cursorfetch sp_cursoropen \
     sp_cursoroption sp_cursorprepare sp_cursorprepexec sp_cursorunprepare sp_cycle_errorlog sp_data_source_objects \
-    sp_data_source_table_columns sp_databases sp_datatype_info sp_db_increased_partitions sp_db_selective_xml_index \
+    sp_data_source_table_columns sp_db_increased_partitions sp_db_selective_xml_index \
     sp_db_vardecimal_storage_format sp_dbcmptlevel sp_dbfixedrolepermission sp_dbmmonitoraddmonitoring \
     sp_dbmmonitorchangealert sp_dbmmonitorchangemonitoring sp_dbmmonitordropalert sp_dbmmonitordropmonitoring \
     sp_dbmmonitorhelpalert sp_dbmmonitorhelpmonitoring sp_dbmmonitorresults sp_dbmmonitorupdate sp_dbremove \
@@ -56,8 +56,8 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_dropmessage sp_droppublication sp_droppullsubscription sp_dropremotelogin sp_droprole sp_dropserver \
     sp_dropsubscriber sp_dropsubscription sp_droptype sp_dropuser sp_dsninfo sp_enclave_send_keys \
     sp_enumcustomresolvers sp_enumdsn sp_enumeratependingschemachanges sp_estimate_data_compression_savings \
-    sp_estimated_rowsize_reduction_for_vardecimal sp_execute sp_execute_external_script sp_execute_remote \
-    sp_expired_subscription_cleanup sp_filestream_force_garbage_collection sp_fkeys sp_flush_log sp_foreignkeys \
+    sp_estimated_rowsize_reduction_for_vardecimal sp_execute_external_script sp_execute_remote \
+    sp_expired_subscription_cleanup sp_filestream_force_garbage_collection sp_flush_log sp_foreignkeys \
     sp_fulltext_catalog sp_fulltext_column sp_fulltext_database sp_fulltext_keymappings \
     sp_fulltext_load_thesaurus_file sp_fulltext_pendingchanges sp_fulltext_semantic_register_language_statistics_db \
     sp_fulltext_semantic_unregister_language_statistics_db sp_fulltext_service sp_fulltext_table sp_generatefilters \
@@ -81,8 +81,8 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_helpmergeconflictrows sp_helpmergedeleteconflictrows sp_helpmergefilter sp_helpmergepartition \
     sp_helpmergepublication sp_helpmergepullsubscription sp_helpmergesubscription sp_helpntgroup sp_helppeerrequests \
     sp_helppeerresponses sp_helppublication sp_helppublication_snapshot sp_helppullsubscription sp_helpqreader_agent \
-    sp_helpremotelogin sp_helpreplfailovermode sp_helpreplicationdboption sp_helpreplicationoption sp_helprole \
-    sp_helprolemember sp_helprotect sp_helpserver sp_helpsort sp_helpsrvrole sp_helpsrvrolemember sp_helpstats \
+    sp_helpremotelogin sp_helpreplfailovermode sp_helpreplicationdboption sp_helpreplicationoption \
+    sp_helprotect sp_helpserver sp_helpsort sp_helpsrvrole sp_helpstats \
     sp_helpsubscriberinfo sp_helpsubscription sp_helpsubscription_properties sp_helpsubscriptionerrors sp_helptext \
     sp_helptracertokenhistory sp_helptracertokens sp_helptrigger sp_helpuser sp_helpxactsetjob sp_indexes \
     sp_indexoption sp_invalidate_textptr sp_ivindexhasnullcols sp_kill_filestream_non_transacted_handles \
@@ -91,8 +91,8 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_mergemetadataretentioncleanup sp_mergesubscription_cleanup sp_migrate_user_to_contained sp_monitor \
     sp_mschange_distribution_agent_properties sp_mschange_logreader_agent_properties \
     sp_mschange_merge_agent_properties sp_mschange_snapshot_agent_properties sp_mshasdbaccess sp_OACreate \
-    sp_OADestroy sp_OAGetErrorInfo sp_OAGetProperty sp_OAMethod sp_OASetProperty sp_OAStop sp_password sp_pkeys \
-    sp_polybase_join_group sp_polybase_leave_group sp_posttracertoken sp_prepare sp_prepexec sp_prepexecrpc \
+    sp_OADestroy sp_OAGetErrorInfo sp_OAGetProperty sp_OAMethod sp_OASetProperty sp_OAStop sp_password \
+    sp_polybase_join_group sp_polybase_leave_group sp_posttracertoken sp_prepexecrpc \
     sp_primarykeys sp_procoption sp_publication_validation sp_publisherproperty sp_query_store_flush_db \
     sp_query_store_force_plan sp_query_store_remove_plan sp_query_store_remove_query sp_query_store_reset_exec_stats \
     sp_query_store_unforce_plan sp_rda_deauthorize_db sp_rda_get_rpo_duration sp_rda_reauthorize_db \
@@ -110,13 +110,13 @@ const EVERYWHERE: &str = "sp_add_agent_parameter sp_add_agent_profile sp_add_dat
     sp_resetsnapshotdeliveryprogress sp_resetstatus sp_restoredbreplication sp_restoremergeidentityrange \
     sp_resyncmergesubscription sp_revoke_publication_access sp_revokedbaccess sp_revokelogin sp_rxPredict \
     sp_schemafilter sp_script_synctran_commands sp_scriptdynamicupdproc sp_scriptpublicationcustomprocs \
-    sp_scriptsubconflicttable sp_sequence_get_range sp_server_diagnostics sp_server_info sp_serveroption \
+    sp_scriptsubconflicttable sp_sequence_get_range sp_server_diagnostics sp_serveroption \
     sp_setapprole sp_setdefaultdatatypemapping sp_setnetname sp_setreplfailovermode \
     sp_setsubscriptionxactseqno sp_settriggerorder sp_showpendingchanges sp_showrowreplicainfo sp_spaceused \
-    sp_special_columns sp_sproc_columns sp_srvrolepermission sp_startpublication_snapshot sp_statistics \
-    sp_stored_procedures sp_subscription_cleanup sp_table_privileges sp_table_privileges_ex sp_table_validation \
-    sp_tableoption sp_tables sp_tables_ex sp_testlinkedserver sp_trace_create sp_trace_generateevent \
-    sp_trace_setevent sp_trace_setfilter sp_trace_setstatus sp_unbindefault sp_unbindrule sp_unprepare \
+    sp_srvrolepermission sp_startpublication_snapshot \
+    sp_subscription_cleanup sp_table_privileges_ex sp_table_validation \
+    sp_tableoption sp_tables_ex sp_testlinkedserver sp_trace_create sp_trace_generateevent \
+    sp_trace_setevent sp_trace_setfilter sp_trace_setstatus sp_unbindefault sp_unbindrule \
     sp_unregister_custom_scripting sp_unregistercustomresolver sp_unsetapprole sp_update_agent_profile \
     sp_updatestats sp_upgrade_log_shipping sp_validate_redirected_publisher sp_validate_replica_hosts_as_publishers \
     sp_validatelogins sp_validatemergepublication sp_validatemergesubscription sp_validname sp_vupgrade_mergeobjects \

@@ -10,21 +10,15 @@ mod change_data_capture;
 mod change_feed;
 mod elsewhere;
 mod extended_properties;
+mod metadata;
 mod rename;
 mod roles;
 mod session_context;
 mod sessions;
 
 pub use answer::Answer;
+use answer::Procedure;
 pub use elsewhere::exists_on_server;
-
-struct Procedure {
-    name: &'static str,
-    /// In their order; those without a default first.
-    parameters: &'static [&'static str],
-    needed: usize,
-    run: fn(&mut Work<'_>, &[Value]) -> Result<Answer, Message>,
-}
 
 const PROPERTY: &[&str] =
     &["@name", "@value", "@level0type", "@level0name", "@level1type", "@level1name", "@level2type", "@level2name"];
@@ -93,16 +87,26 @@ const ALL: &[Procedure] = &[
         needed: 2,
         run: |w, v| w.set_session_context(v),
     },
+    Procedure {
+        name: "sp_stored_procedures",
+        parameters: metadata::ROUTINES,
+        needed: 0,
+        run: |w, v| metadata::routines(w, v, names()),
+    },
     Procedure { name: "sp_who", parameters: &["@loginame"], needed: 0, run: |w, v| w.who(v) },
     Procedure { name: "sp_who2", parameters: &["@loginame"], needed: 0, run: |w, v| w.who2(v) },
 ];
 
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|procedure| procedure.name)
+    all().map(|procedure| procedure.name)
+}
+
+fn all() -> impl Iterator<Item = &'static Procedure> {
+    ALL.iter().chain(metadata::ALL)
 }
 
 fn find(name: &str) -> Option<&'static Procedure> {
-    ALL.iter().find(|procedure| procedure.name == name)
+    all().find(|procedure| procedure.name == name)
 }
 
 pub fn is_known(name: &str) -> bool {

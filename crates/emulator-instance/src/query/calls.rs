@@ -7,7 +7,7 @@ use super::binder::{Binder, Bound};
 use super::operands::{coerced, converted, unify};
 use emulator_ground::engine::Message;
 use emulator_ground::value::SqlType;
-use emulator_tsql::ast::{self, Call, Comparison, Expr, OrderItem, Over, Predicate, When};
+use emulator_tsql::ast::{self, Call, Comparison, Expr, ObjectName, OrderItem, Over, Predicate, When};
 
 const AGGREGATES: &[&str] = &["COUNT", "COUNT_BIG", "SUM", "MIN", "MAX", "AVG", "STRING_AGG"];
 const RANKINGS: &[&str] = &["ROW_NUMBER", "RANK", "DENSE_RANK"];
@@ -52,7 +52,22 @@ impl Binder<'_> {
         if matches!(name.as_str(), "DATEADD" | "DATEDIFF" | "DATEPART" | "DATENAME" | "DATEDIFF_BIG") {
             return self.date_call(&name, call);
         }
-        let arguments: Vec<Bound> = call.arguments.iter().map(|a| self.expression(a)).collect::<Result<_, _>>()?;
+        if let ("YEAR" | "MONTH" | "DAY", [value]) = (name.as_str(), call.arguments.as_slice()) {
+            let arguments = vec![Expr::Column(ObjectName::plain(name.as_str())), value.clone()];
+            return self.date_call("DATEPART", &Call { arguments, ..Call::default() });
+        }
+        // Functions that are objects of the schema sys are not known without it, and have defaults.
+        let object = name.starts_with("FN_");
+        if object && call.name.schema.is_none() {
+            let text = format!("'{}' is not a recognized built-in function name.", call.name.name);
+            return Err(Message::new(195, 15, 10, text));
+        }
+        let default = |a: &Expr| matches!(a, Expr::Call(call) if object && call.name.name == "DEFAULT");
+        let arguments: Vec<Bound> = call
+            .arguments
+            .iter()
+            .map(|a| self.expression(if default(a) { &Expr::Integer(2) } else { a }))
+            .collect::<Result<_, _>>()?;
         let bound = self.scalar_call(&name, &arguments)?;
         // A sql_variant; of a moment it is declared, so that styles find one.
         let is_moment = |property: &str| {
@@ -112,6 +127,27 @@ impl Binder<'_> {
                     return Err(Message::new(189, 15, 1, "The concat function requires 2 to 254 arguments."));
                 }
                 Ok(Bound::new(format!("({})", parts.join(" || ")), to, false))
+            }
+            // Cut at 8,000 bytes, unless the text has no limit.
+            "REPLICATE" => {
+                count(2)?;
+                let (value, times) = (&arguments[0], &arguments[1]);
+                let (sql_type, limit) = match value.sql_type {
+                    unlimited @ (SqlType::VarChar(None) | SqlType::NVarChar(None)) => (unlimited, "NULL"),
+                    SqlType::VarChar(_) | SqlType::Char(_) => (SqlType::VarChar(Some(8000)), "8000"),
+                    _ => (SqlType::NVarChar(Some(4000)), "4000"),
+                };
+                let text = coerced(&value.sql, value.sql_type, SqlType::NVarChar(None));
+                let times = coerced(&times.sql, times.sql_type, SqlType::BigInt);
+                Ok(Bound::new(format!("f_replicate({text}, {times}, {limit})"), sql_type, true))
+            }
+            "CONCAT_WS" => {
+                let to = SqlType::NVarChar(Some(4000));
+                let parts: Vec<String> = arguments.iter().map(|a| coerced(&a.sql, a.sql_type, to)).collect();
+                if parts.len() < 3 {
+                    return Err(Message::new(189, 15, 1, "The concat_ws function requires 3 to 254 arguments."));
+                }
+                Ok(Bound::new(format!("f_concat_ws({})", parts.join(", ")), to, false))
             }
             "LEN" | "DATALENGTH" => {
                 count(1)?;

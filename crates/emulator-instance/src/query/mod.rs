@@ -16,6 +16,7 @@ mod row_security;
 mod select;
 mod sets;
 mod sources;
+mod table_variables;
 
 pub use binder::{Binder, Compiled};
 pub use collations::{collation, collation_name};

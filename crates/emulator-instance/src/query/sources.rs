@@ -41,6 +41,7 @@ impl Binder<'_> {
             }
             TableSource::Values { rows, alias, columns } => self.values(rows, alias, columns),
             TableSource::Join { kind, left, right, on } => self.join(*kind, left, right, on.as_ref(), filters),
+            TableSource::Variable { name, alias } => self.table_variable(name, alias.as_deref()),
             TableSource::Outside(what) => Err(errors::outside(what)),
         }
     }
@@ -61,7 +62,7 @@ impl Binder<'_> {
         Ok(sql)
     }
 
-    fn add_source(&mut self, source: Source) -> Result<(), Message> {
+    pub(super) fn add_source(&mut self, source: Source) -> Result<(), Message> {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
         let twice = scope.sources.iter().any(|s| {
             same_name(&s.name, &source.name) && s.schema.as_deref().map(fold) == source.schema.as_deref().map(fold)

@@ -15,7 +15,7 @@ fn names_only_the_server_has_are_outside_and_others_do_not_exist() {
         ("EXEC sp_help", 50900),
         ("EXEC sys.sp_helpuser", 50900),
         ("EXEC dbo.sp_HelpRotect", 50900),
-        ("EXEC sp_columns 'Orders'", 50900),
+        ("EXEC sp_spaceused 'dbo.Orders'", 50900),
         ("EXEC sp_spaceused", 50900),
         ("EXEC xp_cmdshell 'dir'", 50900),
         ("EXEC master..xp_cmdshell 'dir'", 50900),

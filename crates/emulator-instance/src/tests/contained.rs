@@ -9,6 +9,7 @@ fn token(instance: &Instance, token: &str, database: Option<&str>) -> Result<Box
         host_name: String::new(),
         application: String::new(),
         library: String::new(),
+        transport: emulator_ground::engine::Transport::default(),
     })
 }
 

@@ -197,7 +197,7 @@ fn names_in_a_module_are_those_of_its_own_schema_and_database() {
         ],
     );
     assert_eq!(answer(session, "SELECT SCHEMA_NAME(schema_id) FROM sys.views WHERE name = 'Seen'"), "dbo");
-    assert_eq!(refused(elsewhere, "DROP VIEW Sales.dbo.Seen"), 3701);
+    assert_eq!(refused(elsewhere, "DROP VIEW Sales.dbo.Seen"), 166);
 }
 
 #[test]

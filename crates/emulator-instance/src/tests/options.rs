@@ -61,7 +61,7 @@ fn options_of_a_session_are_kept_or_refused() {
             ("SET DEADLOCK_PRIORITY 11", 2755),
             ("SET DEADLOCK_PRIORITY HIGHEST", 2755),
             ("SET LOCK_TIMEOUT -2", 50900),
-            ("SET ROWCOUNT -1", 50900),
+            ("SET ROWCOUNT -1", 102),
             ("SET TEXTSIZE -2", 50900),
             ("SET TRANSACTION ISOLATION LEVEL SNAPSHOT", 50900),
             ("SET STATISTICS IO ON", 50900),

@@ -47,6 +47,16 @@ fn environment_changes_and_messages_have_their_documented_bytes() {
     assert_eq!(tokens.0, expected);
 }
 
+/// Severity 10 leaves the server as 0, whatever said it; what is below and above stays.
+#[test]
+fn informational_messages_of_severity_10_are_of_class_0() {
+    for (severity, token, class) in [(0, 0xAB, 0), (9, 0xAB, 9), (10, 0xAB, 0), (11, 0xAA, 11), (16, 0xAA, 16)] {
+        let mut tokens = Tokens::default();
+        tokens.message(&Message::new(50000, severity, 1, "x"), "s");
+        assert_eq!((tokens.0[0], tokens.0[8]), (token, class), "severity {severity}");
+    }
+}
+
 #[test]
 fn values_have_their_documented_bytes() {
     let noon = 12 * 3600 * 10_000_000 + 1_234_567;

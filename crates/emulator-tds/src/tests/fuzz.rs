@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::raw::{execute, hex, login, prepare};
 use super::scripted::certificates;
 use emulator_ground::clock::Clock;
+use emulator_ground::engine::Transport;
 use emulator_ground::source::{DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, TokenSubject};
 use emulator_instance::Instance;
 
@@ -164,7 +165,7 @@ impl Target {
     /// From pre-login to the end of the session, without TLS.
     async fn serve(&self, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
         negotiate(&mut stream).await?;
-        match self.service.log_in(&mut stream, true).await? {
+        match self.service.log_in(&mut stream, true, Transport::default()).await? {
             Some(admitted) => Connection::new(self.service.clone(), stream, admitted).run(self.shutdown.clone()).await,
             None => Ok(()),
         }

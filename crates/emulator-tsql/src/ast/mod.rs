@@ -170,6 +170,16 @@ pub enum StatementKind {
         name: ObjectName,
         arguments: Vec<Argument>,
     },
+    DeclareTable {
+        name: String,
+        columns: Vec<ColumnDefinition>,
+    },
+    InsertVariable {
+        table: String,
+        /// Empty for all.
+        columns: Vec<String>,
+        rows: Rows,
+    },
     // tables
     CreateTable {
         name: ObjectName,
@@ -330,4 +340,13 @@ pub struct TypeName {
     pub name: ObjectName,
     /// Length, or precision and scale; `None` among them is MAX.
     pub arguments: Vec<Option<u32>>,
+}
+
+/// What goes into a table variable.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    Values(Vec<Vec<Expr>>),
+    Query(Box<Query>),
+    /// EXECUTE of a procedure or a text.
+    Execute(Box<StatementKind>),
 }

@@ -134,6 +134,11 @@ pub enum TableSource {
         right: Box<TableSource>,
         on: Option<Predicate>,
     },
+    /// A table variable, with its `@`.
+    Variable {
+        name: String,
+        alias: Option<String>,
+    },
     /// PIVOT, OPENROWSET, FOR SYSTEM_TIME, …: what it is.
     Outside(#[serde(deserialize_with = "words::word")] Word),
 }

@@ -244,7 +244,7 @@ impl Parser<'_> {
     fn waitfor(&mut self) -> Parsed<StatementKind> {
         self.advance();
         if self.eat("DELAY") {
-            return Ok(StatementKind::WaitForDelay(self.scalar()?));
+            return Ok(StatementKind::WaitForDelay(self.string_or_variable()?));
         }
         if self.sees("TIME") || self.sees("(") {
             return self.outside();
@@ -254,7 +254,17 @@ impl Parser<'_> {
 
     fn raiserror(&mut self) -> Parsed<StatementKind> {
         self.advance();
-        let arguments = self.in_parentheses(|p| p.list(Self::scalar))?;
+        let mut place = 0;
+        let arguments = self.in_parentheses(|p| {
+            p.list(|p| {
+                place += 1;
+                match place {
+                    1 if p.sees_string() => p.string_or_variable(),
+                    1..=3 => p.integer_or_variable(true),
+                    _ => p.literal_or_variable(),
+                }
+            })
+        })?;
         if arguments.len() < 3 {
             return Err(self.unexpected());
         }
@@ -270,13 +280,14 @@ impl Parser<'_> {
 
     fn throw(&mut self) -> Parsed<StatementKind> {
         self.advance();
-        if self.at_end() || self.sees(";") || self.sees("END") || !self.begins_scalar() {
+        // What begins otherwise is the next statement.
+        if !matches!(self.kind(), Some(Kind::Integer | Kind::Variable)) {
             return Ok(StatementKind::Throw(None));
         }
-        let number = self.scalar()?;
+        let number = self.integer_or_variable(false)?;
         self.expect(",")?;
-        let text = self.scalar()?;
+        let text = self.string_or_variable()?;
         self.expect(",")?;
-        Ok(StatementKind::Throw(Some([number, text, self.scalar()?])))
+        Ok(StatementKind::Throw(Some([number, text, self.integer_or_variable(false)?])))
     }
 }

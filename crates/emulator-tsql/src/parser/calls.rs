@@ -1,6 +1,7 @@
 //! Calls: their arguments, WITHIN GROUP and OVER.
 
 use super::super::ast::{Call, Expr, ObjectName, Over};
+use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
@@ -23,16 +24,20 @@ impl Parser<'_> {
             self.expect(")")?;
             return Ok(Expr::Outside("PARSE"));
         }
+        let mut arguments = vec![first];
         if self.eat("FROM") {
-            self.scalar()?;
-            self.expect(")")?;
-            return Ok(Expr::Outside("TRIM with characters"));
-        }
-        if side.is_some() {
+            arguments.insert(0, self.scalar()?);
+        } else if side.is_some() {
             return Err(self.unexpected());
         }
         self.expect(")")?;
-        Ok(Expr::Call(Box::new(Call { name, arguments: vec![first], ..Call::default() })))
+        // One side alone is what LTRIM and RTRIM do.
+        let name = match side {
+            Some("LEADING") => ObjectName::plain("LTRIM"),
+            Some("TRAILING") => ObjectName::plain("RTRIM"),
+            _ => name,
+        };
+        Ok(Expr::Call(Box::new(Call { name, arguments, ..Call::default() })))
     }
 
     pub(super) fn outside_call(&mut self, what: &'static str) -> Parsed<Expr> {
@@ -43,6 +48,7 @@ impl Parser<'_> {
 
     /// After the name: arguments, WITHIN GROUP, OVER.
     pub(super) fn call(&mut self, name: ObjectName) -> Parsed<Expr> {
+        let qualified = self.at.checked_sub(2).is_some_and(|at| self.tokens[at].text(self.source) == ".");
         self.expect("(")?;
         let mut call = Call { name, ..Call::default() };
         let mut all = false;
@@ -51,10 +57,9 @@ impl Parser<'_> {
         } else if !self.sees(")") {
             call.distinct = self.eat("DISTINCT");
             all = !call.distinct && self.eat("ALL");
-            // DATEADD and its kin take a bare word first; DEFAULT stands for a parameter's default.
+            // DATEADD and its kin take a bare word first; DEFAULT stands for a default of what a schema has.
             call.arguments = self.list(|p| {
-                if p.sees("DEFAULT") {
-                    p.advance();
+                if qualified && p.eat("DEFAULT") {
                     return Ok(Expr::Call(Box::new(Call { name: ObjectName::plain("DEFAULT"), ..Call::default() })));
                 }
                 p.scalar()
@@ -137,6 +142,12 @@ impl Parser<'_> {
         if start > end || start == 4 || end == 0 { Err(self.unexpected_at(start_at)) } else { Ok(()) }
     }
 
+    fn eat_integer(&mut self) -> bool {
+        let found = self.kind() == Some(Kind::Integer);
+        self.at += usize::from(found);
+        found
+    }
+
     /// 0 unbounded preceding, 1 preceding, 2 current row, 3 following, 4 unbounded following
     fn frame_bound(&mut self) -> Parsed<u8> {
         if self.eat("CURRENT") {
@@ -144,8 +155,8 @@ impl Parser<'_> {
             return Ok(2);
         }
         let unbounded = self.eat("UNBOUNDED");
-        if !unbounded {
-            self.scalar()?;
+        if !unbounded && !self.eat_integer() {
+            return Err(self.unexpected());
         }
         match (self.one_of(&["PRECEDING", "FOLLOWING"]), unbounded) {
             (Some("PRECEDING"), true) => Ok(0),

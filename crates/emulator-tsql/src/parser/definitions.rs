@@ -110,15 +110,18 @@ impl Parser<'_> {
         }
         if self.eat("TABLE") {
             let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropTable { if_exists, names: self.list(Self::object_name)? });
+            return Ok(StatementKind::DropTable { if_exists, names: self.list(Self::table_name)? });
         }
         if self.eat("VIEW") {
             let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropView { if_exists, names: self.list(Self::object_name)? });
+            return Ok(StatementKind::DropView { if_exists, names: self.list(|p| p.module_name("DROP VIEW"))? });
         }
         if self.eat("FUNCTION") {
             let if_exists = self.if_exists()?;
-            return Ok(StatementKind::DropFunction { if_exists, names: self.list(Self::object_name)? });
+            return Ok(StatementKind::DropFunction {
+                if_exists,
+                names: self.list(|p| p.module_name("DROP FUNCTION"))?,
+            });
         }
         if self.eat("SECURITY POLICY") {
             let if_exists = self.if_exists()?;
@@ -166,7 +169,9 @@ impl Parser<'_> {
                 } else {
                     break;
                 }
-                _ = self.eat(",");
+                if !self.eat(",") && self.at + 1 < end {
+                    return Err(self.unexpected());
+                }
             }
             let whole = self.at + 1 == end && !key.provider.is_empty() && !key.path.is_empty();
             self.at = end;

@@ -444,6 +444,7 @@ impl Parser<'_> {
             self.at += parts;
             return Ok(Expr::Outside("IDENTITYCOL, ROWGUIDCOL and $ pseudo columns"));
         }
+        let start = self.at;
         let name = self.object_name()?;
         if self.sees("(") {
             return self.call(name);
@@ -456,6 +457,9 @@ impl Parser<'_> {
             }
             return Ok(Expr::Outside("methods of CLR and xml types"));
         }
+        if !self.filtering {
+            self.check_table_part(start)?;
+        }
         Ok(Expr::Column(name))
     }
 
@@ -465,7 +469,9 @@ impl Parser<'_> {
         loop {
             let special = ["IDENTITYCOL", "ROWGUIDCOL"].iter().any(|word| self.sees_at(ahead, word));
             if special || self.token(ahead).is_some_and(|t| t.kind == Kind::Pseudo) {
-                return Some(ahead + 1);
+                let of_nothing =
+                    ahead > 0 && self.sees_at(ahead - 1, ".") && (ahead == 1 || self.sees_at(ahead - 2, "."));
+                return (!of_nothing).then_some(ahead + 1);
             }
             if self.sees_at(ahead, ".") {
                 ahead += 1;

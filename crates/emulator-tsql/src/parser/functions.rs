@@ -13,7 +13,7 @@ impl Parser<'_> {
         }
         self.at = before;
         let change = self.module_change(start, alter, "FUNCTION")?;
-        let name = self.object_name()?;
+        let name = self.module_name("CREATE FUNCTION")?;
         if name.name.starts_with('#') {
             return Err(self.unexpected_at(start));
         }

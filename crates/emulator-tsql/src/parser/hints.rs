@@ -134,6 +134,9 @@ impl Parser<'_> {
         }
         self.advance();
         let start = self.at;
+        if self.sees("( )") {
+            return Err(self.unexpected_at(start + 1));
+        }
         self.balanced()?;
         let end = std::mem::replace(&mut self.at, start + 1);
         let mut outside = None;

@@ -2,7 +2,7 @@
 
 use super::super::ast::{
     CreateIndex, Expr, ForeignKeyDefinition, IndexColumn, KeyDefinition, Predicate, ReferentialAction, StatementKind,
-    Storage,
+    Storage, TableElement,
 };
 use super::super::lexer::Kind;
 use super::{Parsed, Parser};
@@ -16,7 +16,7 @@ impl Parser<'_> {
             return self.outside();
         }
         self.expect("ON")?;
-        let table = self.object_name()?;
+        let table = self.table_name()?;
         if self.sees("WITH") {
             self.advance();
             self.unique_options()?;
@@ -119,7 +119,7 @@ impl Parser<'_> {
     pub(super) fn data_space(&mut self, storage: &mut Storage) -> Parsed<()> {
         let name = self.name_or_string()?;
         if self.sees("(") {
-            self.balanced()?;
+            self.in_parentheses(|p| p.list(Self::name_or_pseudo))?;
             storage.partition_schemes.push(name);
         } else {
             storage.filegroups.push(name);
@@ -234,6 +234,15 @@ impl Parser<'_> {
         Ok(key)
     }
 
+    /// Of columnstore indexes, memory-optimized tables take the clustered ones (46108).
+    pub(super) fn check_columnstore(&self, elements: &[TableElement]) -> Parsed<()> {
+        let rowwise = |element: &TableElement| match element {
+            TableElement::Index(index) => !index.columnstore || index.clustered,
+            _ => true,
+        };
+        if elements.iter().all(rowwise) { Ok(()) } else { Err(self.unexpected_at(self.at.saturating_sub(1))) }
+    }
+
     /// After INDEX: name, kind, columns. In a column's own definition the column is the key where none is named.
     pub(super) fn inline_index(&mut self, column: Option<&str>) -> Parsed<CreateIndex> {
         let mut index = CreateIndex { name: self.name()?, ..CreateIndex::default() };
@@ -251,7 +260,12 @@ impl Parser<'_> {
                 return Err(self.unexpected());
             }
         } else if column.is_none() || self.sees("(") {
+            let start = self.at;
             index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;
+            let pseudo = (start..self.at).find(|at| self.tokens[*at].kind == Kind::Pseudo);
+            if let Some(at) = pseudo.filter(|_| column.is_some()) {
+                return Err(self.unexpected_at(at));
+            }
         } else {
             index.columns =
                 column.map(|name| IndexColumn { name: name.to_owned(), descending: false }).into_iter().collect();
@@ -276,7 +290,10 @@ impl Parser<'_> {
                 return Err(self.unexpected());
             }
             let start = self.at;
-            let filter = self.predicate()?;
+            self.filtering = true;
+            let filter = self.predicate();
+            self.filtering = false;
+            let filter = filter?;
             if !is_simple(&filter) {
                 let text = format!(
                     "Incorrect WHERE clause for filtered index '{}' on table '{}'.",
@@ -331,7 +348,7 @@ impl Parser<'_> {
         let clustered = clustered == Some("CLUSTERED");
         let name = self.name()?;
         self.expect("ON")?;
-        let table = self.object_name()?;
+        let table = self.table_name()?;
         let mut index = CreateIndex { name, table, unique, clustered, columnstore, ..CreateIndex::default() };
         if !(clustered && columnstore) {
             index.columns = self.in_parentheses(|p| p.list(Self::index_column))?;

@@ -66,6 +66,8 @@ struct Parser<'a> {
     quoted_identifiers: bool,
     /// Within ALTER TABLE … ADD, where a default may be given to the rows that are there.
     adding: bool,
+    /// Within WHERE of an index, whose columns are of its table, whatever stands before them.
+    filtering: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -97,7 +99,7 @@ impl<'a> Parser<'a> {
                 return Err(SyntaxError { number: 1038, state: 4, text: text.into(), line: token.line });
             }
         }
-        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers, adding: false })
+        Ok(Self { source, tokens, at: 0, depth: 0, quoted_identifiers, adding: false, filtering: false })
     }
 
     // --- reading tokens ---
@@ -225,6 +227,33 @@ impl<'a> Parser<'a> {
         Ok(ObjectName { name, schema: part(), database: part(), server: part() })
     }
 
+    /// The name of a table that is made, changed or dropped: on this server, so of three parts at most.
+    fn table_name(&mut self) -> Parsed<ObjectName> {
+        let start = self.at;
+        let name = self.object_name()?;
+        if self.dots_since(start) < 3 { Ok(name) } else { Err(self.unexpected_at(start + 1)) }
+    }
+    /// The name of a view or function that is made or dropped: in this database, else 166.
+    fn module_name(&mut self, statement: &str) -> Parsed<ObjectName> {
+        let (start, line) = (self.at, self.line());
+        let name = self.object_name()?;
+        if self.dots_since(start) < 2 {
+            return Ok(name);
+        }
+        let text = format!("'{statement}' does not allow specifying the database name as a prefix to the object name.");
+        Err(SyntaxError { number: 166, state: 1, text, line })
+    }
+    /// Of a column's name that begins at `start` and has just been read, every part may be empty but the table:
+    /// `db.dbo..c` and `.c` are none (46016 of Microsoft's parser), while `..t.c` and the function `db..f()` are.
+    fn check_table_part(&self, start: usize) -> Parsed<()> {
+        let dot = |at: usize| self.tokens.get(at).is_some_and(|t| t.text(self.source) == ".");
+        let Some(before) = self.at.checked_sub(2).filter(|at| *at >= start && dot(*at)) else { return Ok(()) };
+        if before == start || dot(before - 1) { Err(self.unexpected_at(before)) } else { Ok(()) }
+    }
+    fn dots_since(&self, start: usize) -> usize {
+        self.tokens[start..self.at].iter().filter(|t| t.text(self.source) == ".").count()
+    }
+
     fn sees_string(&self) -> bool {
         match self.kind() {
             Some(Kind::String | Kind::NationalString) => true,
@@ -285,7 +314,12 @@ impl<'a> Parser<'a> {
             self.expect("PRECISION")?;
             ObjectName::plain("float")
         } else {
-            self.object_name()?
+            // `int`, `sys.int`; no part is empty.
+            let first = self.name()?;
+            match self.eat(".") {
+                true => ObjectName { schema: Some(first), ..ObjectName::plain(self.name()?) },
+                false => ObjectName::plain(first),
+            }
         };
         let varying = self.eat("VARYING");
         if national || varying {

@@ -102,6 +102,9 @@ impl Parser<'_> {
         let mut words = Vec::new();
         let mut last_word = String::new();
         while self.kind() == Some(Kind::Word) && !self.sees("ON") && !self.sees("TO") && !self.sees("FROM") {
+            if self.sees("GRANT") {
+                return Err(self.unexpected());
+            }
             last_word = self.text(0).to_owned();
             words.push(self.text(0).to_ascii_uppercase());
             self.advance();

@@ -451,14 +451,18 @@ impl Parser<'_> {
             return Ok(joined);
         }
         if self.kind() == Some(Kind::Variable) {
-            self.variable()?;
-            if self.eat(".") {
+            let name = self.variable()?;
+            let method = self.eat(".");
+            if method {
                 self.name()?;
                 self.balanced()?;
             }
-            self.optional_alias()?;
-            self.optional_names()?;
-            return Ok(TableSource::Outside("table variables"));
+            let alias = self.optional_alias()?;
+            let named = !self.optional_names()?.is_empty();
+            if method || named {
+                return Ok(TableSource::Outside("methods of variables"));
+            }
+            return Ok(TableSource::Variable { name, alias });
         }
         if self.kind() == Some(Kind::Sign) && self.sees("::") {
             self.advance();

@@ -1,6 +1,6 @@
 //! INSERT, UPDATE, DELETE, TRUNCATE.
 
-use super::super::ast::{Assignment, BinaryOperator, Expr, InsertSource, ObjectName, SelectItem, StatementKind};
+use super::super::ast::{Assignment, BinaryOperator, Expr, InsertSource, ObjectName, Rows, SelectItem, StatementKind};
 use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
@@ -15,6 +15,9 @@ impl Parser<'_> {
             self.top()?;
         }
         self.eat("INTO");
+        if self.kind() == Some(Kind::Variable) && !top {
+            return self.insert_into_variable();
+        }
         if self.kind() == Some(Kind::Variable) || self.reserved(0).is_some_and(|word| word.starts_with("OPEN")) {
             return self.outside();
         }
@@ -53,6 +56,43 @@ impl Parser<'_> {
             return self.outside();
         }
         Ok(StatementKind::Insert { table, columns, output, source })
+    }
+
+    /// Into `@table`: values, a query, or what EXECUTE returns.
+    fn insert_into_variable(&mut self) -> Parsed<StatementKind> {
+        let table = self.variable()?;
+        let mut columns = Vec::new();
+        if self.sees("(") && !self.begins_query() {
+            let Some(named) = self.insert_columns()? else { return self.outside() };
+            columns = named;
+        }
+        let rows = if self.eat("VALUES") {
+            Rows::Values(self.list(|p| {
+                p.in_parentheses(|p| {
+                    p.list(
+                        |p| if p.eat("DEFAULT") { Ok(Expr::Outside("DEFAULT in table variables")) } else { p.scalar() },
+                    )
+                })
+            })?)
+        } else if self.sees("EXEC") || self.sees("EXECUTE") {
+            match self.execute()? {
+                outside @ StatementKind::Outside(_) => return Ok(outside),
+                StatementKind::ExecuteAs { .. } | StatementKind::Empty => return Err(self.unexpected()),
+                call => Rows::Execute(Box::new(call)),
+            }
+        } else if self.begins_query() {
+            let query = self.query()?;
+            if has_into(&query.body) {
+                return Err(self.unexpected());
+            }
+            Rows::Query(Box::new(query))
+        } else {
+            return self.outside();
+        };
+        if self.query_hints()?.is_some() {
+            return self.outside();
+        }
+        Ok(StatementKind::InsertVariable { table, columns, rows })
     }
 
     fn columns_ahead(&self) -> bool {
@@ -197,11 +237,12 @@ impl Parser<'_> {
                 return Err(self.unexpected());
             }
             self.advance();
-            if self.sees_name() && self.assignment_at(1).is_some() {
-                self.at += 2;
-                if self.eat("DEFAULT") {
-                    return Ok(None);
-                }
+            // A column too gets the value; of the parts of its name any may be empty.
+            let start = self.at;
+            let both = self.object_name().is_ok() && self.assignment_at(0).is_some();
+            self.at = if both { self.at + 1 } else { start };
+            if both && self.eat("DEFAULT") {
+                return Ok(None);
             }
             self.scalar()?;
             return Ok(None);
@@ -262,7 +303,7 @@ impl Parser<'_> {
 
     pub(super) fn truncate(&mut self) -> Parsed<StatementKind> {
         self.expect("TRUNCATE TABLE")?;
-        let table = self.object_name()?;
+        let table = self.table_name()?;
         if self.sees("WITH (") {
             return self.outside();
         }

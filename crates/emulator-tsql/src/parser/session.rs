@@ -1,6 +1,6 @@
 //! SET, DECLARE, EXECUTE, USE, KILL: what acts on the session.
 
-use super::super::ast::{Argument, Declaration, Expr, SetOption, StatementKind};
+use super::super::ast::{Argument, ColumnDefinition, Declaration, Expr, SetOption, StatementKind, TableElement};
 use super::super::lexer::Kind;
 use super::{Parsed, Parser};
 
@@ -82,7 +82,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         if self.eat("IDENTITY_INSERT") {
-            let table = self.object_name()?;
+            let table = self.table_name()?;
             return Ok(StatementKind::Set(SetOption::IdentityInsert { table, on: self.on_or_off()? }));
         }
         if self.eat("STATISTICS") {
@@ -98,13 +98,24 @@ impl Parser<'_> {
         }
         if let Some(name) = self.one_of(VALUES) {
             let negative = self.eat("-");
-            let mut value = match self.kind() {
-                Some(Kind::Word | Kind::Bracketed) => {
+            let is_word = matches!(self.kind(), Some(Kind::Word | Kind::Bracketed));
+            let mut value = match name {
+                "TEXTSIZE" if self.kind() == Some(Kind::Integer) => self.single_literal()?,
+                "ROWCOUNT" if !negative => self.integer_or_variable(false)?,
+                "FIPS_FLAGGER" if !is_word => self.string_or_variable()?,
+                "FIPS_FLAGGER" if !self.sees("OFF") => return Err(self.unexpected()),
+                "TEXTSIZE" | "ROWCOUNT" => return Err(self.unexpected()),
+                _ if negative
+                    && !matches!(self.kind(), Some(Kind::Integer | Kind::Number | Kind::Real | Kind::Money)) =>
+                {
+                    return Err(self.unexpected());
+                }
+                _ if is_word && (self.sees_name() || self.sees("OFF")) => {
                     let text = self.token(0).map(|t| t.name(self.source)).unwrap_or_default();
                     self.advance();
                     Expr::Text { value: text, national: true }
                 }
-                _ => self.scalar()?,
+                _ => self.literal_or_variable()?,
             };
             if negative {
                 value = Expr::Negate(Box::new(value));
@@ -133,10 +144,10 @@ impl Parser<'_> {
             return self.outside();
         }
         if self.sees_at(1, "TABLE") || (self.sees_at(1, "AS") && self.sees_at(2, "TABLE")) {
-            self.variable()?;
+            let name = self.variable()?;
             self.eat("AS");
-            self.table_variable_body()?;
-            return self.outside();
+            let columns = self.table_variable_body()?;
+            return columns.map_or_else(|| self.outside(), |columns| Ok(StatementKind::DeclareTable { name, columns }));
         }
         let mut outside = false;
         let declarations = self.list(|p| {
@@ -161,12 +172,21 @@ impl Parser<'_> {
         if outside { self.outside() } else { Ok(StatementKind::Declare(declarations)) }
     }
 
-    /// `TABLE (…)`, where constraints may have no name.
-    fn table_variable_body(&mut self) -> Parsed<()> {
+    /// `TABLE (…)`, where constraints may have no name. Nothing where there is more than columns with their types.
+    fn table_variable_body(&mut self) -> Parsed<Option<Vec<ColumnDefinition>>> {
         self.expect("TABLE (")?;
         let start = self.at;
+        let mut columns = Some(Vec::new());
         loop {
-            self.table_element()?;
+            match self.table_element()? {
+                TableElement::Column(column) if is_plain(&column) => {
+                    columns = columns.map(|mut columns| {
+                        columns.push(column);
+                        columns
+                    });
+                }
+                _ => columns = None,
+            }
             if !self.eat(",") {
                 break;
             }
@@ -179,7 +199,7 @@ impl Parser<'_> {
                     && text(at + 1).eq_ignore_ascii_case("FOR")
                     && text(at + 2).eq_ignore_ascii_case("REPLICATION"))
         });
-        named.map_or(Ok(()), |at| Err(self.unexpected_at(at)))
+        named.map_or(Ok(columns), |at| Err(self.unexpected_at(at)))
     }
 
     pub(super) fn execute(&mut self) -> Parsed<StatementKind> {
@@ -234,9 +254,9 @@ impl Parser<'_> {
 
     /// `('text' + @v …)`, with parameters after the text only for linked servers.
     fn execute_text(&mut self) -> Parsed<StatementKind> {
-        let mut parts = vec![self.scalar()?];
+        let mut parts = vec![self.string_or_variable()?];
         while self.eat("+") {
-            parts.push(self.scalar()?);
+            parts.push(self.string_or_variable()?);
         }
         if self.eat(",") {
             self.execute_parameters()?;
@@ -302,7 +322,9 @@ impl Parser<'_> {
             }
             let is_variable = p.kind() == Some(Kind::Variable);
             argument.value = Some(match p.kind() {
-                Some(Kind::Word | Kind::Bracketed) if p.sees_name() => Expr::Text { value: p.name()?, national: true },
+                Some(Kind::Word | Kind::Bracketed | Kind::Quoted) if p.sees_name() => {
+                    Expr::Text { value: p.name()?, national: true }
+                }
                 _ => p.literal_or_variable()?,
             });
             if p.sees("OUT") || p.sees("OUTPUT") {
@@ -316,8 +338,27 @@ impl Parser<'_> {
         })
     }
 
+    /// An integer or a variable, where statements take no expression: THROW, RAISERROR.
+    pub(super) fn integer_or_variable(&mut self, signed: bool) -> Parsed<Expr> {
+        let at = usize::from(signed && self.sees("-"));
+        match self.token(at).map(|t| t.kind) {
+            Some(Kind::Integer) => self.literal_or_variable(),
+            Some(Kind::Variable) if at == 0 => self.single_literal(),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// A text or a variable: THROW, RAISERROR, WAITFOR, EXECUTE.
+    pub(super) fn string_or_variable(&mut self) -> Parsed<Expr> {
+        if self.sees_string() || self.kind() == Some(Kind::Variable) {
+            self.single_literal()
+        } else {
+            Err(self.unexpected())
+        }
+    }
+
     /// Procedures take literals and variables, not expressions.
-    fn literal_or_variable(&mut self) -> Parsed<Expr> {
+    pub(super) fn literal_or_variable(&mut self) -> Parsed<Expr> {
         let negative = self.eat("-");
         let value = match self.kind() {
             Some(Kind::Sign | Kind::Label | Kind::Pseudo) | None => return Err(self.unexpected()),
@@ -396,4 +437,14 @@ impl Parser<'_> {
         }
         Ok(StatementKind::Kill { session })
     }
+}
+
+/// A name, a type and whether it takes NULL.
+fn is_plain(column: &ColumnDefinition) -> bool {
+    let ColumnDefinition { computed, identity, default, checks, foreign_keys, generated, .. } = column;
+    let ColumnDefinition { masked, encrypted, collation, keys, indexes, outside, .. } = column;
+    let constrained = !checks.is_empty() || !foreign_keys.is_empty() || !keys.is_empty() || !indexes.is_empty();
+    let special = generated.is_some() || masked.is_some() || encrypted.is_some() || collation.is_some();
+    let valued = computed.is_some() || identity.is_some() || default.is_some() || outside.is_some();
+    !(constrained || special || valued || column.hidden || column.rowguidcol)
 }

@@ -9,7 +9,8 @@ use super::{Parsed, Parser};
 
 impl Parser<'_> {
     pub(super) fn create_table(&mut self) -> Parsed<StatementKind> {
-        let name = self.object_name()?;
+        let name = self.table_name()?;
+        let body = self.at;
         let mut options = TableOptions::default();
         let mut elements = Vec::new();
         if self.sees("(") && self.only_names_ahead() {
@@ -75,6 +76,11 @@ impl Parser<'_> {
         };
         if options.memory_optimized && elements.iter().any(filtered) {
             return Err(self.unexpected_at(self.at.saturating_sub(1)));
+        }
+        // Microsoft's parser does not ask whether it is ON or OFF.
+        let optimized = |at: usize| self.tokens[at].text(self.source).eq_ignore_ascii_case("MEMORY_OPTIMIZED");
+        if (body..self.at).any(optimized) {
+            self.check_columnstore(&elements)?;
         }
         Ok(StatementKind::CreateTable { name, elements, storage, options })
     }
@@ -304,6 +310,10 @@ impl Parser<'_> {
                     column.nullable = Some(false);
                 }
             }
+            // 46011 and 46010: what is not stored has no NOT NULL and no index, and NULL is never said.
+            if self.sees("NULL") || self.sees("NOT NULL") || self.sees("INDEX") {
+                return Err(self.unexpected());
+            }
         } else {
             // A column of the name and type timestamp needs no type: `timestamp` alone.
             if column.name.eq_ignore_ascii_case("timestamp")
@@ -497,7 +507,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn alter_table(&mut self) -> Parsed<StatementKind> {
-        let name = self.object_name()?;
+        let name = self.table_name()?;
         let unchecked = self.sees("WITH NOCHECK ADD");
         if unchecked || self.sees("WITH CHECK ADD") {
             self.at += 2;

@@ -6,7 +6,7 @@ use super::{Parsed, Parser};
 impl Parser<'_> {
     pub(super) fn create_view(&mut self, start: usize, alter: bool) -> Parsed<StatementKind> {
         let change = self.module_change(start, alter, "VIEW")?;
-        let name = self.object_name()?;
+        let name = self.module_name("CREATE VIEW")?;
         let columns = self.optional_names()?;
         let options = self.eat("WITH");
         if options {

@@ -1,0 +1,30 @@
+//! Table variables in FROM.
+
+use super::super::table_variables::undeclared;
+use super::binder::{Binder, Source, SourceColumn};
+use emulator_ground::engine::Message;
+
+impl Binder<'_> {
+    /// A table variable's rows, put where SQLite reads them.
+    pub(super) fn table_variable(&mut self, name: &str, alias: Option<&str>) -> Result<String, Message> {
+        let table = self.ambient.tables.get(&name.to_lowercase()).cloned().ok_or_else(|| undeclared(name))?;
+        let own = self.alias();
+        let held = self.store.hold(&own, &table.columns, &table.rows)?;
+        let columns = table.columns.iter().enumerate().map(|(i, column)| SourceColumn {
+            name: column.name.clone(),
+            sql: format!("{own}.c{}", i + 1),
+            sql_type: column.sql_type,
+            nullable: column.nullable,
+            identity: false,
+            collation: None,
+            of: None,
+            hidden: false,
+            mask: None,
+            computed: None,
+        });
+        let columns = columns.collect();
+        let name = alias.unwrap_or(name).to_owned();
+        self.add_source(Source { name, schema: None, alias: own.clone(), columns })?;
+        Ok(format!("{held} AS {own}"))
+    }
+}
