@@ -73,7 +73,7 @@ def sign_in():
     fab("config", "set", "encryption_fallback_enabled", "true")
     credentials = ("-u", ENTRA["client_id"], "--tenant", ENTRA["tenant_id"], "-p")
     refused = fab("auth", "login", *credentials, "wrong", fails=True)
-    assert "AuthenticationFailed" in refused, refused
+    assert "Failed to get access token" in refused, refused
     fab("auth", "login", *credentials, ENTRA["client_secret"])
     # It reads its token, with the key that Entra publishes.
     status = fab("auth", "status")
@@ -153,8 +153,13 @@ fab("mv", mirror, "Second.Workspace/Sales.MirroredDatabase", "-f")
 assert "Sales.MirroredDatabase" not in fab("ls", SOURCE)
 moved = "Second.Workspace/Sales.MirroredDatabase"
 assert connection["id"] in fab("get", moved, "-q", "definition", "-f")
+# So it is under another name, whatever its definition calls it.
+renamed = "Second.Workspace/Renamed.MirroredDatabase"
+fab("mv", moved, renamed, "-f")
+moved = renamed
+assert "Sales.MirroredDatabase" not in fab("ls", "Second.Workspace")
 
 fab("rm", moved, "-f")
-assert "Sales.MirroredDatabase" not in fab("ls", "Second.Workspace")
+assert "Renamed.MirroredDatabase" not in fab("ls", "Second.Workspace")
 assert "false" in fab("exists", moved).lower()
 print("ok")
