@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, ItemMod, UseTree};
 
@@ -57,7 +58,7 @@ impl Walk<'_> {
             Some("self") => rest = &path[1..],
             Some("super") => {}
             // A module of this one, by its name.
-            Some(name) if self.names.contains(&[from.as_slice(), &[name.to_owned()]].concat()) => {}
+            Some(name) if path.len() > 1 && self.names.contains(&[from.as_slice(), &[name.to_owned()]].concat()) => {}
             _ => return,
         }
         while let Some("super") = rest.first().map(String::as_str) {
@@ -67,6 +68,30 @@ impl Walk<'_> {
         let whole = [from.as_slice(), rest].concat();
         let used = (0..=whole.len()).rev().map(|length| &whole[..length]).find(|it| self.names.contains(*it));
         self.found.extend(used.filter(|it| *it != self.file.as_slice()).map(<[String]>::to_vec));
+    }
+
+    /// Paths among the arguments of a macro.
+    fn tokens(&mut self, stream: TokenStream) {
+        let (mut path, mut colons) = (Vec::new(), 0);
+        for token in stream {
+            match token {
+                TokenTree::Ident(name) if colons == 2 => path.push(name.to_string()),
+                TokenTree::Ident(name) => {
+                    self.note(&std::mem::replace(&mut path, vec![name.to_string()]));
+                }
+                TokenTree::Punct(punct) if punct.as_char() == ':' => {
+                    colons += 1;
+                    continue;
+                }
+                TokenTree::Group(group) => {
+                    self.note(&std::mem::take(&mut path));
+                    self.tokens(group.stream());
+                }
+                _ => self.note(&std::mem::take(&mut path)),
+            }
+            colons = 0;
+        }
+        self.note(&path);
     }
 
     fn tree(&mut self, before: &[String], tree: &UseTree) {
@@ -100,6 +125,10 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         if !is_test(&item.attrs) {
             self.tree(&[], &item.tree);
         }
+    }
+
+    fn visit_macro(&mut self, of: &'ast syn::Macro) {
+        self.tokens(of.tokens.clone());
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -143,10 +172,15 @@ fn no_files_of_the_instance_use_each_other_in_a_circle() {
 fn a_circle_is_found_through_every_kind_of_path() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("lib.rs", "mod a; mod b; mod c; mod d; #[cfg(test)] mod tests { use super::a::A; }");
+    write("lib.rs", "mod a; mod b; mod c; mod d; mod e; mod f; #[cfg(test)] mod tests { use super::a::A; }");
     write("a.rs", "use crate::{b::B, d};");
     write("b.rs", "mod inner { use super::super::c; }");
     write("c.rs", "pub fn of() { super::a::of() } #[cfg(test)] mod tests { use crate::d::D; }");
-    write("d.rs", "use std::fmt;");
-    assert_eq!(circles(&uses(folder.path())), ["a: a, b, c", "b: a, b, c", "c: a, b, c"]);
+    write("d.rs", "use std::fmt; of![1, (e::of(), super::d::D)];");
+    write("e.rs", "list!(crate::f::of => 2);");
+    write("f.rs", "pub fn of() { list!(super::e::of) }");
+    let circle = |of: [&str; 3]| of.map(|it| format!("{it}: {}", of.join(", ")));
+    let found = circles(&uses(folder.path()));
+    assert_eq!(found[..3], circle(["a", "b", "c"]));
+    assert_eq!(found[3..], ["e: e, f", "f: e, f"]);
 }

@@ -8,7 +8,7 @@
 //! - `access`: who may do what. `ambient`: what is known besides the rows – for whom, where and when.
 //! - `functions`, `security_functions`, `object_functions`; `catalog`: the views.
 //! - `store`: rows, in SQLite. `query`: how a SELECT becomes SQLite's.
-//! - `work`: what one statement changes, with the statements: `logins`, `users`, `grants`, `tables`, `modules`, `rows`,
+//! - `work`: what one statement changes, with the statements: `logins`, `server_roles`, `users`, `grants`, `tables`, `modules`, `rows`,
 //!   `procedures`, `classifications`, `database_options`.
 //! - `instance`: what all sessions share. `session`: one of them; `execute`: how its batches run; `serving`, `entering`,
 //!   `source`, `kept`, `setup`: the instance as the wire, mirroring and the start see it.
@@ -41,6 +41,7 @@ mod procedures;
 mod query;
 mod rows;
 mod security_functions;
+mod server_roles;
 mod serving;
 mod session;
 mod session_context;

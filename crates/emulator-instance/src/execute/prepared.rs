@@ -20,7 +20,7 @@ impl Run<'_> {
                 let handle = arguments.first().ok_or_else(|| missing("@handle"))?;
                 let declarations = self.text_argument(arguments, 1)?.unwrap_or_default();
                 let text = self.text_argument(arguments, 2)?.ok_or_else(|| missing("@stmt"))?;
-                if let Err(error) = super::compile(&text, self.session.settings.quoted_identifiers) {
+                if let Err(error) = super::reading::compile(&text, self.session.settings.quoted_identifiers) {
                     (self.out)(Outcome::Message(error));
                     return Err(Message::new(8180, 16, 1, "Statement(s) could not be prepared."));
                 }

@@ -26,7 +26,7 @@ impl Run<'_> {
                 "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
             ));
         }
-        let statements = super::compile(text, self.session.settings.quoted_identifiers)?;
+        let statements = super::reading::compile(text, self.session.settings.quoted_identifiers)?;
         let (database, identities, settings) =
             (self.session.database, self.session.identities.len(), self.session.settings.clone());
         let outer = std::mem::replace(&mut self.variables, variables);

@@ -99,7 +99,7 @@ fn one_matches(c: Option<char>, pattern: &[char], p: usize, escape: Option<char>
 pub fn len(_: &mut Ambient, values: &[Value]) -> Result<Value, Message> {
     let sql_type = text(values.get(1)).and_then(|t| decode(&t));
     if let (Some(value @ Value::Text(_)), Some(of)) = (values.first(), sql_type.filter(|of| types::is_exact(*of))) {
-        let shown = types::convert(&super::typed(value, of)?, of, 0)?;
+        let shown = types::convert(&super::values::typed(value, of)?, of, 0)?;
         let Value::Text(shown) = types::convert(&shown, SqlType::VarChar(None), 0)? else { return Ok(Value::Null) };
         return Ok(Value::Int(i64::try_from(shown.len()).unwrap_or(0)));
     }

@@ -17,6 +17,7 @@ mod select;
 mod sets;
 mod sources;
 mod table_variables;
+mod targets;
 
 pub use binder::{Binder, Compiled};
 pub use collations::{collation, collation_name};

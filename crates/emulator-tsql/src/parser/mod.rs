@@ -4,6 +4,7 @@
 //! `Outside` inside an expression), so that the instance can refuse it in its own words instead of pretending.
 //! Everything else that does not fit is a [`SyntaxError`] with the server's numbers 102, 105, 113, 156, 103.
 
+mod alter_table;
 mod batch;
 mod calls;
 mod classifications;
@@ -21,6 +22,7 @@ mod queries;
 mod rows;
 mod security_policies;
 mod session;
+mod table_sources;
 mod tables;
 mod views;
 
