@@ -512,7 +512,8 @@ impl DatabaseGrants {
         Ok(changes.into_iter().filter(|change| !is_unseen(change)).collect())
     }
 
-    /// What the operator granted and the state does not list, and a DENY of the operator's replaces.
+    /// What was granted and the state does not list, and a DENY replaces. UNCONFIRMED that what others granted goes as well;
+    /// if it stays, this says too much.
     fn taken_by_denies(
         &self,
         prior: &Self,
@@ -524,11 +525,7 @@ impl DatabaseGrants {
             |row: &Permission| changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
         let rows = principals.permissions_of(holder)?;
         let taken = rows.into_iter().filter(|row| {
-            row.state != PermissionState::Denied
-                && mssql_admin::same_name(&row.grantor, principals.operator())
-                && is_denied(row)
-                && !prior.lists(&row.name)
-                && !is_connect(row)
+            row.state != PermissionState::Denied && is_denied(row) && !prior.lists(&row.name) && !is_connect(row)
         });
         Ok(taken.map(|row| row.name.to_string()).collect())
     }

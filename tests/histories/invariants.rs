@@ -361,7 +361,7 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
         Thing::Permission { database, grantee, permission, .. } => {
             let principal = after.principal(database, *grantee);
             run.warned.iter().any(|it| {
-                ["stays denied", "not managed any more"].iter().any(|words| it.contains(words))
+                ["stays denied", "not managed any more", "came since the plan"].iter().any(|words| it.contains(words))
                     && it.contains(permission.as_str())
                     && it.contains(&principal)
             })

@@ -169,7 +169,8 @@ impl DatabaseGrants {
         );
     }
 
-    /// What the state lists and the principal still holds after the deletion: no plan has seen it as it is now.
+    /// What the state lists and the principal still holds, or is denied, after the deletion: no plan has seen it as it is
+    /// now.
     pub(super) fn warn_of_what_came(
         &self,
         cx: &Context<FabricMirror>,
@@ -177,10 +178,12 @@ impl DatabaseGrants {
         rows: &[&Permission],
         changes: &[PermissionChange],
     ) {
-        let is_held = |row: &&&Permission| row.state != PermissionState::Denied && !is_connect(row);
+        // Of a DENY that the state shows, the plan has spoken.
+        let is_new = |row: &&&Permission| row.state != PermissionState::Denied || !self.denies(row.name.as_str());
         let came: Vec<String> = rows
             .iter()
-            .filter(is_held)
+            .filter(|row| !is_connect(row))
+            .filter(is_new)
             .filter(|row| self.lists(&row.name) && !goes(principals, changes, row))
             .map(|row| describe(row))
             .collect();
@@ -191,7 +194,7 @@ impl DatabaseGrants {
             Diagnostic::warning(
                 format!("{} keeps permissions that came since the plan", self.principal),
                 format!(
-                    "Somebody granted them otherwise than the plan saw them; they stay, and are a DBA's to take away:\n{}",
+                    "Somebody granted or denied them otherwise than the plan saw them; they stay, and are a DBA's to take away:\n{}",
                     came.join("\n")
                 ),
             )
