@@ -4,7 +4,7 @@ use fabricmirror_tests::run::Run;
 use fabricmirror_tests::{Result, fail};
 use serde_json::json;
 
-use crate::hcl::{GRANTS, HEAD, LOGIN, PRINCIPALS, USER, edited};
+use crate::hcl::{GRANTS, HEAD, LOGIN, PRINCIPALS, USER, edited, without_block};
 use crate::principals::pointed_at;
 use crate::tutorial::values;
 use crate::world::{changes, holds, import_id, is_untouched, now};
@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(that_a_user_may_connect_lifts_no_deny),
         case!(the_switch_to_exclusive_revokes_nothing),
         case!(a_deny_takes_nothing_unsaid),
+        case!(a_deletion_names_a_deny_that_came_since),
         case!(whoever_loses_something_with_it_is_named_before),
         case!(null_is_no_set_of_permissions),
     ]
@@ -221,7 +222,36 @@ async fn a_deny_takes_nothing_unsaid(run: &mut Run) -> Result<()> {
     run.plan().await?.said.warns("DELETE is taken from fabric_user")?;
     run.apply_planned().await?.success()?;
     run.plan().await?.is_empty()?;
-    holds(run, "Sales", "fabric_user", &["DENY DELETE by dbo", CONNECT, SELECT]).await
+    holds(run, "Sales", "fabric_user", &["DENY DELETE by dbo", CONNECT, SELECT]).await?;
+
+    // Whoever granted it: a DENY may take the place of that too.
+    run.emulator.sql("Sales", "CREATE USER boss WITHOUT LOGIN; GRANT UPDATE TO boss WITH GRANT OPTION").await?;
+    let denying =
+        principals_with("permissions = [\"SELECT\"]\n  exclusive = false\n  denied = [\"DELETE\", \"UPDATE\"]")?;
+    run.write("main.tf", &denying)?;
+    run.plan().await?.said.does_not_say("is taken from")?;
+    run.emulator.sql("Sales", "GRANT UPDATE TO fabric_user AS boss").await?;
+    let since = now(run).await?;
+    run.apply_planned().await?.fails_with("What fabric_user holds changed since the plan was made")?;
+    is_untouched(run, since).await?;
+    run.plan().await?.said.warns("UPDATE is taken from fabric_user")?;
+    run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()
+}
+
+async fn a_deletion_names_a_deny_that_came_since(run: &mut Run) -> Result<()> {
+    let text = principals_with("permissions = [\"SELECT\", \"INSERT\"]")?;
+    run.write("main.tf", &text)?;
+    run.apply().await?.success()?;
+    run.write("main.tf", &without_block(&text, "resource \"fabricmirror_database_grants\"")?)?;
+    run.plan().await?.said.does_not_say("stays denied")?;
+    run.emulator.sql("Sales", "DENY INSERT TO fabric_user").await?;
+    let warning =
+        run.apply_planned().await?.success()?.warns("fabric_user keeps permissions that came since the plan")?;
+    if !warning.detail.contains("- INSERT, denied by dbo") {
+        fail!("the DENY is not named: {}", warning.detail);
+    }
+    holds(run, "Sales", "fabric_user", &["DENY INSERT by dbo", CONNECT]).await
 }
 
 async fn whoever_loses_something_with_it_is_named_before(run: &mut Run) -> Result<()> {

@@ -395,7 +395,8 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
     let lost: Vec<Thing> = before
         .things
         .keys()
-        .filter(|it| run.theirs.contains(it) && !run.told.contains(it) && !after.things.contains_key(it))
+        .filter(|it| run.theirs.contains(it) && !run.made.contains(it))
+        .filter(|it| !run.told.contains(it) && !after.things.contains_key(it))
         .cloned()
         .collect();
     let is_ours = |thing: &Thing| {

@@ -83,6 +83,8 @@ pub struct Run {
     pub begin: Snapshot,
     /// What acts have made, ever.
     pub theirs: BTreeSet<Thing>,
+    /// What appeared in an apply of ours: from then on it is ours to take away, whoever had it before.
+    pub made: BTreeSet<Thing>,
     /// What a plan of ours said that it changes or takes along.
     pub told: BTreeSet<Thing>,
     /// What appeared in an apply that ended early: no state need know it.
@@ -176,6 +178,7 @@ impl Run {
             errors: Vec::new(),
             begin,
             theirs: BTreeSet::new(),
+            made: BTreeSet::new(),
             told: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             warned: Vec::new(),
@@ -278,6 +281,9 @@ impl Run {
             return Ok(Applied::default());
         };
         self.world.clear_faults();
+        if matches!(end, End::Killed(_)) {
+            self.world.quiet().await;
+        }
         let journal = self.world.journal_from(first).await?;
         let after = self.world.snapshot().await?;
         self.say(format!("{who:?} apply ({end:?}) in {:?}: {}", started.elapsed(), ended(&applied)));
@@ -308,7 +314,7 @@ impl Run {
         match who {
             Who::Others => self.theirs.extend(new),
             Who::Us if early => self.cut_off.extend(new),
-            Who::Us => {}
+            Who::Us => self.made.extend(new),
         }
         if who == Who::Us {
             self.errors = applied.diagnostics.iter().filter(|it| it.error).cloned().collect();

@@ -138,6 +138,15 @@ impl World {
         }
     }
 
+    /// Returns once no request comes any more: a process that was killed may have sent what nobody has read yet.
+    pub async fn quiet(&self) {
+        let mut before = None;
+        while before != Some(self.requests()) {
+            before = Some(self.requests());
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
     /// Returns once `count` more requests have begun.
     pub async fn after_requests(&self, count: u64) {
         let wanted = self.requests() + count;
