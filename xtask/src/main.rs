@@ -80,7 +80,7 @@ mod tests {
         );
     }
 
-    /// Each crate of the workspace with those it stands on, tests aside.
+    /// The crates of the workspace that stand on others of it, tests aside.
     fn crate_graph() -> String {
         let cargo = std::env::var_os("CARGO").expect("cargo sets it");
         let metadata = std::process::Command::new(cargo)
@@ -102,7 +102,8 @@ mod tests {
         let width = crates.iter().map(|(name, _)| name.len()).max().unwrap();
         let mut lines: Vec<String> = crates
             .iter()
-            .map(|(name, on)| if on.is_empty() { name.clone() } else { format!("{name:width$} → {}", on.join(", ")) })
+            .filter(|(_, on)| !on.is_empty())
+            .map(|(name, on)| format!("{name:width$} → {}", on.join(", ")))
             .collect();
         lines.sort_unstable();
         lines.join("\n")
