@@ -269,8 +269,13 @@ impl Resource for DatabaseGrants {
         let changes = plan.changes(cx, &prior, &principals, holder)?;
         refuse_unsaid_losses(cx, &principals, holder, &changes)?;
         refuse_unsaid_denies(cx, &plan.taken_by_denies(&prior, &principals, holder, &changes)?, holder)?;
+        // What leaves the sight of this object as the plan did not see it.
+        let seen = Held::read(&cx.private(), HELD);
+        let mut came = principals.permissions_of(holder)?;
+        came.retain(|row| !plan.looks_at(row) && seen.as_ref().is_some_and(|seen| !seen.has(row)));
         let name = super::identifier(&holder.name)?;
         database.change_permissions(&name, &changes).await?;
+        prior.warn_of_what_came(cx, &principals, &came, &changes);
         cx.provider.ledger().forget(&prior.key());
         cx.provider.ledger().note(plan.key());
         note_connect(cx, &changes);

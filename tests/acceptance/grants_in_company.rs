@@ -19,6 +19,7 @@ pub fn cases() -> Vec<Case> {
         case!(the_switch_to_exclusive_revokes_nothing),
         case!(a_deny_takes_nothing_unsaid),
         case!(a_deletion_names_a_deny_that_came_since),
+        case!(what_leaves_the_list_otherwise_than_planned_is_named),
         case!(whoever_loses_something_with_it_is_named_before),
         case!(null_is_no_set_of_permissions),
     ]
@@ -252,6 +253,21 @@ async fn a_deletion_names_a_deny_that_came_since(run: &mut Run) -> Result<()> {
         fail!("the DENY is not named: {}", warning.detail);
     }
     holds(run, "Sales", "fabric_user", &["DENY INSERT by dbo", CONNECT]).await
+}
+
+async fn what_leaves_the_list_otherwise_than_planned_is_named(run: &mut Run) -> Result<()> {
+    run.write("main.tf", &principals_with("permissions = [\"SELECT\", \"INSERT\"]\n  exclusive = false")?)?;
+    run.apply().await?.success()?;
+    run.write("main.tf", &principals_with("permissions = [\"SELECT\"]\n  exclusive = false")?)?;
+    run.plan().await?;
+    run.emulator.sql("Sales", "GRANT INSERT TO fabric_user WITH GRANT OPTION").await?;
+    let warning =
+        run.apply_planned().await?.success()?.warns("fabric_user keeps permissions that came since the plan")?;
+    if !warning.detail.contains("- INSERT, granted with grant option by dbo") {
+        fail!("what stays is not named: {}", warning.detail);
+    }
+    run.plan().await?.is_empty()?;
+    holds(run, "Sales", "fabric_user", &[CONNECT, SELECT, "GRANT_WITH_GRANT_OPTION INSERT by dbo"]).await
 }
 
 async fn whoever_loses_something_with_it_is_named_before(run: &mut Run) -> Result<()> {

@@ -142,7 +142,7 @@ impl Ambient {
         let text = |text: &str| (SqlType::NVarChar(Some(128)), Value::Text(text.to_owned()));
         Ok(match name.to_ascii_uppercase().as_str() {
             "@@SPID" => (SqlType::SmallInt, Value::Int(i64::from(self.session))),
-            "@@VERSION" => (SqlType::NVarChar(Some(300)), Value::Text(version(self.facts.update_policy))),
+            "@@VERSION" => (SqlType::NVarChar(Some(300)), Value::Text(VERSION.to_owned())),
             "@@SERVERNAME" => text(&self.server_name),
             "@@SERVICENAME" => text("MSSQLSERVER"),
             "@@LANGUAGE" => text("us_english"),
@@ -166,8 +166,5 @@ impl Ambient {
 }
 
 /// `@@VERSION` is the same on Azure SQL Database; only EngineEdition tells a Managed Instance.
-fn version(policy: world::UpdatePolicy) -> String {
-    let _ = policy;
-    "Microsoft SQL Azure (RTM) - 12.0.2000.8 \n\tNov  1 2026 12:00:00 \n\tCopyright (C) 2025 Microsoft Corporation\n"
-        .to_owned()
-}
+const VERSION: &str =
+    "Microsoft SQL Azure (RTM) - 12.0.2000.8 \n\tNov  1 2026 12:00:00 \n\tCopyright (C) 2025 Microsoft Corporation\n";

@@ -3,8 +3,8 @@
 //! From the ground up; a module uses what stands above it in this list, never what stands below:
 //!
 //! - `errors`, `moments`, `feed`, `types`, `permissions`: messages, points in time, SQL's types, the names of rights.
-//! - `state`: what an instance is at a moment; `databases` is how it begins. `passwords`, `settings`, `session_context`:
-//!   parts of it and of a session.
+//! - `state`: what an instance is at a moment; `databases` is how it begins. `passwords`, `settings`, `session_context`,
+//!   `prepared`, `table_variables`: parts of it and of a session.
 //! - `access`: who may do what. `ambient`: what is known besides the rows – for whom, where and when.
 //! - `functions`, `security_functions`, `object_functions`; `catalog`: the views.
 //! - `store`: rows, in SQLite. `query`: how a SELECT becomes SQLite's.

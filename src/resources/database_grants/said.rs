@@ -169,8 +169,8 @@ impl DatabaseGrants {
         );
     }
 
-    /// What the state lists and the principal still holds, or is denied, after the deletion: no plan has seen it as it is
-    /// now.
+    /// What the state lists and the principal still holds, or is denied, after a deletion or a change that leaves it out: no
+    /// plan has seen it as it is now.
     pub(super) fn warn_of_what_came(
         &self,
         cx: &Context<FabricMirror>,

@@ -19,6 +19,7 @@ use crate::rest::Rest;
 use emulator_ground::clock::Clock;
 
 const MINUTE: Duration = Duration::from_secs(60);
+
 /// What principals have used of their minutes.
 #[derive(Debug, Default)]
 pub struct Quotas(Mutex<HashMap<(Uuid, Api), Minute>>);

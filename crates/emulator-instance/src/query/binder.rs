@@ -88,6 +88,24 @@ pub struct SourceColumn {
     pub(super) computed: Option<Expr>,
 }
 
+impl SourceColumn {
+    /// Of rows that SQLite holds in a table of our own, in its column `c<place>`.
+    pub(super) fn held(alias: &str, place: usize, name: String, sql_type: SqlType, nullable: bool) -> Self {
+        Self {
+            name,
+            sql: format!("{alias}.c{place}"),
+            sql_type,
+            nullable,
+            identity: false,
+            collation: None,
+            of: None,
+            hidden: false,
+            mask: None,
+            computed: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Source {
     /// What qualifies its columns: alias, else table name.

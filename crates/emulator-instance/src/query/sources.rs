@@ -427,17 +427,9 @@ impl Binder<'_> {
             .columns
             .iter()
             .enumerate()
-            .map(|(i, column)| SourceColumn {
-                name: names.get(i).map_or_else(|| column.name.to_owned(), Clone::clone),
-                sql: format!("{own}.c{}", i + 1),
-                sql_type: column.sql_type,
-                nullable: column.nullable,
-                identity: false,
-                collation: None,
-                of: None,
-                hidden: false,
-                mask: None,
-                computed: None,
+            .map(|(i, column)| {
+                let name = names.get(i).map_or_else(|| column.name.to_owned(), Clone::clone);
+                SourceColumn::held(&own, i + 1, name, column.sql_type, column.nullable)
             })
             .collect();
         let schema = schema.map(str::to_owned);

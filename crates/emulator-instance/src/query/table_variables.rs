@@ -10,17 +10,8 @@ impl Binder<'_> {
         let table = self.ambient.tables.get(&name.to_lowercase()).cloned().ok_or_else(|| undeclared(name))?;
         let own = self.alias();
         let held = self.store.hold(&own, &table.columns, &table.rows)?;
-        let columns = table.columns.iter().enumerate().map(|(i, column)| SourceColumn {
-            name: column.name.clone(),
-            sql: format!("{own}.c{}", i + 1),
-            sql_type: column.sql_type,
-            nullable: column.nullable,
-            identity: false,
-            collation: None,
-            of: None,
-            hidden: false,
-            mask: None,
-            computed: None,
+        let columns = (1..).zip(&table.columns).map(|(place, column)| {
+            SourceColumn::held(&own, place, column.name.clone(), column.sql_type, column.nullable)
         });
         let columns = columns.collect();
         let name = alias.unwrap_or(name).to_owned();
