@@ -59,6 +59,9 @@ const LOGIN_FAILED: &str = "The source refuses the connection's login, and nothi
 const SHOWN: usize = 5;
 const ADD_GRANTS: &str = "Add a `fabricmirror_database_grants` for the user of the connection's login, with `permissions = \
                           provider::fabricmirror::mirroring_permissions(\"2025-12\")`.";
+/// Granted by hand beside an exclusive one, it would be taken away again.
+const LIST_GRANTS: &str = "Either list is enough. What grants it is a `fabricmirror_database_grants`: list them in `permissions`, \
+                           and what is denied not in `denied`.";
 const NAME_PRINCIPAL: &str = "Give this resource `principal = fabricmirror_database_grants.….principal`: then exactly that one is \
                               checked, and waited for.";
 /// What the service says of an identity that may not publish (the code is UNCONFIRMED: the word is what counts).
@@ -147,9 +150,8 @@ impl Surroundings {
         if hints.is_empty() && words.contains("Login failed") {
             hints.push(LOGIN_FAILED.to_owned());
         }
-        if let (true, None, Some(source)) =
-            (hints.is_empty() && words.contains(NOT_PERMITTED), &self.principal, &self.source)
-        {
+        if let (true, Some(source)) = (hints.is_empty() && words.contains(NOT_PERMITTED), &self.source) {
+            hints.extend(self.principal.as_ref().map(|name| source.somebody_else(name)));
             hints.extend(source.shortfalls());
             hints.push(format!("If it is none of these that the connection logs in as: {ADD_GRANTS} {NAME_PRINCIPAL}"));
         }
@@ -375,8 +377,7 @@ impl Source {
         }
         let summary = format!("The mirroring principal lacks permissions in database {}", self.database);
         let detail = format!(
-            "{}\n\nEither list is enough. What grants it is a `fabricmirror_database_grants`: list them in `permissions`, and what \
-             is denied not in `denied`. The reference in `principal` makes this resource wait for it.",
+            "{}\n\n{LIST_GRANTS} The reference in `principal` makes this resource wait for it.",
             candidate.explain()
         );
         Some(Diagnostic::error(summary, detail).at(at))
@@ -391,6 +392,15 @@ impl Source {
             let summary = format!("The mirroring principal holds one of two lists in database {}", self.database);
             Diagnostic::warning(summary, candidate.explain())
         })
+    }
+
+    /// The principal that the configuration names lacks nothing, and the service says that the connection's login does.
+    fn somebody_else(&self, name: &Identifier) -> String {
+        format!(
+            "User {name} of database {}, whom `principal` names, holds all that mirroring needs: the mirror's connection logs in \
+             as somebody else. A user that was renamed keeps its login, and whoever got its name has another. {WHOM}",
+            self.database
+        )
     }
 
     /// What users with a login lack of either list, where the connection may log in as any of them.
@@ -435,7 +445,7 @@ impl Source {
         } else {
             (
                 format!("The mirroring principal may lack permissions in database {}", self.database),
-                format!("{}\n\nEither list is enough. {NAME_PRINCIPAL}", lacking.join("\n\n")),
+                format!("{}\n\n{LIST_GRANTS} {NAME_PRINCIPAL}", lacking.join("\n\n")),
             )
         };
         Some(Diagnostic::warning(summary, detail).at(path!(Replication: principal)))

@@ -161,7 +161,7 @@ impl Resource for DatabaseGrants {
             if let (Some(principals), Some(grantee), false) =
                 (&principals, grantee, cx.provider.ledger().has(&plan.key()))
             {
-                plan.refuse_unseen(&principals.permissions_of(grantee)?)?;
+                plan.refuse_unseen(principals, grantee)?;
             }
             return Ok(());
         };
@@ -179,14 +179,15 @@ impl Resource for DatabaseGrants {
             let changes = plan.changes(cx, prior, principals, holder)?;
             warn_of_what_goes_along(cx, principals, holder, &changes);
             warn_of_what_is_denied(cx, &plan.taken_by_denies(prior, principals, holder, &changes)?, holder);
+            let rows = explicit(principals, holder)?;
             if !prior.is_exclusive() && plan.is_exclusive() {
-                plan.warn_of_what_comes_into_sight(cx, &principals.permissions_of(holder)?);
+                plan.warn_of_what_comes_into_sight(cx, &rows);
             }
             if !prior.is_exclusive() || !plan.is_exclusive() {
-                plan.warn_of_what_is_held_otherwise(cx, prior, &principals.permissions_of(holder)?, &changes);
+                plan.warn_of_what_is_held_otherwise(cx, prior, &rows, &changes);
             }
             if prior.is_exclusive() && !plan.is_exclusive() {
-                plan.warn_of_what_goes_out_of_sight(cx, prior, &principals.permissions_of(holder)?);
+                plan.warn_of_what_goes_out_of_sight(cx, prior, &rows);
             }
         }
         Ok(())
@@ -221,12 +222,12 @@ impl Resource for DatabaseGrants {
         check_names(&principals, plan.sets().map(Some))?;
         plan.refuse_other_kinds(&principals)?;
         let grantee = plan.found(cx, &principals)?;
-        plan.refuse_unseen(&principals.permissions_of(grantee)?)?;
+        plan.refuse_unseen(&principals, grantee)?;
         let changes = plan.additions(&principals, grantee)?;
         let name = super::identifier(&grantee.name)?;
         database.change_permissions(&name, &changes).await?;
         cx.provider.ledger().note(plan.key());
-        note_connect(cx, &changes);
+        note_connect(cx, grantee, &changes);
         plan.connect = if is_role(grantee) { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
         Ok(plan.noted(cx, &server, grantee).await)
     }
@@ -271,14 +272,14 @@ impl Resource for DatabaseGrants {
         refuse_unsaid_denies(cx, &plan.taken_by_denies(&prior, &principals, holder, &changes)?, holder)?;
         // What leaves the sight of this object as the plan did not see it.
         let seen = Held::read(&cx.private(), HELD);
-        let mut came = principals.permissions_of(holder)?;
+        let mut came = explicit(&principals, holder)?;
         came.retain(|row| !plan.looks_at(row) && seen.as_ref().is_some_and(|seen| !seen.has(row)));
         let name = super::identifier(&holder.name)?;
         database.change_permissions(&name, &changes).await?;
         prior.warn_of_what_came(cx, &principals, &came, &changes);
         cx.provider.ledger().forget(&prior.key());
         cx.provider.ledger().note(plan.key());
-        note_connect(cx, &changes);
+        note_connect(cx, holder, &changes);
         Ok(plan.noted(cx, &server, holder).await)
     }
 
@@ -293,7 +294,7 @@ impl Resource for DatabaseGrants {
             let changes = state.removal(cx, &principals, holder)?;
             refuse_unsaid_losses(cx, &principals, holder, &changes)?;
             database.change_permissions(&super::identifier(&holder.name)?, &changes).await?;
-            state.warn_of_what_came(cx, &principals, &principals.permissions_of(holder)?, &changes);
+            state.warn_of_what_came(cx, &principals, &explicit(&principals, holder)?, &changes);
         } else if let Some(other) = principals.named(state.principal.as_str()) {
             cx.warn(super::left_alone("principal", &other.name).at(path!(DatabaseGrants: principal)));
         }
@@ -489,10 +490,11 @@ impl DatabaseGrants {
         let switches = self.is_exclusive() != prior.is_exclusive();
         let may_revoke = |row: &Permission| match row.state {
             PermissionState::Denied => {
-                self.lifts() && (prior.denies(row.name.as_str()) || (is_connect(row) && prior.connect == false.into()))
+                self.lifts()
+                    && (prior.denies(row.name.as_str()) || (is_implied(row, holder) && prior.connect == false.into()))
             }
             // Hidden, it is not taken away either.
-            PermissionState::Granted if is_connect(row) && !contains(&prior.permissions, CONNECT) => false,
+            PermissionState::Granted if is_implied(row, holder) && !contains(&prior.permissions, CONNECT) => false,
             _ => {
                 !switches
                     && prior.looks_at(row)
@@ -502,13 +504,15 @@ impl DatabaseGrants {
         // Not exclusive, what others hold is no difference.
         let rows: Vec<_> = rows
             .into_iter()
-            .filter(|row| self.is_exclusive() || self.lists(&row.name) || prior.lists(&row.name) || is_connect(row))
+            .filter(|row| self.looks_at(row) || prior.lists(&row.name) || is_implied(row, holder))
             .collect();
         let changes = self.wanted(holder).changes_from(&rows, principals.operator(), may_revoke);
         // What the state holds and somebody has taken since is the next plan's to show, too.
         let [granted, with_grant_option, denied] = prior.sets();
         let is_unseen = |change: &PermissionChange| match change {
-            PermissionChange::Grant(name) if name.as_str() == CONNECT => prior.connect == true.into(),
+            PermissionChange::Grant(name) if name.as_str() == CONNECT && !is_role(holder) => {
+                prior.connect == true.into()
+            }
             PermissionChange::Grant(name) => contains(granted, name.as_str()),
             PermissionChange::GrantWithGrantOption(name) => contains(with_grant_option, name.as_str()),
             PermissionChange::Deny(name) => contains(denied, name.as_str()),
@@ -530,7 +534,10 @@ impl DatabaseGrants {
             |row: &Permission| changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
         let rows = principals.permissions_of(holder)?;
         let taken = rows.into_iter().filter(|row| {
-            row.state != PermissionState::Denied && is_denied(row) && !prior.lists(&row.name) && !is_connect(row)
+            row.state != PermissionState::Denied
+                && is_denied(row)
+                && !prior.lists(&row.name)
+                && !is_implied(row, holder)
         });
         Ok(taken.map(|row| row.name.to_string()).collect())
     }
@@ -553,20 +560,20 @@ impl DatabaseGrants {
                 self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
             }
             _ => {
-                if is_connect(row) && gave_connect {
+                if is_implied(row, holder) && gave_connect {
                     return mssql_admin::same_name(&row.grantor, principals.operator());
                 }
-                let is_ours = !is_connect(row)
-                    || contains(self.sets()[1], CONNECT)
-                    || (is_role(holder) && contains(&self.permissions, CONNECT));
+                let is_ours = !is_implied(row, holder) || contains(self.sets()[1], CONNECT);
                 is_ours && seen.as_ref().map_or_else(|| self.lists(&row.name), |seen| seen.has(row))
             }
         };
         let mut wanted = Grants::default();
-        if !is_role(holder) && !gave_connect && (ours.contains(CONNECT) || rows.iter().any(|row| is_connect(row))) {
+        let is_let_in = ours.contains(CONNECT) || rows.iter().any(|row| is_implied(row, holder));
+        if !is_role(holder) && !gave_connect && is_let_in {
             // Whoever was let in before stays so.
-            let is_denied_by_others =
-                rows.iter().any(|row| is_connect(row) && row.state == PermissionState::Denied && !may_revoke(row));
+            let is_denied_by_others = rows
+                .iter()
+                .any(|row| is_implied(row, holder) && row.state == PermissionState::Denied && !may_revoke(row));
             if !is_denied_by_others {
                 wanted.granted.insert(CONNECT.parse().expect("a legal name"));
             }
@@ -575,17 +582,19 @@ impl DatabaseGrants {
     }
 
     /// No plan can show what a new object would have to revoke: there was none before.
-    fn refuse_unseen(&self, rows: &[&Permission]) -> Result<()> {
+    fn refuse_unseen(&self, principals: &DatabasePrincipals, grantee: &Principal) -> Result<()> {
+        let rows = principals.permissions_of(grantee)?;
         let unseen: Vec<String> = rows
             .iter()
             .filter(|row| {
                 let name = row.name.as_str();
+                let is_implied = is_implied(row, grantee);
                 match row.state {
-                    PermissionState::Denied => !self.denies(name) && (self.looks_at(row) || name == CONNECT),
+                    PermissionState::Denied => !self.denies(name) && (self.looks_at(row) || is_implied),
                     PermissionState::GrantedWithGrantOption => self.looks_at(row) && !contains(self.sets()[1], name),
                     PermissionState::Granted => {
                         self.looks_at(row)
-                            && name != CONNECT
+                            && !is_implied
                             && !contains(self.sets()[0], name)
                             && !contains(self.sets()[1], name)
                     }
@@ -632,7 +641,7 @@ impl DatabaseGrants {
         note_what_others_hold(cx, &principals, held)?;
         let rows = principals.permissions_of(held)?;
         // Only what was planned is known to the plan that comes next.
-        let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name) || is_connect(row)).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name) || is_implied(row, held)).collect();
         Held::of(&rows).write(&mut cx.private(), HELD);
         Ok(())
     }
@@ -642,14 +651,15 @@ impl DatabaseGrants {
     fn lists_connect_anew(&self, cx: &Context<FabricMirror>, prior: &Self) -> bool {
         let connect: Text<PermissionName> = CONNECT.parse::<PermissionName>().expect("a legal name").into();
         let mut with_it = prior.permissions.clone();
-        with_it.insert(connect)
+        prior.connect != Value::Null
+            && with_it.insert(connect)
             && with_it == self.permissions
             && Held::read(&cx.private(), HELD).is_some_and(|held| held.grants(CONNECT))
     }
 
     /// This object with what the server holds. Not exclusive, only the names in it are shown.
     fn matching(mut self, cx: &Context<FabricMirror>, grantee: &Principal, all_rows: &[&Permission]) -> Self {
-        let lists_connect = contains(&self.permissions, CONNECT);
+        let hides_connect = !is_role(grantee) && !contains(&self.permissions, CONNECT);
         let connect: PermissionName = CONNECT.parse().expect("a legal name");
         let all = Permission::sets(all_rows.iter().copied());
         self.connect = if is_role(grantee) {
@@ -666,14 +676,14 @@ impl DatabaseGrants {
         }
         Noted::write(cx, grantee);
         let noted: Vec<&Permission> =
-            all_rows.iter().copied().filter(|row| self.looks_at(row) || is_connect(row)).collect();
+            all_rows.iter().copied().filter(|row| self.looks_at(row) || is_implied(row, grantee)).collect();
         Held::of(&noted).write(&mut cx.private(), HELD);
         note_what_is_not_looked_at(cx, all_rows.iter().copied().filter(|row| !self.looks_at(row)));
         let held = Permission::sets(rows);
         let shown = |set: &BTreeSet<PermissionName>, hides_connect: bool| -> Names {
             set.iter().filter(|name| !(hides_connect && **name == connect)).cloned().map(Text::from).collect()
         };
-        self.permissions = shown(&held.granted, !lists_connect);
+        self.permissions = shown(&held.granted, hides_connect);
         self.permissions_with_grant_option = shown(&held.with_grant_option, false).into();
         self.denied = shown(&held.denied, false).into();
         if let Ok(name) = grantee.name.parse::<Identifier>() {
@@ -709,15 +719,15 @@ fn check_names(principals: &DatabasePrincipals, sets: [Option<&Names>; 3]) -> Re
 }
 
 /// Whoever had CONNECT before this object keeps it after it; whom this object denied it had it.
-fn note_connect(cx: &Context<FabricMirror>, changes: &[PermissionChange]) {
+fn note_connect(cx: &Context<FabricMirror>, holder: &Principal, changes: &[PermissionChange]) {
     let gives = |it: &PermissionChange| matches!(it, PermissionChange::Grant(name) if name.as_str() == CONNECT);
     let denied = cx.private().get(OUR_DENIES).is_some_and(|denies| denies.split(',').any(|name| name == CONNECT));
-    if changes.iter().any(gives) && !denied {
+    if !is_role(holder) && changes.iter().any(gives) && !denied {
         cx.private().set(GAVE_CONNECT, "yes");
     }
 }
 
-/// A database role enters nothing.
+/// A database role enters nothing: CONNECT is a permission like any other to it.
 fn is_role(principal: &Principal) -> bool {
     principal.kind == PrincipalKind::Role
 }
@@ -726,8 +736,16 @@ fn contains(set: &Names, permission: &str) -> bool {
     set.iter().any(|name| name.as_str() == permission)
 }
 
-fn is_connect(row: &Permission) -> bool {
-    row.name.as_str() == CONNECT
+/// What the principal holds, without what every user has.
+fn explicit<'a>(principals: &'a DatabasePrincipals, holder: &Principal) -> Result<Vec<&'a Permission>> {
+    let mut rows = principals.permissions_of(holder)?;
+    rows.retain(|row| !is_implied(row, holder));
+    Ok(rows)
+}
+
+/// CONNECT of a user: every one gets it with its creation, and the attribute `connect` speaks of it.
+fn is_implied(row: &Permission, holder: &Principal) -> bool {
+    row.name.as_str() == CONNECT && !is_role(holder)
 }
 
 fn describe(row: &Permission) -> String {

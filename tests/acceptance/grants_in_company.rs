@@ -21,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         case!(a_deletion_names_a_deny_that_came_since),
         case!(what_leaves_the_list_otherwise_than_planned_is_named),
         case!(whoever_loses_something_with_it_is_named_before),
+        case!(connect_of_a_role_is_a_permission_like_any_other),
         case!(null_is_no_set_of_permissions),
     ]
 }
@@ -304,6 +305,28 @@ async fn whoever_loses_something_with_it_is_named_before(run: &mut Run) -> Resul
         holds(run, "Sales", name, &[]).await?;
     }
     Ok(())
+}
+
+async fn connect_of_a_role_is_a_permission_like_any_other(run: &mut Run) -> Result<()> {
+    run.emulator.sql("Sales", "CREATE ROLE reporting").await?;
+    run.write("main.tf", &grants("reporting", "permissions = [\"SELECT\"]"))?;
+    run.apply().await?.success()?;
+    // No role has it by itself: a DBA gave it, and the plan shows what apply takes.
+    run.emulator.sql("Sales", "GRANT CONNECT TO reporting").await?;
+    run.plan().await?.changes(GRANTS, "permissions", &json!(["CONNECT", "SELECT"]), &json!(["SELECT"]))?;
+    run.apply_planned().await?.success()?;
+    holds(run, "Sales", "reporting", &[SELECT]).await?;
+    // Listed, it goes with the object; imported, it is in state and goes too.
+    let both = grants("reporting", "permissions = [\"CONNECT\", \"SELECT\"]");
+    run.write("main.tf", &both)?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()?;
+    holds(run, "Sales", "reporting", &[CONNECT, SELECT]).await?;
+    run.run(&["state", "rm", GRANTS]).await?.success()?;
+    run.run(&["import", "-no-color", "-input=false", GRANTS, "Sales/reporting"]).await?.success()?;
+    run.plan().await?.is_empty()?;
+    run.destroy().await?.success()?;
+    holds(run, "Sales", "reporting", &[]).await
 }
 
 async fn null_is_no_set_of_permissions(run: &mut Run) -> Result<()> {

@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(the_principal_is_checked_by_what_it_may_do),
         case!(what_a_role_is_granted_is_enough),
+        case!(a_principal_whom_the_connection_does_not_log_in_as),
         case!(an_instance_with_the_default_policy, Options { breaks: vec!["update_policy"], ..Options::default() }),
         case!(a_change_feed_that_was_left_on),
         case!(tables_that_never_replicate),
@@ -89,6 +90,36 @@ async fn what_a_role_is_granted_is_enough(run: &mut Run) -> Result<()> {
         fail!("the error is at {}", error.address);
     }
     Ok(())
+}
+
+/// `principal` may name anybody: what the service says of the connection's login is explained none the less.
+async fn a_principal_whom_the_connection_does_not_log_in_as(run: &mut Run) -> Result<()> {
+    run.emulator.sql("master", "CREATE LOGIN other WITH PASSWORD = 'Somebody-Else-1'").await?;
+    let other = "CREATE USER other FOR LOGIN other; GRANT SELECT, ALTER ANY EXTERNAL MIRROR, VIEW DATABASE PERFORMANCE STATE, \
+                 VIEW DATABASE SECURITY STATE TO other;";
+    run.emulator.sql("Sales", other).await?;
+    let running = tutorial_with(&[
+        (PERMISSIONS, "[\"SELECT\"]"),
+        ("= fabricmirror_database_grants.fabric.principal", "= \"other\""),
+    ])?;
+    run.write("main.tf", &edited(&running, &[("\"running\"", "\"stopped\"")])?)?;
+    run.apply().await?.success()?;
+    run.write("main.tf", &running)?;
+    let error = run.apply().await?.fails_with("The mirror does not run")?;
+    let parts = [
+        "User other of database Sales, whom `principal` names, holds all",
+        "User fabric_user (login fabric_login)",
+        "GRANT ALTER ANY EXTERNAL MIRROR",
+    ];
+    for part in parts {
+        if !error.detail.contains(part) {
+            fail!("{part:?} is not said: {}", error.detail);
+        }
+    }
+    run.emulator.sql("Sales", "GRANT ALTER ANY EXTERNAL MIRROR, VIEW PERFORMANCE DEFINITION TO fabric_user").await?;
+    run.write("main.tf", &tutorial()?)?;
+    run.apply().await?.success()?;
+    replicates(run, 5).await
 }
 
 /// The first message that most users get.

@@ -12,6 +12,7 @@ use crate::configs::{Features, Type};
 use crate::edits::Edit;
 use crate::invariants::{self, EMPTY, IMPORT, KINDS, WAY_OUT};
 use crate::run::{End, Run, Saved, Who};
+use crate::snapshot::Snapshot;
 use crate::steps::{History, Step};
 use crate::ways_out;
 use crate::world::{Answer, Speaker, World};
@@ -159,7 +160,8 @@ async fn reimport(run: &mut Run, address: &str) -> Result<()> {
     if run.broken.contains("capacity") {
         return Ok(());
     }
-    let mut state = run.us.state.clone();
+    let known_before = run.us.state.clone();
+    let mut state = known_before.clone();
     state.objects.remove(address);
     let imported = run.us.cli.import(&state, address, &object.type_name, &id).await;
     run.say(format!("import {id} as {address}"));
@@ -178,8 +180,15 @@ async fn reimport(run: &mut Run, address: &str) -> Result<()> {
     run.us.state = imported.state;
     let plan = run.plan(Who::Us, &PlanOptions::default()).await?;
     run.is_settled = plan.is_empty() && !plan.has_errors();
+    let world = run.world.snapshot().await?;
     for change in plan.changes.iter().filter(|it| it.action != Action::NoOp) {
         let of = Type::of(&change.address).unwrap_or(Type::Login);
+        // A mirror that nobody waited for came to its end meanwhile, and that is no news of the import.
+        let has_moved = of == Type::Replication
+            && known_before.objects.get(&change.address).is_some_and(|it| has_moved(&it.value, &world));
+        if has_moved && change.action == Action::Update {
+            continue;
+        }
         let names = invariants::differing(change);
         let names = names.iter().filter_map(|it| it.split(':').next());
         // Nor can it know that others are not to be looked at: then their permissions go out of sight.
@@ -203,6 +212,13 @@ async fn reimport(run: &mut Run, address: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the mirror of a replication is not what the state says that it was.
+fn has_moved(replication: &Dynamic, world: &Snapshot) -> bool {
+    let known = |name: &str| crate::accounts::known(replication, name);
+    let mirror = known("mirrored_database_id").and_then(|id| world.mirrors.get(&id.to_lowercase()));
+    mirror.is_some_and(|mirror| known("status") != Some(mirror.status.as_str()))
 }
 
 /// The import id of an object in the state, written as the documentation says.

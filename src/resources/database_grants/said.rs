@@ -4,7 +4,7 @@
 use mssql_admin::{DatabasePrincipals, Permission, PermissionChange, PermissionState, Principal};
 use tfplugin::{Context, Diagnostic, Diagnostics, path};
 
-use super::{CONNECT, DatabaseGrants, describe, is_connect};
+use super::{CONNECT, DatabaseGrants, describe};
 use crate::error::Result;
 use crate::provider::FabricMirror;
 
@@ -88,8 +88,7 @@ impl DatabaseGrants {
     }
 
     pub(super) fn warn_of_what_comes_into_sight(&self, cx: &Context<FabricMirror>, rows: &[&Permission]) {
-        let others: Vec<_> =
-            rows.iter().filter(|row| !self.lists(&row.name) && !is_connect(row)).map(|row| describe(row)).collect();
+        let others: Vec<_> = rows.iter().filter(|row| !self.lists(&row.name)).map(|row| describe(row)).collect();
         if others.is_empty() {
             return;
         }
@@ -118,7 +117,7 @@ impl DatabaseGrants {
         let is_otherwise = |row: &&&Permission| {
             let name = &row.name.clone().into();
             let is_new = !prior.lists(&row.name) || prior.is_exclusive();
-            let is_new = is_new && self.lists(&row.name) && !is_connect(row);
+            let is_new = is_new && self.lists(&row.name);
             let is_replaced = changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
             is_new
                 && match row.state {
@@ -151,7 +150,7 @@ impl DatabaseGrants {
         prior: &Self,
         rows: &[&Permission],
     ) {
-        let leaves = |row: &&&Permission| prior.lists(&row.name) && !self.lists(&row.name) && !is_connect(row);
+        let leaves = |row: &&&Permission| prior.lists(&row.name) && !self.lists(&row.name);
         let leaving: Vec<_> = rows.iter().filter(leaves).map(|row| describe(row)).collect();
         if leaving.is_empty() {
             return;
@@ -182,7 +181,6 @@ impl DatabaseGrants {
         let is_new = |row: &&&Permission| row.state != PermissionState::Denied || !self.denies(row.name.as_str());
         let came: Vec<String> = rows
             .iter()
-            .filter(|row| !is_connect(row))
             .filter(is_new)
             .filter(|row| self.lists(&row.name) && !goes(principals, changes, row))
             .map(|row| describe(row))
