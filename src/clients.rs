@@ -10,7 +10,7 @@ use fabric_api::auth::{SQL_SCOPE, Tokens};
 use fabric_api::connections::Connection;
 use fabric_api::{Client, Credential};
 use mssql_admin::{
-    ConnectOptions, Credentials, DatabasePrincipals, Identifier, Instance, Logins, ServerName, TokenSource,
+    ConnectOptions, Credentials, DatabasePrincipals, Identifier, Instance, Logins, ServerName, Sought, TokenSource,
 };
 use secrecy::SecretString;
 use tfplugin::{CancellationToken, Context, Diagnostic, Diagnostics, Text, Value, path};
@@ -328,7 +328,7 @@ impl Server {
     }
 
     pub async fn logins(&self) -> Result<Arc<Logins>> {
-        if self.written.load(Ordering::SeqCst) {
+        if self.has_changed() {
             return Ok(Arc::new(self.instance.logins().await?));
         }
         let read = || async { self.instance.logins().await.map(Arc::new) };
@@ -337,7 +337,7 @@ impl Server {
 
     pub async fn principals(&self, database: &Identifier) -> Result<Arc<DatabasePrincipals>> {
         let read = || async { self.instance.database(database).principals().await.map(Arc::new) };
-        if self.written.load(Ordering::SeqCst) {
+        if self.has_changed() {
             return Ok(read().await?);
         }
         let snapshot = {
@@ -360,6 +360,34 @@ impl Server {
         // 4060, 911, 916: it cannot be opened, for whatever reason.
         error.sql().and_then(mssql_admin::Error::number).is_some_and(|number| [4060, 911, 916].contains(&number))
             && matches!(self.instance.has_database(database).await, Ok(Some(false)))
+    }
+
+    /// This process has changed something: it applies a plan.
+    pub fn has_changed(&self) -> bool {
+        self.written.load(Ordering::SeqCst)
+    }
+
+    /// The logins, for what a plan says beforehand. Once this process has changed something it applies a plan, and every
+    /// change looks for itself.
+    pub async fn logins_at_plan(&self, cx: &Context<Clients>) -> Option<Arc<Logins>> {
+        if self.has_changed() { None } else { self.at_plan(cx, self.logins().await) }
+    }
+
+    /// A database's principals, for what a plan says beforehand.
+    pub async fn principals_at_plan(
+        &self,
+        cx: &Context<Clients>,
+        database: &Identifier,
+    ) -> Option<Arc<DatabasePrincipals>> {
+        if self.has_changed() { None } else { self.at_plan(cx, self.principals(database).await) }
+    }
+
+    /// Some principals of a database, asked for now; `None` when the database is gone for certain.
+    pub async fn look(&self, database: &Identifier, sought: &Sought) -> Result<Option<DatabasePrincipals>> {
+        match self.instance.database(database).principals_like(sought).await.map_err(Error::from) {
+            Err(error) if self.is_gone(database, &error).await => Ok(None),
+            principals => principals.map(Some),
+        }
     }
 
     /// What a plan could look at, if the server answers. That it does not is said once.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mssql_admin::{
     DatabasePrincipals, Grants, Identifier, Permission, PermissionChange, PermissionName, PermissionState, Principal,
-    PrincipalKind, ServerName,
+    PrincipalKind, ServerName, Sought,
 };
 use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
@@ -19,7 +19,6 @@ use self::losses::{
     warn_of_what_goes_along, warn_of_what_is_denied,
 };
 use super::{DatabaseUser, Noted, changed_since, not_there_any_more, other_kind};
-use crate::clients::Server;
 use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::Key;
@@ -140,14 +139,15 @@ impl Resource for DatabaseGrants {
             return Err(plan.second_owner());
         }
         let (draft, prior) = (&mut change.planned, change.prior.as_ref());
-        let principals = look(cx, &plan.server, Some(&plan.database)).await;
+        let principals = plan.look(cx, prior).await;
         let grantee = principals.as_ref().and_then(|seen| match prior {
             Some(_) => plan.grantee_of(cx, seen),
             // Of a new object nothing is known but the name.
             None => seen.grantee(plan.principal.as_str()).ok().flatten(),
         });
-        if prior.is_some() {
-            let is_role = grantee.is_some_and(is_role);
+        if let Some(prior) = prior {
+            // A role has none; not looked at, it is what it was.
+            let is_role = grantee.map_or(prior.connect.is_null(), is_role);
             draft.connect = if is_role { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
         }
         if let Some(principals) = &principals {
@@ -218,18 +218,17 @@ impl Resource for DatabaseGrants {
             return Err(plan.second_owner());
         }
         let database = server.change().database(&plan.database);
-        let principals = database.principals().await?;
+        let principals = database.principals_like(&plan.sought(cx, None)).await?;
         check_names(&principals, plan.sets().map(Some))?;
         plan.refuse_other_kinds(&principals)?;
         let grantee = plan.found(cx, &principals)?;
         plan.refuse_unseen(&principals, grantee)?;
         let changes = plan.additions(&principals, grantee)?;
-        let name = super::identifier(&grantee.name)?;
-        database.change_permissions(&name, &changes).await?;
+        let looked = database.change_permissions(grantee, &changes).await?;
         cx.provider.ledger().note(plan.key());
         note_connect(cx, grantee, &changes);
         plan.connect = if is_role(grantee) { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
-        Ok(plan.noted(cx, &server, grantee).await)
+        Ok(plan.noted(cx, looked, grantee))
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
@@ -255,7 +254,7 @@ impl Resource for DatabaseGrants {
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
         let database = server.change().database(&plan.database);
-        let principals = database.principals().await?;
+        let principals = database.principals_like(&plan.sought(cx, Some(&prior))).await?;
         check_names(&principals, plan.sets().map(Some))?;
         let Some(holder) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("principal", prior.principal.as_str()));
@@ -274,26 +273,31 @@ impl Resource for DatabaseGrants {
         let seen = Held::read(&cx.private(), HELD);
         let mut came = explicit(&principals, holder)?;
         came.retain(|row| !plan.looks_at(row) && seen.as_ref().is_some_and(|seen| !seen.has(row)));
-        let name = super::identifier(&holder.name)?;
-        database.change_permissions(&name, &changes).await?;
+        let looked = if changes.is_empty() {
+            Ok(principals.clone())
+        } else {
+            database.change_permissions(holder, &changes).await?
+        };
         prior.warn_of_what_came(cx, &principals, &came, &changes);
         cx.provider.ledger().forget(&prior.key());
         cx.provider.ledger().note(plan.key());
         note_connect(cx, holder, &changes);
-        Ok(plan.noted(cx, &server, holder).await)
+        Ok(plan.noted(cx, looked, holder))
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
-        let database = server.change().database(&state.database);
-        let Some(principals) = server.principals_if_there(&state.database).await? else {
+        let Some(principals) = server.look(&state.database, &state.sought(cx, None)).await? else {
             cx.provider.ledger().forget(&state.key());
             return Ok(());
         };
+        let database = server.change().database(&state.database);
         if let Some(holder) = state.meant(cx, &principals)? {
             let changes = state.removal(cx, &principals, holder)?;
             refuse_unsaid_losses(cx, &principals, holder, &changes)?;
-            database.change_permissions(&super::identifier(&holder.name)?, &changes).await?;
+            if !changes.is_empty() {
+                let _ = database.change_permissions(holder, &changes).await?;
+            }
             state.warn_of_what_came(cx, &principals, &explicit(&principals, holder)?, &changes);
         } else if let Some(other) = principals.named(state.principal.as_str()) {
             cx.warn(super::left_alone("principal", &other.name).at(path!(DatabaseGrants: principal)));
@@ -374,6 +378,26 @@ impl DatabaseGrants {
     /// A row that this object speaks of: all of them, or those that it lists.
     fn looks_at(&self, row: &Permission) -> bool {
         self.is_exclusive() || self.lists(&row.name)
+    }
+
+    /// The principals that this plan is about, where they can be read. Who has the new name, and who the old one, has to be
+    /// seen also while a plan is applied: it says whether the object is replaced.
+    async fn look(&self, cx: &Context<FabricMirror>, prior: Option<&Self>) -> Option<Arc<DatabasePrincipals>> {
+        let server = cx.provider.sql(&self.server).ok()?;
+        match prior {
+            Some(prior) if prior.principal != self.principal && server.has_changed() => {
+                let sought = self.sought(cx, Some(prior));
+                server.look(&self.database, &sought).await.ok().flatten().map(Arc::new)
+            }
+            _ => server.principals_at_plan(cx, &self.database).await,
+        }
+    }
+
+    /// Whom a look is for: the principal of the state, and whoever has a name of it.
+    fn sought(&self, cx: &Context<FabricMirror>, prior: Option<&Self>) -> Sought {
+        let noted = Noted::of(cx);
+        let names = [Some(&self.principal), prior.map(|prior| &prior.principal)];
+        Sought::known(names.into_iter().flatten().map(|name| noted.known(name)))
     }
 
     /// The principal of the state, by what it was when it was last seen: whoever has its name by now may be somebody else.
@@ -624,21 +648,26 @@ impl DatabaseGrants {
 
     /// This object, done. What the next plan is to know of it is noted, as far as a look shows it: one that fails is no
     /// failure of what was done, and the next refresh looks again.
-    async fn noted(self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Self {
+    fn noted(
+        self,
+        cx: &Context<FabricMirror>,
+        looked: mssql_admin::Result<DatabasePrincipals>,
+        holder: &Principal,
+    ) -> Self {
         let ours = self.sets()[2].iter().map(ToString::to_string).collect::<Vec<_>>();
         cx.private().set(OUR_DENIES, ours.join(","));
         Noted::write(cx, holder);
-        if let Err(error) = self.note_rows(cx, server, holder).await {
+        let noted = looked.map_err(Error::from).and_then(|principals| self.note_rows(cx, &principals, holder));
+        if let Err(error) = noted {
             cx.warn(super::unseen("set of permissions of", &self.principal, &error));
         }
         self
     }
 
-    async fn note_rows(&self, cx: &Context<FabricMirror>, server: &Server, holder: &Principal) -> Result<()> {
-        let principals = server.instance().database(&self.database).principals().await?;
+    fn note_rows(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals, holder: &Principal) -> Result<()> {
         let held = principals.by_id(holder.id);
         let held = held.ok_or_else(|| not_there_any_more("principal", self.principal.as_str()))?;
-        note_what_others_hold(cx, &principals, held)?;
+        note_what_others_hold(cx, principals, held)?;
         let rows = principals.permissions_of(held)?;
         // Only what was planned is known to the plan that comes next.
         let rows: Vec<_> = rows.into_iter().filter(|row| self.lists(&row.name) || is_implied(row, held)).collect();
@@ -700,7 +729,7 @@ async fn look(
     database: Option<&Text<Identifier>>,
 ) -> Option<Arc<DatabasePrincipals>> {
     let server = cx.provider.sql(server).ok()?;
-    server.at_plan(cx, server.principals(database?).await)
+    server.principals_at_plan(cx, database?).await
 }
 
 /// Each permission of the three sets, as far as they are known, is one of the server's.

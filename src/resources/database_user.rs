@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{DatabasePrincipals, Identifier, NewUser, Principal, PrincipalKind, ServerName};
-use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Text, Value, path};
+use mssql_admin::{
+    DatabasePrincipals, Identifier, NewUser, Principal, PrincipalKind, ServerName, Sought, UserChange, UserSource,
+};
+use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
+use super::entra::{self, Entra};
 use super::{Login, Noted, identifiers, names, not_there_any_more, other_kind};
-use crate::clients::Server;
 use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::{Key, Ledger};
 use crate::provider::FabricMirror;
 
-/// A user of a database, for a login.
+/// A user of a database: for a login, or for an Entra principal without one.
 ///
 /// A user finds its login by security identifier, not by name. One whose login was dropped and came back with another
 /// identifier is an orphan: it shows as a difference of `login_name`, and is repaired in place.
@@ -32,8 +34,13 @@ pub struct DatabaseUser {
 
     /// Login that enters the database as this user: `fabricmirror_login.….principal`, so that the user follows it when
     /// it is replaced, or a name.
-    #[attr(required, can_vanish)]
+    #[attr(optional, exactly_one_of = "entra")]
     login_name: Value<Text<Identifier>>,
+
+    /// Entra principal that enters the database as this user, without a login. The instance looks it up in the directory by
+    /// its name or object id; with `client_id` the name is looked up, and anybody but that application refused.
+    #[attr(optional)]
+    entra: Value<Entra>,
 
     /// Schema of names without one. It need not exist. Left out: not managed.
     #[attr(optional, computed)]
@@ -47,7 +54,7 @@ pub struct DatabaseUser {
     #[attr(optional)]
     transfer_schemas_to: Value<Text<Identifier>>,
 
-    /// Security identifier, that of the login.
+    /// Security identifier, that of the login; of an Entra principal its object id, of an application its client id.
     #[attr(computed)]
     sid: Value<String>,
 
@@ -64,6 +71,10 @@ impl Resource for DatabaseUser {
     const NAME: &'static str = "database_user";
     type Provider = FabricMirror;
 
+    fn validate(config: &DatabaseUserDraft) -> Diagnostics {
+        entra::validate(&config.entra, path!(DatabaseUser: entra))
+    }
+
     fn in_state(provider: &FabricMirror, state: &Self) {
         state.note(provider.ledger());
     }
@@ -79,11 +90,23 @@ impl Resource for DatabaseUser {
         }
         let (plan, prior) = (&mut change.planned, change.prior.as_ref());
         let Some(prior) = prior else {
+            if let Some(sid) = plan.entra.known().and_then(Entra::sid) {
+                plan.sid = sid.to_string().into();
+            }
             return match plan.whole() {
                 Some(plan) => plan.refuse_existing(cx).await,
                 None => Ok(()),
             };
         };
+        let is_another = entra::is_another(&prior.entra, &change.config.entra, prior.known_sid());
+        let other =
+            |whose: &str| other_kind(&prior.name, &format!("{whose} user"), MANAGES).at(path!(DatabaseUser: entra));
+        if is_another.map_err(other)? {
+            plan.principal = Value::Unknown;
+            plan.sid = Value::Unknown;
+            change.replace(path!(DatabaseUser: entra));
+            return Ok(());
+        }
         if prior.name != *plan.name.known().unwrap_or(&prior.name) || plan.name.is_unknown() {
             plan.principal = plan.name.clone().map(|name| name.to_string());
         }
@@ -91,7 +114,7 @@ impl Resource for DatabaseUser {
             prior.refuse_taken(cx, name).await?;
             cx.provider.ledger().release(&prior.key());
         }
-        if prior.login_name != plan.login_name || plan.login_is_replaced(cx, prior) {
+        if plan.entra.is_null() && (prior.login_name != plan.login_name || plan.login_is_replaced(cx, prior)) {
             plan.sid = Value::Unknown;
         }
         if let Some(plan) = plan.whole() {
@@ -103,7 +126,7 @@ impl Resource for DatabaseUser {
 
     async fn plan_delete(cx: &Context<FabricMirror>, state: &Self) -> Result<()> {
         let Ok(server) = cx.provider.sql(&state.server) else { return Ok(()) };
-        let principals = server.at_plan(cx, server.principals(&state.database).await);
+        let principals = server.principals_at_plan(cx, &state.database).await;
         if let Some(list) = principals.and_then(|seen| state.granted_to_others(cx, &seen)) {
             let summary = format!("User {} has granted permissions to others", state.name);
             let detail = format!("The server refuses to drop it, unless its grants end before. {list}");
@@ -123,16 +146,17 @@ impl Resource for DatabaseUser {
         Noted::forget(cx);
         let new = NewUser {
             name: plan.name.value().clone(),
-            login: plan.login()?,
+            source: plan.source()?,
             default_schema: plan.default_schema.known().map(|schema| schema.value().clone()),
             roles: names(plan.roles.known()),
         };
         let database = server.change().database(&plan.database);
-        database.create_user(&new).await.map_err(|error| plan.import_hint(error))?;
+        let looked = database.create_user(&new).await.map_err(|error| plan.import_hint(error))?;
         ledger.note(key);
         plan.principal = plan.name.to_string().into();
         let made = Self { sid: Value::Null, ..plan.clone() };
-        Ok(match made.read_back(cx, &server).await {
+        let seen = looked.map_err(Error::from).and_then(|principals| made.read_back(cx, &principals));
+        Ok(match seen {
             Ok(seen) => {
                 seen.note(ledger);
                 seen
@@ -142,7 +166,8 @@ impl Resource for DatabaseUser {
                 cx.warn(super::unseen("user", &plan.name, &error));
                 plan.roles.default_with(|| Value::Known(BTreeSet::new()));
                 plan.default_schema.default_with(|| Value::Null);
-                Self { sid: Value::Null, ..plan }
+                plan.sid.default_with(|| Value::Null);
+                plan
             }
         })
     }
@@ -170,78 +195,85 @@ impl Resource for DatabaseUser {
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
+        let sought = prior.sought(cx);
         let database = server.change().database(&plan.database);
-        let principals = database.principals().await?;
+        let principals = database.principals_like(&sought).await?;
         let Some(user) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("user", prior.name.as_str()));
         };
         refuse_other_kinds(user)?;
-        let mut name = super::identifier(&user.name)?;
-        let mut done = prior.clone();
+        let (added_roles, removed_roles) = super::role_changes(&prior.roles, &plan.roles, &user.roles);
+        let change = UserChange {
+            name: Some(plan.name.value().clone())
+                .filter(|name| prior.name != plan.name && !name.is_exactly(&user.name)),
+            // Whose login enters as it already needs no statement, which would need CONTROL.
+            login: match plan.sid.is_unknown() && plan.has_login(&principals, user) != Some(true) {
+                true => Some(plan.login()?),
+                false => None,
+            },
+            default_schema: plan
+                .default_schema
+                .known()
+                .filter(|_| prior.default_schema != plan.default_schema)
+                .map(|schema| schema.value().clone()),
+            added_roles,
+            removed_roles,
+        };
+        let id = user.id;
+        let looked = if change.is_nothing() { Ok(principals) } else { database.change_user(user, &change).await? };
         if prior.name != plan.name {
-            if name != *plan.name {
-                database.rename_user(Some(&user.sid), &name, &plan.name).await?;
-            }
-            name = plan.name.value().clone();
-            (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
             cx.provider.ledger().forget(&prior.key());
-            done.note(cx.provider.ledger());
-            cx.keep(&done);
         }
-        if plan.sid.is_unknown() {
-            let login = plan.login()?;
-            if !is_mapped_to(&server, &principals, user, &login).await? {
-                database.map_user(&name, &login).await?;
-            }
-            done.login_name = plan.login_name.clone();
+        let seen = looked.map_err(Error::from).and_then(|principals| {
             // Name and SID may be others by now; its number is not.
-            let seen = database.principals().await.ok();
-            let sid = seen.as_ref().and_then(|seen| seen.by_id(user.id)).map(|user| user.sid.clone());
-            done.sid = sid.into();
-            done.note(cx.provider.ledger());
-            cx.keep(&done);
-        }
-        if let Some(schema) = plan.default_schema.known().filter(|_| prior.default_schema != plan.default_schema) {
-            database.set_default_schema(&name, schema).await?;
-            done.default_schema = plan.default_schema.clone();
-            cx.keep(&done);
-        }
-        if prior.roles != plan.roles {
-            let (added, removed) = super::role_changes(&prior.roles, &plan.roles, &user.roles);
-            database.change_roles(&name, &added, &removed).await?;
-        }
-        if !plan.sid.is_unknown() {
-            return Ok(plan);
-        }
-        Self { sid: done.sid, ..plan }.read_back(cx, &server).await
+            let user = principals.by_id(id).ok_or_else(|| not_there_any_more("user", prior.name.as_str()))?;
+            plan.clone().matching(cx, &principals, user)
+        });
+        let done = match seen {
+            Ok(seen) if plan.sid.is_unknown() => seen,
+            Ok(_) => plan,
+            Err(error) => {
+                cx.warn(super::unseen("user", &plan.name, &error));
+                let mut plan = plan;
+                plan.sid.default_with(|| Value::Null);
+                plan
+            }
+        };
+        done.note(cx.provider.ledger());
+        Ok(done)
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
         let heir = state.transfer_schemas_to.known().map(Text::value);
-        let database = server.change().database(&state.database);
-        let Some(principals) = server.principals_if_there(&state.database).await? else {
+        let Some(principals) = server.look(&state.database, &state.sought(cx)).await? else {
             cx.provider.ledger().forget(&state.key());
             return Ok(());
         };
-        if let Some(user) = state.meant(cx, &principals)? {
-            let name = super::identifier(&user.name)?;
-            if let Err(error) = database.drop_user(Some(&user.sid), &name, heir).await {
-                let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
-                let error = Error::from(error);
-                if has_granted && let Ok(principals) = server.instance().database(&state.database).principals().await {
-                    return Err(match state.granted_to_others(cx, &principals) {
-                        Some(list) => error.hint(list),
-                        None => error,
-                    });
+        let database = server.change().database(&state.database);
+        let looked = match state.meant(cx, &principals)? {
+            None => Ok(principals),
+            Some(user) => match database.drop_user(&principals, user, heir).await {
+                Ok(looked) => looked,
+                Err(error) => {
+                    let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
+                    let error = Error::from(error);
+                    if has_granted && let Ok(principals) = database.principals().await {
+                        return Err(match state.granted_to_others(cx, &principals) {
+                            Some(list) => error.hint(list),
+                            None => error,
+                        });
+                    }
+                    if !server.is_gone(&state.database, &error).await {
+                        return Err(error);
+                    }
+                    cx.provider.ledger().forget(&state.key());
+                    return Ok(());
                 }
-                if !server.is_gone(&state.database, &error).await {
-                    return Err(error);
-                }
-            }
-        }
+            },
+        };
         cx.provider.ledger().forget(&state.key());
-        if let Ok(principals) = server.instance().database(&state.database).principals().await {
+        if let Ok(principals) = looked {
             let other = state.find(cx, &principals).ok().flatten();
             if let Some(other) = other.or_else(|| principals.named(state.name.as_str())) {
                 cx.warn(super::left_alone("user", &other.name).at(path!(DatabaseUser: name)));
@@ -259,16 +291,21 @@ impl Resource for DatabaseUser {
         let principals = server.principals(&database).await?;
         let Some(user) = principals.user(name.as_str())? else {
             return Err(match principals.named(name.as_str()) {
-                Some(other) => other_kind(&other.name, other.kind.describe(), "users with a login"),
+                Some(other) => other_kind(&other.name, other.kind.describe(), MANAGES),
                 None => super::nothing_to_import("user", &name),
             });
         };
         refuse_other_kinds(user)?;
+        let has_login = principals.login_of(user)?.is_some();
+        let is_entra = !has_login && user.kind != PrincipalKind::SqlUser;
+        let sid = user.sid.parse().ok();
+        let entra = is_entra.then(|| Entra::of(&user.name, sid, user.kind == PrincipalKind::ExternalGroup));
         Self {
             server: server_name,
             database: database.into(),
             name: name.into(),
             login_name: Value::Null,
+            entra: entra.into(),
             default_schema: Value::Null,
             roles: Value::Null,
             transfer_schemas_to: Value::Null,
@@ -303,6 +340,24 @@ impl DatabaseUser {
 
     fn second_owner(&self) -> Error {
         super::second_owner("user", &self.name).at(path!(DatabaseUser: name))
+    }
+
+    /// Whom a look is for: the user, and whoever has its name.
+    fn sought(&self, cx: &Context<FabricMirror>) -> Sought {
+        let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
+        Sought::known([noted.known(&self.name)])
+    }
+
+    fn known_sid(&self) -> Option<mssql_admin::Sid> {
+        self.sid.known().and_then(|sid| sid.parse().ok())
+    }
+
+    /// Who enters the database as the user.
+    fn source(&self) -> Result<UserSource> {
+        Ok(match self.entra.known() {
+            Some(entra) => UserSource::Entra(entra.meant()),
+            None => UserSource::Login(self.login()?),
+        })
     }
 
     /// What is known of the user: what was noted, and the SID of the state. Of one that was made and not seen neither is, but
@@ -381,11 +436,10 @@ impl DatabaseUser {
         if cx.provider.ledger().has(&self.key()) {
             return Ok(());
         }
-        let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
+        let Some(principals) = server.principals_at_plan(cx, &self.database).await else { return Ok(()) };
         let Some(existing) = principals.named(self.name.as_str()) else { return Ok(()) };
         if !is_managed(existing.kind) {
-            return Err(other_kind(&existing.name, existing.kind.describe(), "users with a login")
-                .at(path!(DatabaseUser: name)));
+            return Err(other_kind(&existing.name, existing.kind.describe(), MANAGES).at(path!(DatabaseUser: name)));
         }
         let login = principals.login_of(existing).ok().flatten();
         Err(self.import_hint(mssql_admin::Error::AlreadyExists {
@@ -399,7 +453,7 @@ impl DatabaseUser {
     /// for that.
     async fn refuse_taken(&self, cx: &Context<FabricMirror>, name: &Text<Identifier>) -> Result<()> {
         let Ok(server) = cx.provider.sql(&self.server) else { return Ok(()) };
-        let Some(principals) = server.at_plan(cx, server.principals(&self.database).await) else { return Ok(()) };
+        let Some(principals) = server.principals_at_plan(cx, &self.database).await else { return Ok(()) };
         match (principals.named(name.as_str()), self.find(cx, &principals)?) {
             (Some(other), Some(user)) if other.id != user.id => {
                 let other_name = super::identifier(&other.name)?;
@@ -421,10 +475,9 @@ impl DatabaseUser {
     }
 
     /// Somebody else may have its name by now.
-    async fn read_back(self, cx: &Context<FabricMirror>, server: &Server) -> Result<Self> {
-        let principals = server.instance().database(&self.database).principals().await?;
-        match self.meant(cx, &principals)? {
-            Some(user) => self.matching(cx, &principals, user),
+    fn read_back(self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Result<Self> {
+        match self.meant(cx, principals)? {
+            Some(user) => self.matching(cx, principals, user),
             None => Err(not_there_any_more("user", self.name.as_str())),
         }
     }
@@ -441,7 +494,9 @@ impl DatabaseUser {
         if let Some(name) = name(&user.name) {
             self.name = name;
         }
-        self.login_name = principals.login_of(user)?.and_then(|login| name(&login.name)).into();
+        if self.entra.is_null() {
+            self.login_name = principals.login_of(user)?.and_then(|login| name(&login.name)).into();
+        }
         self.default_schema = user.default_schema.as_deref().and_then(name).into();
         self.roles = identifiers(&user.roles);
         self.sid = user.sid.as_str().into();
@@ -450,18 +505,7 @@ impl DatabaseUser {
     }
 }
 
-/// Whether the login that is wanted enters as this user already: then nothing is sent, which would need CONTROL.
-async fn is_mapped_to(
-    server: &Server,
-    principals: &DatabasePrincipals,
-    user: &Principal,
-    login: &Identifier,
-) -> Result<bool> {
-    match server.instance().logins().await?.by_name(login.as_str()) {
-        Some(login) => Ok(login.sid_text.eq_ignore_ascii_case(&user.sid)),
-        None => Ok(principals.login_of(user)?.is_some_and(|it| mssql_admin::same_name(&it.name, login.as_str()))),
-    }
-}
+const MANAGES: &str = "users with a login, and with `entra` those of Entra principals";
 
 fn is_managed(kind: PrincipalKind) -> bool {
     matches!(kind, PrincipalKind::SqlUser | PrincipalKind::ExternalUser | PrincipalKind::ExternalGroup)
@@ -471,5 +515,5 @@ fn refuse_other_kinds(user: &Principal) -> Result<()> {
     if is_managed(user.kind) {
         return Ok(());
     }
-    Err(other_kind(&user.name, user.kind.describe(), "users with a login").at(path!(DatabaseUser: name)))
+    Err(other_kind(&user.name, user.kind.describe(), MANAGES).at(path!(DatabaseUser: name)))
 }

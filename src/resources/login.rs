@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mssql_admin::{Identifier, LoginChange, LoginKind, NewLogin, Origin, ServerName, Sid};
-use tfplugin::{Change, Context, Diagnostic, Draft, Model, Resource, Secret, Text, Value, path};
+use mssql_admin::{Created, Identifier, LoginChange, LoginKind, LoginSource, NewLogin, ServerName, Sid};
+use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Secret, Text, Value, path};
 
+use super::entra::{self, Entra};
 use super::{identifiers, names, not_there_any_more, other_kind};
 use crate::clients::Server;
 use crate::error::{Error, Result};
@@ -12,34 +13,42 @@ use crate::import_id;
 use crate::ledger::Key;
 use crate::provider::FabricMirror;
 
-/// A login of a SQL Managed Instance, with a password.
+/// A login of a SQL Managed Instance: with a password, or of an Entra principal.
 ///
-/// The provider chooses the login's security identifier, so that a login that was dropped and is created again keeps
-/// its database users. A login that exists already is never taken over: it is imported.
+/// The provider chooses the security identifier of a login with a password, so that one that was dropped and is created
+/// again keeps its database users; of an Entra login it is the principal's id. A login that exists already is never taken
+/// over: it is imported.
 #[derive(Clone, Debug, PartialEq, Model)]
 pub struct Login {
     /// Server that holds the login; left out, the provider's `sql.server`.
     #[attr(optional, computed)]
     server: Value<Text<ServerName>>,
 
-    /// Name, at most 128 UTF-16 units, compared as the instance's collation compares.
+    /// Name, at most 128 UTF-16 units, compared as the instance's collation compares. Of an Entra principal known by no id
+    /// it is the directory's: the user principal name of a user, else the display name. A login with a password is renamed in
+    /// place, any other replaced.
     #[attr(required)]
     name: Text<Identifier>,
 
-    /// Password. Sent to the server and kept nowhere. Change it by raising `password_wo_version`. Needed to create;
-    /// after an import it may be left out, then the password is not managed.
-    #[attr(optional, write_only, requires = "password_wo_version")]
+    /// Password. Sent to the server and kept nowhere. Change it by raising `password_wo_version`. This or `entra` is needed
+    /// to create; after an import it may be left out, then the password is not managed.
+    #[attr(optional, write_only, requires = "password_wo_version", conflicts = "entra")]
     password_wo: Value<Secret>,
 
     /// Any number; a different one sends `password_wo` again.
     #[attr(optional, requires = "password_wo")]
     password_wo_version: Value<i64>,
 
+    /// The Entra principal that logs in.
+    #[attr(optional)]
+    entra: Value<Entra>,
+
     /// Server roles, exactly these, besides `public`. Left out: not managed.
     #[attr(optional, computed)]
     server_roles: Value<BTreeSet<Text<Identifier>>>,
 
-    /// Whether somebody can log in.
+    /// Whether somebody can log in. An Entra group's login is never disabled: `false` denies CONNECT SQL to it, `true` grants
+    /// it.
     #[attr(optional, computed, initial = true)]
     enabled: Value<bool>,
 
@@ -48,7 +57,8 @@ pub struct Login {
     default_database: Value<Text<Identifier>>,
 
     /// Security identifier, `0x` and 32 hexadecimal digits; database users find their login by it. Left out, derived
-    /// from server and name when the login is created, and kept when it is renamed.
+    /// from server and name when the login is created, and kept when it is renamed. Of an Entra principal it is its id: leave
+    /// it out.
     #[attr(optional, computed, replace)]
     sid: Value<Text<Sid>>,
 
@@ -83,6 +93,22 @@ impl Resource for Login {
     const NAME: &'static str = "login";
     type Provider = FabricMirror;
 
+    fn validate(config: &LoginDraft) -> Diagnostics {
+        let mut found = entra::validate(&config.entra, path!(Login: entra));
+        if let (Some(entra), Some(sid)) = (config.entra.known(), config.sid.known())
+            && entra.sid() != Some(*sid.value())
+        {
+            found.push(
+                Diagnostic::error(
+                    "The SID of an Entra login is not chosen",
+                    "It is the object id of a user or group, and the client id of an application. Leave `sid` out.",
+                )
+                .at(path!(Login: sid)),
+            );
+        }
+        found
+    }
+
     fn in_state(provider: &FabricMirror, state: &Self) {
         provider.ledger().note_login(state.key(), state.known_sid());
     }
@@ -97,6 +123,10 @@ impl Resource for Login {
         if cx.provider.ledger().claim(Key::new("sid", &[&server.canonical(), &sid.value().to_string()]), change) {
             return Ok(());
         }
+        if plan.entra.is_known() {
+            let detail = "An Entra principal has one login, and two blocks of this configuration are for it. Remove one of the two blocks.";
+            return Err(Diagnostic::error("The principal has a login already", detail).at(path!(Login: entra)).into());
+        }
         let detail = "A SID belongs to one login alone, and two blocks of this configuration have this one.";
         Err(Diagnostic::error("The SID is in use", format!("{detail} {}", another_sid(server, name)))
             .at(path!(Login: sid))
@@ -106,62 +136,39 @@ impl Resource for Login {
     async fn create(cx: &Context<FabricMirror>, mut plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
         plan.server.default_with(|| server.canonical());
-        let Some(password) = plan.password_wo.known() else {
-            return Err(Diagnostic::error("A new login needs a password", "`password_wo` is null. Give it a value.")
-                .at(path!(Login: password_wo))
-                .into());
-        };
         let (key, ledger) = (plan.key(), cx.provider.ledger());
         if ledger.has(&key) {
             return Err(second_owner(&plan.name));
         }
-        let sid = plan.known_sid().unwrap_or_else(|| Sid::derived(server.instance().server(), plan.name.as_str()));
-        plan.sid = sid.into();
-        let new = NewLogin {
-            name: plan.name.value().clone(),
-            password: password.inner().clone(),
-            sid,
-            default_database: plan.default_database.known().map(|name| name.value().clone()),
-        };
+        let new = plan.new_login(server.instance().server())?;
         // What the state held when this was planned, and nobody deleted since, is another block's.
         let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
-        let origin =
+        let Created { login, refused, .. } =
             server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(&server, error))?;
         cx.private().remove(IN_STATE);
         cx.private().remove(RENAMED);
-        cx.private().set(OUR_SID, sid.to_string());
-        ledger.note_login(key, Some(sid));
-        // From here on it exists: a role that is refused must not lose it.
-        plan.principal = plan.name.to_string().into();
-        let made = Self {
-            server_roles: Value::Known(BTreeSet::new()),
-            enabled: true.into(),
-            password_last_set: Value::Null,
-            ..plan.clone()
-        };
-        cx.keep(&made);
-        let (is_enabled, has) = match origin {
-            Origin::Made => (true, BTreeSet::new()),
-            // It may be further than that.
-            Origin::TakenOver => {
-                let login = plan.find(&server).await?;
-                (login.enabled, login.server_roles)
-            }
-        };
-        if let Some(enabled) = plan.enabled.known().copied().filter(|enabled| *enabled != is_enabled) {
-            let change = LoginChange { enabled: Some(enabled), ..Default::default() };
-            server.change().change_login(&new.name, &change).await?;
+        let sid = login.as_ref().map_or_else(|_| plan.known_sid(), |login| login.sid);
+        if let Some(sid) = sid {
+            cx.private().set(OUR_SID, sid.to_string());
         }
-        let added: Vec<_> = names(plan.server_roles.known()).difference(&has).cloned().collect();
-        server.change().change_server_roles(&new.name, &added, &[]).await?;
-        Ok(match plan.find(&server).await {
+        ledger.note_login(key, sid);
+        plan.principal = plan.name.to_string().into();
+        let made = match login {
             Ok(login) => plan.matching(&login),
             // Everything is done: no look that fails makes the next apply throw it away.
             Err(error) => {
-                cx.warn(super::unseen("login", &plan.name, &error));
-                plan.default_unknown(made)
+                cx.warn(super::unseen("login", &plan.name, &error.into()));
+                plan.default_unknown()
             }
-        })
+        };
+        match refused {
+            None => Ok(made),
+            // It exists: a role that is refused must not lose it.
+            Some(error) => {
+                cx.keep(&made);
+                Err(error.into())
+            }
+        }
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
@@ -173,7 +180,7 @@ impl Resource for Login {
             cx.private().remove(OUR_SID);
             return Ok(None);
         };
-        refuse_other_kinds(login)?;
+        state.refuse_other_kinds(login)?;
         if cx.private().get(OUR_SID).is_none()
             && let Some(sid) = state.known_sid()
         {
@@ -184,15 +191,18 @@ impl Resource for Login {
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        let login = match server.instance().logins().await?.find(prior.known_sid(), prior.name.as_str())? {
-            Some(login) if login.sid == prior.known_sid() => login.clone(),
+        let login = match server.change().login(prior.known_sid(), &prior.name).await? {
+            Some(login) if login.sid == prior.known_sid() => login,
             _ => return Err(not_there_any_more("login", prior.name.as_str())),
         };
-        refuse_other_kinds(&login)?;
+        prior.refuse_other_kinds(&login)?;
         cx.private().remove(RENAMED);
-        let current = super::identifier(&login.name)?;
         let rotated = prior.password_wo_version != plan.password_wo_version;
+        let (added_roles, removed_roles) =
+            super::role_changes(&prior.server_roles, &plan.server_roles, &login.server_roles);
         let change = LoginChange {
+            name: Some(plan.name.value().clone())
+                .filter(|name| prior.name != plan.name && !name.is_exactly(&login.name)),
             password: plan.password_wo.known().filter(|_| rotated).map(|password| password.inner().clone()),
             default_database: plan
                 .default_database
@@ -200,34 +210,31 @@ impl Resource for Login {
                 .filter(|_| prior.default_database != plan.default_database)
                 .map(|name| name.value().clone()),
             enabled: plan.enabled.known().copied().filter(|_| prior.enabled != plan.enabled),
+            added_roles,
+            removed_roles,
         };
-        let mut done = Self { password_last_set: Value::Null, ..prior.clone() };
-        server.change().change_login(&current, &change).await?;
-        done.password_wo_version = plan.password_wo_version.clone();
-        (done.default_database, done.enabled) = (plan.default_database.clone(), plan.enabled.clone());
-        cx.keep(&done);
-        let mut name = current;
-        if prior.name != plan.name {
-            if name != *plan.name {
-                server.change().rename_login(prior.known_sid(), &name, &plan.name).await?;
+        let changed = match server.change().change_login(&login, &change).await {
+            Ok(changed) => changed,
+            Err(error) => {
+                // What comes before the statement that was refused is done.
+                if let Ok(Some(now)) = server.instance().login(prior.known_sid(), &prior.name).await {
+                    cx.keep(&prior.clone().matching(&now));
+                }
+                return Err(error.into());
             }
-            name = plan.name.value().clone();
-            (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
+        };
+        if prior.name != plan.name {
             cx.provider.ledger().forget(&prior.key());
             cx.provider.ledger().note_login(plan.key(), prior.known_sid());
-            cx.keep(&done);
         }
-        if prior.server_roles != plan.server_roles {
-            let (added, removed) = super::role_changes(&prior.server_roles, &plan.server_roles, &login.server_roles);
-            server.change().change_server_roles(&name, &added, &removed).await?;
-            done.server_roles = plan.server_roles.clone();
-            cx.keep(&done);
-        }
-        if plan.password_last_set.is_unknown() {
-            let login = plan.find(&server).await?;
-            return Ok(plan.matching(&login));
-        }
-        Ok(plan)
+        Ok(match changed {
+            Ok(login) if plan.password_last_set.is_unknown() => plan.matching(&login),
+            Ok(_) => plan,
+            Err(error) => {
+                cx.warn(super::unseen("login", &plan.name, &error.into()));
+                plan.default_unknown()
+            }
+        })
     }
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
@@ -248,12 +255,18 @@ impl Resource for Login {
         let server = cx.provider.sql(&server_name)?;
         let logins = server.logins().await?;
         let login = logins.find(None, name.as_str())?.ok_or_else(|| super::nothing_to_import("login", &name))?;
-        refuse_other_kinds(login)?;
+        let is_entra = match login.kind {
+            LoginKind::Sql => false,
+            LoginKind::External | LoginKind::ExternalGroup => true,
+            kind => return Err(other_kind(&login.name, kind.describe(), MANAGES).at(path!(Login: name))),
+        };
+        let entra = is_entra.then(|| Entra::of(&login.name, login.sid, login.kind == LoginKind::ExternalGroup));
         let found = Self {
             server: server_name,
             name: name.into(),
             password_wo: Value::Null,
             password_wo_version: Value::Null,
+            entra: entra.into(),
             server_roles: Value::Null,
             enabled: Value::Null,
             default_database: Value::Null,
@@ -285,20 +298,19 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
     let is_replacement = change.is_replacement();
     let (plan, prior) = (&mut change.planned, change.prior.as_ref());
     let Some(prior) = prior else {
-        if change.config.password_wo.is_null() {
-            return Err(Diagnostic::error(
-                "A new login needs a password",
-                "Set `password_wo` and `password_wo_version`. Only an imported login can do without.",
-            )
-            .at(path!(Login: password_wo))
-            .into());
+        if change.config.password_wo.is_null() && change.config.entra.is_null() {
+            return Err(needs_password().into());
         }
         let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) else { return Ok(()) };
         let key = Key::new(Login::NAME, &[&server.canonical(), name.as_str()]);
-        // What was derived once is kept: the users of the login find it by that.
-        let is_renamed = cx.private().get(RENAMED).is_some();
-        let ours = if is_renamed { None } else { our_sid(cx).or_else(|| ledger.sid(&key)) };
-        plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
+        if change.config.entra.is_null() {
+            // What was derived once is kept: the users of the login find it by that.
+            let is_renamed = cx.private().get(RENAMED).is_some();
+            let ours = if is_renamed { None } else { our_sid(cx).or_else(|| ledger.sid(&key)) };
+            plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
+        } else if let Some(sid) = plan.entra.known().and_then(Entra::sid) {
+            plan.sid = sid.into();
+        }
         if !ledger.has(&key) {
             return refuse_existing(cx, plan, change.config.password_wo.known()).await;
         }
@@ -309,19 +321,28 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
         ledger.note_login(key, plan.sid.known().map(|sid| *sid.value()));
         return Ok(());
     };
+    let is_another = entra::is_another(&prior.entra, &change.config.entra, prior.known_sid());
+    let other = |whose: &str| other_kind(&prior.name, &format!("{whose} login"), MANAGES).at(path!(Login: entra));
+    let is_another = is_another.map_err(other)?;
+    if prior.entra.is_known() && plan.name != Value::Known(prior.name.clone()) {
+        // What an instance makes of a new name for an Entra login is not documented.
+        plan.principal = Value::Unknown;
+        change.replace(path!(Login: name));
+        return Ok(());
+    }
     let ours = our_sid(cx).or(prior.known_sid());
-    if change.config.sid.is_null() {
+    if is_another {
+        plan.sid = plan.entra.known().and_then(Entra::sid).map_or(Value::Unknown, Value::from);
+    } else if change.config.sid.is_null() {
         plan.sid = ours.map(Text::from).into();
     }
     if plan.sid != prior.sid {
         plan.principal = Value::Unknown;
-        if change.config.sid.is_null() {
+        if change.config.sid.is_null() && ours != prior.known_sid() {
             cx.warn(
                 Diagnostic::warning(
                     format!("Login {} was dropped and made again by somebody", prior.name),
-                    "It has another SID than the one that was created here, so its database users are not its own any \
-                     more. Apply drops it and makes it anew, with the former SID. To keep the one that is there, take \
-                     the block's object out of the state with a `removed` block and import the login.",
+                    made_again(prior),
                 )
                 .at(path!(Login: sid)),
             );
@@ -354,6 +375,30 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
     Ok(())
 }
 
+fn needs_password() -> Diagnostic {
+    Diagnostic::error(
+        "A new login needs a password",
+        "Set `password_wo` and `password_wo_version`, or `entra`. Only an imported login can do without.",
+    )
+    .at(path!(Login: password_wo))
+}
+
+/// Of a login with another SID than ours.
+fn made_again(prior: &Login) -> String {
+    let kept = "To keep the one that is there, take the block's object out of the state with a `removed` block and import the login.";
+    if prior.entra.is_known() {
+        return format!(
+            "It has another SID than the one that was created here: somebody else of the same name stands for it by now, such as \
+             an application that was deleted and registered again. Its database users are not its own any more. Apply drops \
+             it and makes it anew, for the principal of the configuration. {kept}"
+        );
+    }
+    format!(
+        "It has another SID than the one that was created here, so its database users are not its own any more. Apply drops \
+         it and makes it anew, with the former SID. {kept}"
+    )
+}
+
 /// The SID that the object was given, however it is called now.
 fn our_sid(cx: &Context<FabricMirror>) -> Option<Sid> {
     cx.private().get(OUR_SID).and_then(|sid| sid.parse().ok())
@@ -361,16 +406,27 @@ fn our_sid(cx: &Context<FabricMirror>) -> Option<Sid> {
 
 /// Says at plan time, when it can be seen, that the name is taken.
 async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password: Option<&Secret>) -> Result<()> {
-    let (Some(name), Some(sid)) = (plan.name.known(), plan.sid.known()) else { return Ok(()) };
+    let Some(name) = plan.name.known() else { return Ok(()) };
+    let sid = plan.sid.known().map(|sid| *sid.value());
     let Ok(server) = cx.provider.sql(&plan.server) else { return Ok(()) };
-    let Some(logins) = server.at_plan(cx, server.logins().await) else { return Ok(()) };
+    let Some(logins) = server.logins_at_plan(cx).await else { return Ok(()) };
+    let is_entra = !plan.entra.is_null();
     let Some(login) = logins.by_name(name.as_str()) else {
-        let Some(holder) = logins.by_sid(*sid.value()) else { return Ok(()) };
+        let Some(holder) = sid.and_then(|sid| logins.by_sid(sid)) else { return Ok(()) };
         let ledger = cx.provider.ledger();
         let key = Key::new(Login::NAME, &[&server.instance().server().canonical(), &holder.name]);
         // One of the state may be deleted in this run.
         if ledger.has(&key) && !ledger.is_kept(&key) {
             return Ok(());
+        }
+        if is_entra {
+            let error = Error::from(mssql_admin::Error::AlreadyExists {
+                what: "login",
+                name: holder.name.clone(),
+                details: Some(format!("{}, of the same principal", holder.kind.describe())),
+            });
+            let holder = super::identifier(&holder.name)?;
+            return Err(error.hint(import_text(&plan.server, &holder)).at(path!(Login: entra)));
         }
         return Err(Diagnostic::error(
             "The SID is in use",
@@ -385,7 +441,8 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
     };
     // One with our SID may be ours, of a run whose answer was lost: then this password opens it. Any state derives the
     // same SID, so that alone proves nothing.
-    let is_ours = login.sid == Some(*sid.value())
+    let is_ours = login.sid == sid
+        && !is_entra
         && login.kind == LoginKind::Sql
         && match password {
             Some(password) => !matches!(server.instance().can_log_in(name, password.inner()).await, Ok(false)),
@@ -394,14 +451,19 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
     if is_ours {
         return Ok(());
     }
-    let kind = if login.kind == LoginKind::Sql { None } else { Some(login.kind.describe()) };
+    let is_managed = if is_entra {
+        matches!(login.kind, LoginKind::External | LoginKind::ExternalGroup)
+    } else {
+        login.kind == LoginKind::Sql
+    };
+    let kind = if is_managed { None } else { Some(login.kind.describe()) };
     let error = Error::from(mssql_admin::Error::AlreadyExists {
         what: "login",
         name: login.name.clone(),
         details: Some(kind.map_or_else(|| format!("SID {}", login.sid_text), str::to_owned)),
     });
     Err(match kind {
-        Some(kind) => error.hint(format!("It is {kind}, which this resource does not manage. Choose another name.")),
+        Some(kind) => error.hint(format!("It is {kind}, and is not turned into another kind. Choose another name.")),
         None => error.hint(import_text(&plan.server, name)),
     })
 }
@@ -410,7 +472,7 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
 /// is changed for that.
 async fn refuse_taken(cx: &Context<FabricMirror>, prior: &Login, name: &Text<Identifier>) -> Result<()> {
     let Ok(server) = cx.provider.sql(&prior.server) else { return Ok(()) };
-    let Some(logins) = server.at_plan(cx, server.logins().await) else { return Ok(()) };
+    let Some(logins) = server.logins_at_plan(cx).await else { return Ok(()) };
     match logins.by_name(name.as_str()) {
         Some(other) if other.sid != prior.known_sid() => {
             let fix = mssql_admin::advice::rename_login(&super::identifier(&other.name)?);
@@ -434,12 +496,7 @@ fn second_owner(name: &Identifier) -> Error {
     super::second_owner("login", name.as_str()).at(path!(Login: name))
 }
 
-fn refuse_other_kinds(login: &mssql_admin::Login) -> Result<()> {
-    match login.kind {
-        LoginKind::Sql => Ok(()),
-        kind => Err(other_kind(&login.name, kind.describe(), "logins with a password").at(path!(Login: name))),
-    }
-}
+const MANAGES: &str = "logins with a password, and with `entra` those of Entra principals";
 
 impl Login {
     fn key(&self) -> Key {
@@ -449,6 +506,38 @@ impl Login {
 
     fn known_sid(&self) -> Option<Sid> {
         self.sid.known().map(|sid| *sid.value())
+    }
+
+    fn refuse_other_kinds(&self, login: &mssql_admin::Login) -> Result<()> {
+        let is_managed = match self.entra.known() {
+            Some(entra) => entra.meant().is_kind(login.kind),
+            None => login.kind == LoginKind::Sql,
+        };
+        if is_managed {
+            return Ok(());
+        }
+        Err(other_kind(&login.name, login.kind.describe(), MANAGES).at(path!(Login: name)))
+    }
+
+    /// What is to be created.
+    fn new_login(&mut self, server: &ServerName) -> Result<NewLogin> {
+        let source = match (self.entra.known(), self.password_wo.known()) {
+            (Some(entra), _) => LoginSource::Entra(entra.meant()),
+            (None, Some(password)) => {
+                let sid = self.known_sid().unwrap_or_else(|| Sid::derived(server, self.name.as_str()));
+                let source = LoginSource::Password { password: password.inner().clone(), sid };
+                self.sid = sid.into();
+                source
+            }
+            (None, None) => return Err(needs_password().into()),
+        };
+        Ok(NewLogin {
+            name: self.name.value().clone(),
+            source,
+            default_database: self.default_database.known().map(|name| name.value().clone()),
+            enabled: self.enabled.known().copied().unwrap_or(true),
+            server_roles: names(self.server_roles.known()),
+        })
     }
 
     fn import_hint(&self, server: &Server, error: mssql_admin::Error) -> Error {
@@ -464,21 +553,13 @@ impl Login {
     }
 
     /// Of a new login nobody has seen: what was planned, and of the rest what new logins have.
-    fn default_unknown(mut self, made: Self) -> Self {
-        self.server_roles.default_with(|| made.server_roles);
-        self.enabled.default_with(|| made.enabled);
+    fn default_unknown(mut self) -> Self {
+        self.server_roles.default_with(|| Value::Known(BTreeSet::new()));
+        self.enabled.default_with(|| true.into());
         self.default_database.default_with(|| Value::Null);
+        self.sid.default_with(|| Value::Null);
         self.password_last_set = Value::Null;
         self
-    }
-
-    /// The login as the server has it now.
-    async fn find(&self, server: &Server) -> Result<mssql_admin::Login> {
-        let logins = server.instance().logins().await?;
-        match logins.find(self.known_sid(), self.name.as_str())? {
-            Some(login) => Ok(login.clone()),
-            None => Err(not_there_any_more("login", self.name.as_str())),
-        }
     }
 
     /// This object with what the server holds.

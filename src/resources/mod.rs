@@ -3,6 +3,7 @@
 mod connection;
 mod database_grants;
 mod database_user;
+mod entra;
 mod login;
 mod mirrored_database;
 mod replication;

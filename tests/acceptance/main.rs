@@ -8,6 +8,8 @@ mod access;
 mod choices;
 mod drift;
 mod endurance;
+mod entra;
+mod estate;
 mod faults;
 mod grants_in_company;
 mod handshake;
@@ -102,6 +104,8 @@ fn main() -> ExitCode {
         faults::cases(),
         choices::cases(),
         second_owner::cases(),
+        entra::cases(),
+        estate::cases(),
         names_and_sids::cases(),
         grants_in_company::cases(),
         spelling::cases(),

@@ -90,6 +90,8 @@ impl Planned<'_> {
 pub struct Accounts<'a> {
     pub plan: &'a Plan,
     pub planned: Vec<Planned<'a>>,
+    /// As the plan saw it.
+    pub seen: &'a Snapshot,
     pub before: &'a Snapshot,
     pub after: &'a Snapshot,
 }
@@ -442,20 +444,25 @@ impl Accounts<'_> {
         }
     }
 
-    /// One warning of the plan has all the words by which a reader knows the thing.
+    /// One warning of the plan has all the words by which a reader knows the thing: as it is called now, or as it was when the
+    /// plan was made.
     pub fn is_warned_of(&self, difference: &Difference) -> bool {
-        let thing = difference.thing();
         let at = if matches!(difference, Difference::Appeared(_)) { self.after } else { self.before };
+        [at, self.seen].into_iter().any(|names| self.is_warned_of_by(difference, at, names))
+    }
+
+    fn is_warned_of_by(&self, difference: &Difference, at: &Snapshot, names: &Snapshot) -> bool {
+        let thing = difference.thing();
         let mut words = match thing {
             Thing::Permission { database, grantee, permission, .. }
             | Thing::ObjectPermission { database, grantee, permission, .. } => {
-                vec![permission.clone(), at.principal(database, *grantee)]
+                vec![permission.clone(), names.principal(database, *grantee)]
             }
             Thing::Member { database, member, .. } => {
-                vec![at.fact(thing, "role").to_owned(), at.principal(database, *member)]
+                vec![at.fact(thing, "role").to_owned(), names.principal(database, *member)]
             }
             Thing::ServerMember { member, .. } => {
-                vec![at.fact(thing, "role").to_owned(), at.fact(&Thing::Login(*member), "name").to_owned()]
+                vec![at.fact(thing, "role").to_owned(), names.fact(&Thing::Login(*member), "name").to_owned()]
             }
             Thing::Connection(_) | Thing::Item(_) => vec![at.fact(thing, "display_name").to_owned()],
             Thing::Assignment { principal, .. } => vec![principal.clone()],

@@ -54,11 +54,12 @@ async fn take(run: &mut Run, step: &Step) -> Result<()> {
         Step::Save => {
             let plan = run.plan(Who::Us, &PlanOptions::default()).await?;
             if !plan.has_errors() {
-                run.saved = Some(Saved { plan });
+                run.saved = Some(Saved { plan, seen: run.seen.clone() });
             }
         }
         Step::ApplySaved => {
-            if let Some(Saved { plan }) = run.saved.take() {
+            if let Some(Saved { plan, seen }) = run.saved.take() {
+                run.seen = seen;
                 run.apply(Who::Us, &plan, End::ByItself).await?;
                 // What came in between shows now, and only now.
                 run.is_settled = false;
@@ -244,22 +245,6 @@ fn encoded(part: &str) -> String {
 /// An import of what the type does not manage is refused, with the kind's name.
 async fn import_stranger(run: &mut Run, kind: &'static str) -> Result<()> {
     let (database, make, undo, of, id, words): (_, _, _, _, _, &[&str]) = match kind {
-        "an Entra group as a login" => (
-            "master",
-            "CREATE LOGIN [Data Team] FROM EXTERNAL PROVIDER",
-            "DROP LOGIN [Data Team]",
-            Type::Login,
-            "Data%20Team",
-            &["group"],
-        ),
-        "an Entra login as a login" => (
-            "master",
-            "CREATE LOGIN [bob@contoso.com] FROM EXTERNAL PROVIDER",
-            "DROP LOGIN [bob@contoso.com]",
-            Type::Login,
-            "bob@contoso.com",
-            &["entra"],
-        ),
         "a user without login" => {
             ("Sales", "CREATE USER loose WITHOUT LOGIN", "DROP USER loose", Type::User, "Sales/loose", &["without"])
         }

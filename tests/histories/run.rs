@@ -63,6 +63,8 @@ pub enum End {
 /// A plan on disk.
 pub struct Saved {
     pub plan: Plan,
+    /// The world as it saw it.
+    pub seen: Snapshot,
 }
 
 pub struct Run {
@@ -81,6 +83,8 @@ pub struct Run {
     /// The errors of our last plan or apply.
     pub errors: Vec<Said>,
     pub begin: Snapshot,
+    /// The world as our last plan saw it, or the saved one that is applied.
+    pub seen: Snapshot,
     /// What acts have made, ever.
     pub theirs: BTreeSet<Thing>,
     /// What appeared in an apply of ours: from then on it is ours to take away, whoever had it before.
@@ -176,6 +180,7 @@ impl Run {
             is_settled: false,
             has_failed: false,
             errors: Vec::new(),
+            seen: begin.clone(),
             begin,
             theirs: BTreeSet::new(),
             made: BTreeSet::new(),
@@ -248,6 +253,7 @@ impl Run {
             truth::of_plan(self, &plan, options, &before, &after);
         }
         if who == Who::Us {
+            self.seen = after;
             self.errors = plan.diagnostics.iter().filter(|it| it.error).cloned().collect();
             self.warned.extend(plan.diagnostics.iter().filter(|it| !it.error).map(ToString::to_string));
         }
@@ -333,7 +339,7 @@ impl Run {
         before: &Snapshot,
         after: &Snapshot,
     ) {
-        let accounts = Accounts { plan, planned: planned(plan), before, after };
+        let accounts = Accounts { plan, planned: planned(plan), seen: &self.seen.clone(), before, after };
         let differences = differences(before, after);
         // What a plan said it would change is not theirs alone any more; of what it warned, everybody knows.
         let told = |it: &&Difference| match it {

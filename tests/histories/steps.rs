@@ -77,13 +77,7 @@ pub const SERVICES: [(&str, &str); 11] = [
 ];
 
 /// Kinds of things that an import must refuse.
-pub const STRANGERS: [&str; 5] = [
-    "an Entra group as a login",
-    "an Entra login as a login",
-    "a user without login",
-    "a role as a user",
-    "a generic connection",
-];
+pub const STRANGERS: [&str; 3] = ["a user without login", "a role as a user", "a generic connection"];
 
 /// Every history aims at one cell of the coverage, the next seed at the next cell, and is random besides.
 pub fn history(seed: u64, features: &Features) -> History {

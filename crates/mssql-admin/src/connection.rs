@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::effective::Covering;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::retry::{Effect, Next, is_transient, lost, next};
@@ -93,6 +94,8 @@ pub(crate) struct Connections {
     reach: Mutex<Reach>,
     /// Held by the one that connects while nobody has succeeded: the others wait for what comes of it.
     gate: tokio::sync::Mutex<()>,
+    /// The server's list of permissions, once somebody has asked for it.
+    covering: OnceLock<Arc<Covering>>,
     #[cfg(test)]
     pub(crate) script: Option<crate::script::Script>,
 }
@@ -120,6 +123,7 @@ impl Connections {
             links: Mutex::default(),
             reach: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
+            covering: OnceLock::new(),
             #[cfg(test)]
             script: None,
         }
@@ -127,6 +131,14 @@ impl Connections {
 
     pub(crate) fn server(&self) -> &ServerName {
         &self.server
+    }
+
+    pub(crate) fn covering(&self) -> Option<Arc<Covering>> {
+        self.covering.get().cloned()
+    }
+
+    pub(crate) fn note_covering(&self, covering: &Arc<Covering>) {
+        self.covering.get_or_init(|| covering.clone());
     }
 
     /// Runs a batch to its end. Batches of one database never overlap.

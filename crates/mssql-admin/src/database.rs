@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::connection::{Connections, Results};
 use crate::effective::Covering;
 use crate::error::{Error, Fault, Result};
+use crate::login_changes::has;
 use crate::permission::{Change, Permission, PermissionName, PermissionState, Revocation};
-use crate::principals::{DatabasePrincipals, LoginRef, Principal, PrincipalKind};
+use crate::principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind};
 use crate::retry::Effect;
 use crate::row::{ResultSets, Row};
-use crate::sid::hex;
-use crate::statement::{Identifier, Literal, Part, Statement};
+use crate::sid::{AnySid, hex};
+use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
 /// A database of an instance.
 #[derive(Clone, Debug)]
@@ -39,6 +41,10 @@ impl Database {
         results.map_err(|error| error.in_database(self.name.as_str()))
     }
 
+    pub(crate) async fn sleep(&self, pause: Duration) -> Result<()> {
+        self.connections.sleep(pause).await
+    }
+
     pub(crate) fn unreadable(&self, cause: String) -> Error {
         Error::Decode { server: self.connections.server().to_string(), cause }
     }
@@ -48,7 +54,7 @@ impl Database {
     /// # Errors
     /// See [`Error`]; so for every call.
     pub async fn principals(&self) -> Result<DatabasePrincipals> {
-        let statement = Statement::new(
+        let mut statement = Statement::new(
             "SET NOCOUNT ON;
 SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
@@ -65,40 +71,190 @@ SELECT m.member_principal_id, m.role_principal_id FROM sys.database_role_members
 SELECT p.grantee_principal_id, p.grantor_principal_id, p.permission_name, RTRIM(p.state) AS state, g.name AS grantor
 FROM sys.database_permissions AS p LEFT JOIN sys.database_principals AS g ON g.principal_id = p.grantor_principal_id
 WHERE p.class = 0;
-SELECT permission_name, covering_permission_name, parent_covering_permission_name
-FROM sys.fn_builtin_permissions('DATABASE');
-SELECT permission_name, covering_permission_name FROM sys.fn_builtin_permissions('SERVER');",
+SELECT s.name, s.principal_id FROM sys.schemas AS s WHERE s.schema_id BETWEEN 5 AND 16383;",
             &[],
         );
+        let known = self.connections.covering();
+        if known.is_none() {
+            add_covering(&mut statement);
+        }
         let results = self.read(&statement).await?;
-        decode(&mut ResultSets::new(&results)).map_err(|cause| self.unreadable(cause))
+        self.decoded(&results, known)
     }
 
-    /// Makes the changes in one transaction and one round trip; none of them, or all.
-    pub async fn change_permissions(&self, principal: &Identifier, changes: &[Change]) -> Result<()> {
-        if changes.is_empty() {
-            return Ok(());
+    /// The same of some principals alone, in one round trip of a size that does not depend on how many others there are.
+    /// Where one of them has granted anything to others, who has what from whom is asked for whole.
+    pub async fn principals_like(&self, sought: &Sought) -> Result<DatabasePrincipals> {
+        let mut statement = Statement::new("SET NOCOUNT ON;", &[]);
+        add_look(&mut statement, sought);
+        let known = self.connections.covering();
+        if known.is_none() {
+            add_covering(&mut statement);
         }
-        let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
+        let results = self.read(&statement).await?;
+        self.unless_passed_on(self.decoded(&results, known)?).await
+    }
+
+    /// What the look at the end of a batch has found.
+    pub(crate) async fn looked(&self, results: &Results) -> Result<DatabasePrincipals> {
+        match self.connections.covering() {
+            Some(known) => self.unless_passed_on(self.decoded(results, Some(known))?).await,
+            // Nobody has asked for it yet.
+            None => self.principals().await,
+        }
+    }
+
+    async fn unless_passed_on(&self, found: DatabasePrincipals) -> Result<DatabasePrincipals> {
+        let passed_on = found.permissions.iter().any(|row| found.by_id(row.grantee_id).is_none());
+        if passed_on { self.principals().await } else { Ok(found) }
+    }
+
+    fn decoded(&self, results: &Results, known: Option<Arc<Covering>>) -> Result<DatabasePrincipals> {
+        let decoded = decode(&mut ResultSets::new(results), known).map_err(|cause| self.unreadable(cause))?;
+        self.connections.note_covering(&decoded.covering);
+        Ok(decoded)
+    }
+
+    /// Makes the changes to what a principal holds in one transaction and one round trip; none of them, or all. Answers what
+    /// a look shows then.
+    pub async fn change_permissions(
+        &self,
+        principal: &Principal,
+        changes: &[Change],
+    ) -> Result<Result<DatabasePrincipals>> {
+        let gone = || Error::NotFound { what: "principal", name: principal.name.clone(), fault: Fault::Name };
+        let name: Identifier = principal.name.parse().map_err(|_| gone())?;
+        let sought = Sought::number(principal.id);
+        if changes.is_empty() {
+            return Ok(self.principals_like(&sought).await);
+        }
+        let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
+        add_guard(&mut statement, principal, &name);
         for change in changes {
             match change {
-                Change::Grant(name) => statement.add("GRANT {} TO {};", &[name as &dyn Part, principal]),
-                Change::GrantWithGrantOption(name) => {
-                    statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[name as &dyn Part, principal]);
+                Change::Grant(permission) => statement.add("GRANT {} TO {};", &[permission as &dyn Part, &name]),
+                Change::GrantWithGrantOption(permission) => {
+                    statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[permission as &dyn Part, &name]);
                 }
-                Change::Deny(name) => statement.add("DENY {} TO {} CASCADE;", &[name as &dyn Part, principal]),
+                Change::Deny(permission) => statement.add("DENY {} TO {} CASCADE;", &[permission as &dyn Part, &name]),
                 Change::Revoke(row) => {
-                    statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, principal, &As(row)]);
+                    statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, &name, &As(row)]);
                 }
                 Change::RevokeCascade(row) => {
-                    statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, principal, &As(row)]);
+                    statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, &name, &As(row)]);
                 }
-                Change::RevokeGrantOption(row) => revoke_grant_option(&mut statement, row, principal),
+                Change::RevokeGrantOption(row) => revoke_grant_option(&mut statement, row, &name),
             }
         }
-        statement.add("COMMIT TRANSACTION;", &[]);
-        self.send(&statement, Effect::Repeatable).await.map(drop).map_err(|error| error.about(Fault::Permission))
+        statement.add("END\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[]);
+        add_look(&mut statement, &sought);
+        let results =
+            self.send(&statement, Effect::Repeatable).await.map_err(|error| error.about(Fault::Permission))?;
+        if has(&results, "absent") { Err(gone()) } else { Ok(self.looked(&results).await) }
     }
+}
+
+/// Which principals a look is for: by number, SID or name.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    ids: Vec<i64>,
+    sids: Vec<AnySid>,
+    names: Vec<String>,
+}
+
+impl Sought {
+    /// Whoever has any of what is known.
+    pub fn known<'a>(known: impl IntoIterator<Item = Known<'a>>) -> Self {
+        let mut sought = Self::default();
+        for known in known {
+            sought.ids.extend(known.id());
+            sought.sids.extend(known.sid.and_then(AnySid::new));
+            sought.names.push(known.name.to_owned());
+        }
+        sought
+    }
+
+    /// The principal that was found, whatever it is called now.
+    pub(crate) fn number(id: i64) -> Self {
+        Self { ids: vec![id], ..Self::default() }
+    }
+
+    pub(crate) fn or_named(mut self, name: &Identifier) -> Self {
+        self.names.push(name.as_str().to_owned());
+        self
+    }
+}
+
+/// A condition on `u`, a row of `sys.database_principals`.
+impl Part for Sought {
+    fn write(&self, statement: &mut String) {
+        statement.push_str("(1 = 0");
+        for id in &self.ids {
+            statement.push_str(" OR u.principal_id = ");
+            Number(*id).write(statement);
+        }
+        for sid in &self.sids {
+            statement.push_str(" OR u.sid = ");
+            sid.write(statement);
+        }
+        for name in &self.names {
+            statement.push_str(" OR u.name = ");
+            Literal(name).write(statement);
+        }
+        statement.push(')');
+    }
+}
+
+/// Adds the look for some principals to a batch, with the roles that they are in.
+pub(crate) fn add_look(statement: &mut Statement, sought: &Sought) {
+    statement.add(
+        "SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
+SELECT u.principal_id, u.name, RTRIM(u.type) AS type, CAST(u.authentication_type AS int) AS authentication_type, u.sid,
+       u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
+       CONVERT(varchar(30), u.create_date, 126) AS created
+FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
+WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K') AND ({} OR u.principal_id IN
+    (SELECT m.role_principal_id FROM sys.database_principals AS u
+     JOIN sys.database_role_members AS m ON m.member_principal_id = u.principal_id WHERE {}));
+SELECT m.member_principal_id, m.role_principal_id FROM sys.database_principals AS u
+JOIN sys.database_role_members AS m ON m.member_principal_id = u.principal_id WHERE {};
+SELECT p.grantee_principal_id, p.grantor_principal_id, p.permission_name, RTRIM(p.state) AS state, g.name AS grantor
+FROM sys.database_principals AS u JOIN sys.database_permissions AS p ON p.grantee_principal_id = u.principal_id
+    LEFT JOIN sys.database_principals AS g ON g.principal_id = p.grantor_principal_id WHERE p.class = 0 AND {}
+UNION
+SELECT p.grantee_principal_id, p.grantor_principal_id, p.permission_name, RTRIM(p.state) AS state, u.name AS grantor
+FROM sys.database_principals AS u JOIN sys.database_permissions AS p ON p.grantor_principal_id = u.principal_id
+WHERE p.class = 0 AND {};
+SELECT s.name, s.principal_id FROM sys.database_principals AS u JOIN sys.schemas AS s ON s.principal_id = u.principal_id
+WHERE s.schema_id BETWEEN 5 AND 16383 AND {};",
+        &[sought, sought, sought, sought, sought, sought],
+    );
+}
+
+/// The server's own list of permissions: asked for once.
+fn add_covering(statement: &mut Statement) {
+    statement.add(
+        "SELECT permission_name, covering_permission_name, parent_covering_permission_name
+FROM sys.fn_builtin_permissions('DATABASE');
+SELECT permission_name, covering_permission_name FROM sys.fn_builtin_permissions('SERVER');",
+        &[],
+    );
+}
+
+/// What follows is only run if the principal is still the one that was found, under this name: `BEGIN` is written, `END` is
+/// the caller's.
+pub(crate) fn add_guard(statement: &mut Statement, principal: &Principal, name: &Identifier) {
+    statement.add(
+        "IF EXISTS (SELECT 1 FROM sys.database_principals WHERE principal_id = {} AND name = {}
+    AND CONVERT(varchar(30), create_date, 126) = {})
+BEGIN",
+        &[&Number(principal.id), &Literal(name.as_str()), &Literal(&principal.created)],
+    );
 }
 
 /// Only where the option is there: of a plain grant the statement takes the permission itself (sql-mi facts §3.3), as it
@@ -141,9 +297,11 @@ impl Part for GrantorId<'_> {
     }
 }
 
-fn decode(results: &mut ResultSets<'_>) -> Result<DatabasePrincipals, String> {
+/// `known`: the server's list of permissions, where it is not in the results.
+fn decode(results: &mut ResultSets<'_>, known: Option<Arc<Covering>>) -> Result<DatabasePrincipals, String> {
     let facts = results.row()?;
-    let (principals, members, permissions) = (results.next()?, results.next()?, results.next()?);
+    let (principals, members, permissions, schemas) =
+        (results.next()?, results.next()?, results.next()?, results.next()?);
     let mut memberships: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     for row in members {
         let role = row.required_int("role_principal_id")?;
@@ -165,7 +323,14 @@ fn decode(results: &mut ResultSets<'_>) -> Result<DatabasePrincipals, String> {
         principals,
         memberships,
         permissions: permissions.iter().map(permission).collect::<Result<_, _>>()?,
-        covering: covering(results)?,
+        schemas: schemas
+            .iter()
+            .map(|row| Ok::<_, String>((row.required_int("principal_id")?, row.required_text("name")?)))
+            .collect::<Result<_, _>>()?,
+        covering: match known {
+            Some(known) => known,
+            None => Arc::new(covering(results)?),
+        },
         sees_users: sees_definitions || facts.flag("alter_user")?,
         sees_permissions: sees_definitions || facts.flag("view_security")?,
         sees_logins: facts.flag("view_any_definition")? || facts.flag("alter_any_login")?,

@@ -17,6 +17,10 @@ pub enum Error {
     #[error("{what} `{name}` exists{}", .details.as_ref().map(|details| format!(" ({details})")).unwrap_or_default())]
     AlreadyExists { what: &'static str, name: String, details: Option<String> },
 
+    /// The directory has somebody else of this name than was meant.
+    #[error("`{name}` is not {meant}: the directory knows somebody else by it")]
+    OtherKind { name: String, meant: &'static str },
+
     /// Nothing of this name is there.
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String, fault: Fault },
@@ -132,7 +136,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { refusal, fault } => words::of(refusal.number).and_then(|it| it.fault).unwrap_or(*fault),
-            Self::AlreadyExists { .. } => Fault::Name,
+            Self::AlreadyExists { .. } | Self::OtherKind { .. } => Fault::Name,
             Self::NotFound { fault, .. } => *fault,
             Self::UnknownPermission { .. } => Fault::Permission,
             Self::Timeout { .. } | Self::Connect { .. } | Self::Tls { .. } => Fault::Server,
@@ -147,6 +151,7 @@ impl Error {
                 words::of(refusal.number).map_or("The server refuses the change", |it| it.summary).to_owned()
             }
             Self::AlreadyExists { what, name, .. } => format!("The {what} {name} exists"),
+            Self::OtherKind { name, meant } => format!("{name} is not {meant}"),
             Self::NotFound { what, name, .. } => format!("There is no {what} {name}"),
             Self::Invisible { .. } => "The operator may not see this".to_owned(),
             Self::UnknownPermission { name, .. } => format!("Unknown permission {name}"),
@@ -165,6 +170,11 @@ impl Error {
             Self::Refused { refusal, .. } => words::of(refusal.number)?.fix?.to_owned(),
             Self::Invisible { right, .. } => words::grant_to_operator(right),
             Self::UnknownPermission { name, .. } => words::newer(name)?.fix.to_owned(),
+            Self::OtherKind { .. } => {
+                "Nothing was made. Check name, id and `type` in `entra`: the object id of a user or group, the client id of \
+                 an application."
+                    .to_owned()
+            }
             Self::AnswerLost { .. } => "Run again: what was done is found and not done twice.".to_owned(),
             Self::Interrupted { .. } => "Run again.".to_owned(),
             Self::Connect { .. } | Self::Timeout { .. } => {
@@ -179,6 +189,12 @@ impl Error {
             }
             _ => return None,
         })
+    }
+
+    /// The same, of a batch that changes a login: 15151 names what it could not change.
+    pub(crate) fn about_login(self) -> Self {
+        let of_role = matches!(&self, Self::Refused { refusal, .. } if refusal.text.contains(" role "));
+        self.about(if of_role { Fault::Role } else { Fault::Name })
     }
 
     /// The same refusal, said of something else where the number alone does not tell.

@@ -8,6 +8,7 @@ pub mod advice;
 mod connection;
 mod database;
 mod effective;
+mod entra;
 mod error;
 mod facts;
 mod instance;
@@ -28,13 +29,14 @@ mod users;
 mod words;
 
 pub use connection::{ConnectOptions, Credentials, TokenSource};
-pub use database::Database;
+pub use database::{Database, Sought};
 pub use effective::Effective;
+pub use entra::{Entra, EntraId, KnownBy, NoEntraId};
 pub use error::{Error, Fault, Refusal, Result};
 pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
 pub use instance::Instance;
 pub use login::{Login, LoginKind, Logins, ServerPermission};
-pub use login_changes::{LoginChange, NewLogin, Origin};
+pub use login_changes::{Created, LoginChange, LoginSource, NewLogin, Origin};
 pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };
@@ -43,4 +45,4 @@ pub use server_name::ServerName;
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};
 pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables, TableKey};
-pub use users::NewUser;
+pub use users::{NewUser, UserChange, UserSource};

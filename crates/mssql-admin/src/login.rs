@@ -7,7 +7,7 @@ use crate::instance::Instance;
 use crate::permission::{PermissionName, PermissionState};
 use crate::row::ResultSets;
 use crate::sid::{Sid, hex};
-use crate::statement::{Identifier, Statement, named};
+use crate::statement::{Identifier, Literal, Part, Statement, named};
 
 /// A login as the catalog shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Login {
     /// Hexadecimal, of whatever length.
     pub sid_text: String,
     pub kind: LoginKind,
+    /// Not disabled; of an Entra group, which cannot be, that CONNECT SQL is not denied to it.
     pub enabled: bool,
     pub default_database: Option<String>,
     /// The server roles it is a member of itself.
@@ -135,7 +136,74 @@ impl Logins {
     }
 }
 
+/// Which logins a look is for: that of a SID, and those of some names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sought<'a> {
+    pub sid: Option<Sid>,
+    pub names: &'a [&'a Identifier],
+}
+
+/// A condition on `p`, a row of `sys.server_principals`.
+impl Part for Sought<'_> {
+    fn write(&self, statement: &mut String) {
+        statement.push_str("(1 = 0");
+        if let Some(sid) = &self.sid {
+            statement.push_str(" OR p.sid = ");
+            sid.write(statement);
+        }
+        for name in self.names {
+            statement.push_str(" OR p.name = ");
+            Literal(name.as_str()).write(statement);
+        }
+        statement.push(')');
+    }
+}
+
+/// Adds the look for some logins to a batch: of a size that does not depend on how many there are. [`some`] reads what it
+/// answers.
+pub(crate) fn add_look(statement: &mut Statement, sought: Sought<'_>) {
+    statement.add(
+        "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_definition,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_login;
+SELECT p.principal_id, p.name, p.sid, RTRIM(p.type) AS type, CAST(p.is_disabled AS int) AS is_disabled,
+       p.default_database_name,
+       CONVERT(nvarchar(30), LOGINPROPERTY(p.name, 'PasswordLastSetTime'), 126) AS password_last_set
+FROM sys.server_principals AS p WHERE p.type IN ('S', 'E', 'X', 'U', 'G', 'C', 'K') AND {};
+SELECT m.member_principal_id, m.role_principal_id, r.name AS role_name
+FROM sys.server_principals AS p JOIN sys.server_role_members AS m ON m.member_principal_id = p.principal_id
+    LEFT JOIN sys.server_principals AS r ON r.principal_id = m.role_principal_id WHERE {};
+SELECT s.grantee_principal_id, s.permission_name, RTRIM(s.state) AS state, p.name AS grantee
+FROM sys.server_principals AS p JOIN sys.server_permissions AS s ON s.grantee_principal_id = p.principal_id
+WHERE s.class = 100 AND {};",
+        &[&sought, &sought, &sought],
+    );
+}
+
+/// What a look for some logins found. Of their rights only what they were given themselves is known.
+pub(crate) fn some(results: &mut ResultSets<'_>) -> Result<Logins, String> {
+    let mut found = decode(results)?;
+    found.logins.iter_mut().for_each(|login| login.server_rights_known = false);
+    Ok(found)
+}
+
 impl Instance {
+    /// Some logins, in one round trip.
+    pub(crate) async fn logins_like(&self, sought: Sought<'_>) -> Result<Logins> {
+        let mut statement = Statement::new("SET NOCOUNT ON;", &[]);
+        add_look(&mut statement, sought);
+        let results = self.read(&statement).await?;
+        some(&mut ResultSets::new(&results)).map_err(|cause| self.unreadable(cause))
+    }
+
+    /// The login of this SID, else of this name, in one round trip of a size that does not depend on how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Invisible`]: there is no such row, and the reader would not see it if there were.
+    pub async fn login(&self, sid: Option<Sid>, name: &Identifier) -> Result<Option<Login>> {
+        let logins = self.logins_like(Sought { sid, names: &[name] }).await?;
+        Ok(logins.find(sid, name.as_str())?.cloned())
+    }
+
     /// Every login with its server roles and permissions, in one round trip.
     ///
     /// # Errors
@@ -191,14 +259,16 @@ fn decode(results: &mut ResultSets<'_>) -> Result<Logins, String> {
         .map(|row| {
             let id = row.required_int("principal_id")?;
             let sid = row.bytes("sid")?;
+            let kind = LoginKind::of(row.text("type")?.as_deref());
             let (ids, all_server_roles, complete) = closure(id, &roles);
             let applies = |(grantee, row): &&Held| ids.contains(grantee) || row.grantee == "public";
             Ok(Login {
                 name: row.required_text("name")?,
                 sid: sid.as_deref().and_then(Sid::from_bytes),
                 sid_text: hex(sid.as_deref()),
-                kind: LoginKind::of(row.text("type")?.as_deref()),
-                enabled: row.int("is_disabled")? == Some(0),
+                kind,
+                enabled: row.int("is_disabled")? == Some(0)
+                    && !(kind == LoginKind::ExternalGroup && is_kept_out(id, &permissions)),
                 default_database: row.text("default_database_name")?,
                 server_roles: roles.get(&id).into_iter().flatten().filter_map(|(_, name)| name.clone()).collect(),
                 all_server_roles,
@@ -216,6 +286,13 @@ fn decode(results: &mut ResultSets<'_>) -> Result<Logins, String> {
         }
     }
     Ok(Logins { logins, sees_all })
+}
+
+/// CONNECT SQL is denied to it: how nobody enters by a group, which cannot be disabled (33129).
+fn is_kept_out(id: i64, permissions: &[Held]) -> bool {
+    permissions.iter().any(|(grantee, row)| {
+        *grantee == id && row.name.as_str() == "CONNECT SQL" && row.state == PermissionState::Denied
+    })
 }
 
 /// The login and all its roles by id; the roles by name; whether all of them can be seen.

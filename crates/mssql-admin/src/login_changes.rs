@@ -1,44 +1,239 @@
-//! What is done to logins: by SID where one is known, never to somebody else who has the name (sql-mi facts §1).
+//! What is done to logins: each of it in one batch that answers what is there now, by SID where one is known, never to
+//! somebody else who has the name (sql-mi facts §1).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::connection::{Credentials, Results};
+use crate::entra::{Entra, KnownBy, patience};
 use crate::error::{Error, Fault, Result};
 use crate::instance::Instance;
-use crate::login::{Login, LoginKind, Logins};
+use crate::login::{Login, LoginKind, Sought, add_look, some};
 use crate::retry::Effect;
-use crate::sid::Sid;
+use crate::row::ResultSets;
+use crate::sid::{AnySid, Sid};
 use crate::statement::{Identifier, Literal, Number, Part, SecretLiteral, Statement};
 
 #[derive(Clone, Debug)]
 pub struct NewLogin {
     pub name: Identifier,
-    pub password: SecretString,
-    pub sid: Sid,
+    pub source: LoginSource,
     pub default_database: Option<Identifier>,
+    pub enabled: bool,
+    pub server_roles: BTreeSet<Identifier>,
+}
+
+/// Who logs in.
+#[derive(Clone, Debug)]
+pub enum LoginSource {
+    /// Whoever knows the password. The SID is chosen by us.
+    Password {
+        password: SecretString,
+        sid: Sid,
+    },
+    Entra(Entra),
 }
 
 /// What differs; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct LoginChange {
+    pub name: Option<Identifier>,
     pub password: Option<SecretString>,
     pub default_database: Option<Identifier>,
     pub enabled: Option<bool>,
+    pub added_roles: Vec<Identifier>,
+    pub removed_roles: Vec<Identifier>,
 }
 
 /// Where a login that is there now comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// This call has made it: it is enabled and has no role.
+    /// This call has made it.
     Made,
     /// It was there, and this call's password proves it ours.
     TakenOver,
 }
 
+/// A login that is there now.
+#[derive(Debug)]
+pub struct Created {
+    pub origin: Origin,
+    /// As the server has it.
+    pub login: Result<Login>,
+    /// What else was asked of the login, and refused: it is there all the same.
+    pub refused: Option<Error>,
+}
+
 /// How often a login that is in use is tried to be dropped, and any statement whose answer was lost is looked after.
 const ATTEMPTS: u32 = 5;
+
+impl NewLogin {
+    /// The SID, where it is known beforehand.
+    fn sid(&self) -> Option<Sid> {
+        match &self.source {
+            LoginSource::Password { sid, .. } => Some(*sid),
+            LoginSource::Entra(Entra { known_by: KnownBy::ClientId(id), .. }) => Some((*id).into()),
+            LoginSource::Entra(_) => None,
+        }
+    }
+
+    fn sought<'a>(&self, names: &'a [&'a Identifier]) -> Sought<'a> {
+        Sought { sid: self.sid(), names }
+    }
+
+    fn is_kind(&self, kind: LoginKind) -> bool {
+        match &self.source {
+            LoginSource::Password { .. } => kind == LoginKind::Sql,
+            LoginSource::Entra(entra) => entra.is_kind(kind),
+        }
+    }
+
+    /// What CREATE LOGIN does not do, and follows it in the same batch.
+    fn rest(&self) -> LoginChange {
+        let is_sql = matches!(self.source, LoginSource::Password { .. });
+        LoginChange {
+            // The two forms of CREATE LOGIN do not take it alike.
+            default_database: self.default_database.clone().filter(|_| !is_sql),
+            enabled: Some(false).filter(|_| !self.enabled && !is_sql),
+            added_roles: self.server_roles.iter().cloned().collect(),
+            ..LoginChange::default()
+        }
+    }
+
+    /// What is done once the answer is there: a login that is disabled proves by no password whose it is.
+    fn last(&self) -> LoginChange {
+        let is_sql = matches!(self.source, LoginSource::Password { .. });
+        LoginChange { enabled: Some(false).filter(|_| !self.enabled && is_sql), ..LoginChange::default() }
+    }
+
+    fn kind(&self) -> LoginKind {
+        match &self.source {
+            LoginSource::Password { .. } => LoginKind::Sql,
+            LoginSource::Entra(entra) if entra.is_group => LoginKind::ExternalGroup,
+            LoginSource::Entra(_) => LoginKind::External,
+        }
+    }
+
+    /// CREATE LOGIN alone.
+    fn add_to(&self, statement: &mut Statement) {
+        match (&self.source, &self.default_database) {
+            (LoginSource::Password { password, sid }, Some(database)) => statement.add(
+                "CREATE LOGIN {} WITH PASSWORD = {}, SID = {}, DEFAULT_DATABASE = {};",
+                &[&self.name, &SecretLiteral(password), sid, database],
+            ),
+            (LoginSource::Password { password, sid }, None) => statement
+                .add("CREATE LOGIN {} WITH PASSWORD = {}, SID = {};", &[&self.name, &SecretLiteral(password), sid]),
+            (LoginSource::Entra(entra), _) => match entra.known_by {
+                KnownBy::ClientId(id) => statement.add(
+                    "CREATE LOGIN {} FROM EXTERNAL PROVIDER WITH SID = {}, TYPE = {};",
+                    &[&self.name, &Sid::from(id), &entra.letter()],
+                ),
+                KnownBy::ObjectId(id) => {
+                    statement.add("CREATE LOGIN {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {};", &[&self.name, &id])
+                }
+                KnownBy::Name => statement.add("CREATE LOGIN {} FROM EXTERNAL PROVIDER;", &[&self.name]),
+            },
+        }
+    }
+
+    /// All of it, and a look at what came of it. Nothing follows on a refusal: what has the name then is not ours. Whom the
+    /// directory took the name for shows afterwards: another kind than was meant goes again.
+    fn statement(&self) -> Statement {
+        let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;", &[]);
+        let is_looked_up =
+            matches!(&self.source, LoginSource::Entra(Entra { known_by: KnownBy::Name | KnownBy::ObjectId(_), .. }));
+        if is_looked_up {
+            statement.add("BEGIN TRANSACTION;", &[]);
+        }
+        self.add_to(&mut statement);
+        if let (true, LoginSource::Entra(entra)) = (is_looked_up, &self.source) {
+            statement.add(
+                "IF EXISTS (SELECT 1 FROM sys.server_principals WHERE name = {} AND RTRIM(type) <> '{}')
+BEGIN
+ROLLBACK TRANSACTION;
+SELECT 1 AS other_kind;
+RETURN;
+END
+COMMIT TRANSACTION;",
+                &[&Literal(self.name.as_str()) as &dyn Part, &entra.letter()],
+            );
+        }
+        let rest = self.rest();
+        if !rest.is_nothing() {
+            if !is_looked_up {
+                statement.add("IF @@ERROR <> 0 RETURN;", &[]);
+            }
+            rest.add_to(&mut statement, &self.name, self.kind());
+        }
+        add_look(&mut statement, self.sought(&[&self.name]));
+        statement
+    }
+}
+
+impl LoginChange {
+    pub fn is_nothing(&self) -> bool {
+        self.name.is_none()
+            && self.password.is_none()
+            && self.default_database.is_none()
+            && self.enabled.is_none()
+            && self.added_roles.is_empty()
+            && self.removed_roles.is_empty()
+    }
+
+    /// Each in a statement of its own: the server takes some of them only alone. The name comes last.
+    fn add_to(&self, statement: &mut Statement, login: &Identifier, kind: LoginKind) {
+        if let Some(password) = &self.password {
+            statement.add("ALTER LOGIN {} WITH PASSWORD = {};", &[login, &SecretLiteral(password)]);
+        }
+        if let Some(database) = &self.default_database {
+            statement.add("ALTER LOGIN {} WITH DEFAULT_DATABASE = {};", &[login, database]);
+        }
+        match (self.enabled, kind) {
+            (Some(true), LoginKind::ExternalGroup) => statement.add("GRANT CONNECT SQL TO {};", &[login]),
+            (Some(false), LoginKind::ExternalGroup) => statement.add("DENY CONNECT SQL TO {};", &[login]),
+            (Some(true), _) => statement.add("ALTER LOGIN {} ENABLE;", &[login]),
+            (Some(false), _) => statement.add("ALTER LOGIN {} DISABLE;", &[login]),
+            (None, _) => {}
+        }
+        for role in &self.added_roles {
+            statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]);
+        }
+        for role in &self.removed_roles {
+            statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[role, login]);
+        }
+        if let Some(name) = &self.name {
+            statement.add("ALTER LOGIN {} WITH NAME = {};", &[login, name]);
+        }
+    }
+
+    /// What of it is not so yet. Whether a password is set, nobody sees.
+    fn missing_in(&self, login: &Login) -> Self {
+        let has = |role: &&Identifier| login.server_roles.contains(*role);
+        Self {
+            name: self.name.clone().filter(|name| !name.is_exactly(&login.name)),
+            password: self.password.clone(),
+            default_database: self
+                .default_database
+                .clone()
+                .filter(|wanted| !login.default_database.as_deref().is_some_and(|held| wanted.is(held))),
+            enabled: self.enabled.filter(|wanted| *wanted != login.enabled),
+            added_roles: self.added_roles.iter().filter(|role| !has(role)).cloned().collect(),
+            removed_roles: self.removed_roles.iter().filter(has).cloned().collect(),
+        }
+    }
+
+    /// How many statements it takes.
+    fn size(&self) -> usize {
+        usize::from(self.name.is_some())
+            + usize::from(self.password.is_some())
+            + usize::from(self.default_database.is_some())
+            + usize::from(self.enabled.is_some())
+            + self.added_roles.len()
+            + self.removed_roles.len()
+    }
+}
 
 impl Instance {
     /// Whether the password logs in: one attempt, on a connection of its own, never repeated.
@@ -50,39 +245,63 @@ impl Instance {
         }
     }
 
-    /// Creates a login with the SID that we chose.
+    /// Creates a login, with what is wanted of it, in one round trip; with a password and disabled, in two.
     ///
     /// A login of this name and SID is there already when an earlier answer was lost, or when somebody else derived the
     /// same SID. It is taken over only with proof: `take_over`, and the password of this call logs in to it. Its password is
-    /// never set.
-    pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<Origin> {
-        let (password, sid) = (SecretLiteral(&new.password), new.sid);
-        let mut parts: Vec<&dyn Part> = vec![&new.name, &password, &sid];
-        let words = match &new.default_database {
-            Some(database) => {
-                parts.push(database);
-                "CREATE LOGIN {} WITH PASSWORD = {}, SID = {}, DEFAULT_DATABASE = {};"
-            }
-            None => "CREATE LOGIN {} WITH PASSWORD = {}, SID = {};",
-        };
-        let statement = Statement::new(words, &parts);
-        let mut may_repeat = true;
+    /// never set. An Entra login is ours after a lost answer of this very call, if it is as bare as a new one.
+    ///
+    /// # Errors
+    /// See [`Error`]; then there is no login of ours.
+    pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<Created> {
+        let statement = new.statement();
+        let names = [&new.name];
+        let sought = new.sought(&names);
+        let made = |login, refused| Ok(Created { origin: Origin::Made, login, refused });
+        let invisible = || Error::Invisible { what: format!("login `{}`", new.name), right: "VIEW ANY DEFINITION" };
+        let (mut may_repeat, mut pauses) = (true, patience());
         loop {
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(_) => return Ok(Origin::Made),
+                Ok(results) if has(&results, "other_kind") => {
+                    return Err(Error::OtherKind { name: new.name.to_string(), meant: new.kind().describe() });
+                }
+                Ok(results) => {
+                    let login = self.looked(&results, sought).and_then(|it| it.ok_or_else(invisible));
+                    return match &login {
+                        Ok(made_login) if !new.last().is_nothing() => {
+                            match self.change_login(made_login, &new.last()).await {
+                                Ok(changed) => made(changed, None),
+                                Err(error) => made(login, Some(error)),
+                            }
+                        }
+                        _ => made(login, None),
+                    };
+                }
                 Err(error) => error,
             };
-            if !error.is_lost() && error.number() != Some(15025) {
+            if error.is_unknown_identity()
+                && let Some(pause) = pauses.next()
+            {
+                self.sleep(pause).await?;
+                continue;
+            }
+            let is_there = error.number() == Some(15025);
+            if !error.is_lost() && !is_there && new.rest().is_nothing() {
                 return Err(error);
             }
-            let logins = match self.logins().await {
+            let logins = match self.logins_like(sought).await {
                 Ok(logins) => logins,
-                Err(look) => return Err(if error.is_lost() { error } else { look }),
+                Err(_) if error.is_lost() => return Err(error),
+                Err(look) if is_there => return Err(look),
+                // It may be there: what cannot be seen is not given up.
+                Err(look) => return made(Err(look), Some(error.about_login())),
             };
             match logins.by_name(new.name.as_str()) {
-                Some(login) => {
-                    return self.take_over(new, login, take_over, error).await.map(|()| Origin::TakenOver);
+                // What follows the creation was refused.
+                Some(login) if !error.is_lost() && !is_there => {
+                    return made(Ok(login.clone()), Some(error.about_login()));
                 }
+                Some(login) => return self.take_over(new, login, take_over, error).await,
                 // It provably did not happen.
                 None if error.is_lost() && logins.is_proof() && may_repeat => may_repeat = false,
                 None => return Err(error),
@@ -90,110 +309,83 @@ impl Instance {
         }
     }
 
-    async fn take_over(&self, new: &NewLogin, login: &Login, allowed: bool, error: Error) -> Result<()> {
+    async fn take_over(&self, new: &NewLogin, login: &Login, allowed: bool, error: Error) -> Result<Created> {
         let exists = |details: String| {
             Err(Error::AlreadyExists { what: "login", name: login.name.clone(), details: Some(details) })
         };
-        if login.kind != LoginKind::Sql {
+        if !new.is_kind(login.kind) {
             return exists(format!("{}, SID {}", login.kind.describe(), login.sid_text));
         }
-        if login.sid != Some(new.sid) || !allowed {
+        let is_other = new.sid().is_some_and(|sid| login.sid != Some(sid));
+        if is_other || !allowed {
             return exists(format!("SID {}", login.sid_text));
         }
-        match self.can_log_in(&new.name, &new.password).await {
-            Ok(true) => {}
-            Ok(false) => return exists(format!("SID {}, and the password is another", login.sid_text)),
-            Err(_) if error.is_lost() => return Err(error),
-            Err(error) => return Err(error),
+        match &new.source {
+            LoginSource::Password { password, .. } => match self.can_log_in(&new.name, password).await {
+                Ok(true) => {}
+                Ok(false) => return exists(format!("SID {}, and the password is another", login.sid_text)),
+                Err(_) if error.is_lost() => return Err(error),
+                Err(error) => return Err(error),
+            },
+            LoginSource::Entra(_) if error.is_lost() && login.server_roles.is_empty() => {}
+            LoginSource::Entra(_) => return exists(format!("SID {}", login.sid_text)),
         }
-        match &new.default_database {
-            Some(wanted) if !login.default_database.as_deref().is_some_and(|held| wanted.is(held)) => {
-                let change = LoginChange { default_database: Some(wanted.clone()), ..LoginChange::default() };
-                self.change_login(&new.name, &change).await
-            }
-            _ => Ok(()),
-        }
+        let wanted = LoginChange {
+            default_database: new.default_database.clone(),
+            enabled: Some(new.enabled),
+            added_roles: new.server_roles.iter().cloned().collect(),
+            ..LoginChange::default()
+        };
+        let (login, refused) = match self.change_login(login, &wanted.missing_in(login)).await {
+            Ok(login) => (login, None),
+            Err(error) => (Ok(login.clone()), Some(error)),
+        };
+        Ok(Created { origin: Origin::TakenOver, login, refused })
     }
 
-    /// Changes what differs, each in a statement of its own: the server takes some of them only alone.
-    pub async fn change_login(&self, name: &Identifier, change: &LoginChange) -> Result<()> {
-        let mut statement = Statement::default();
-        if let Some(password) = &change.password {
-            statement.add("ALTER LOGIN {} WITH PASSWORD = {};", &[name, &SecretLiteral(password)]);
+    /// Changes what differs in one round trip: of the login that was found before, whatever it is called by now. Answers what
+    /// a look shows then.
+    ///
+    /// # Errors
+    /// See [`Error`]. What comes before a statement that is refused is done.
+    pub async fn change_login(&self, login: &Login, change: &LoginChange) -> Result<Result<Login>> {
+        let gone = || Error::NotFound { what: "login", name: login.name.clone(), fault: Fault::Name };
+        if change.is_nothing() {
+            return Ok(Ok(login.clone()));
         }
-        if let Some(database) = &change.default_database {
-            statement.add("ALTER LOGIN {} WITH DEFAULT_DATABASE = {};", &[name, database]);
-        }
-        match change.enabled {
-            Some(true) => statement.add("ALTER LOGIN {} ENABLE;", &[name]),
-            Some(false) => statement.add("ALTER LOGIN {} DISABLE;", &[name]),
-            None => {}
-        }
-        if statement.text().is_empty() {
-            return Ok(());
-        }
-        self.send(&statement, Effect::Repeatable).await.map(drop).map_err(|error| error.about(Fault::Name))
-    }
-
-    /// Renames a login. `name` is what it was called last; with a SID it is found whatever it is called now.
-    pub async fn rename_login(&self, sid: Option<Sid>, name: &Identifier, new_name: &Identifier) -> Result<()> {
-        let mut current = name.clone();
+        let mut now = login.clone();
+        let mut rest = change.clone();
         for _ in 0..ATTEMPTS {
-            let statement =
-                on_login(sid, &current, "ALTER LOGIN {} WITH NAME = {};", &[&current as &dyn Part, new_name]);
-            let sent = self.send(&statement, Effect::Once).await;
-            let error = match sent {
-                Ok(results) if found(&results) => return Ok(()),
-                Ok(_) => None,
+            let current: Identifier = now.name.parse().map_err(|_| gone())?;
+            let mut names = vec![&current];
+            names.extend(change.name.as_ref());
+            let sought = Sought { sid: login.sid, names: if login.sid.is_some() { &[] } else { &names } };
+            let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;", &[]);
+            guard(&mut statement, &now, &current)?;
+            statement.add("BEGIN", &[]);
+            rest.add_to(&mut statement, &current, login.kind);
+            statement.add("END\nELSE SELECT 1 AS absent;", &[]);
+            add_look(&mut statement, sought);
+            let error = match self.send(&statement, Effect::Once).await {
+                Ok(results) if has(&results, "absent") => None,
+                Ok(results) => return Ok(self.looked(&results, sought).and_then(|it| it.ok_or_else(gone))),
+                // 15151: not permitted, or what should go is gone already, as it is when this is sent a second time.
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
-                Err(error) => return Err(error.about(Fault::Name)),
+                Err(error) => return Err(error.about_login()),
             };
-            let now = match (self.logins().await, &error) {
+            let found = match (self.logins_like(sought).await, &error) {
                 (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
-                (logins, _) => renamed(&logins?, sid, &current, new_name)?,
+                (logins, _) => logins?.meant(login.sid, current.as_str())?.cloned(),
             };
-            match (now, error) {
-                // Done, by us or by somebody else.
-                (Some(now), _) if new_name.is_exactly(&now) => return Ok(()),
-                (Some(_), Some(error)) if !error.is_lost() => return Err(error.about(Fault::Name)),
-                (Some(now), _) => current = legal(&now, &current)?,
-                (None, _) => {
-                    return Err(Error::NotFound { what: "login", name: name.to_string(), fault: Fault::Name });
-                }
+            let found = found.ok_or_else(gone)?;
+            let missing = rest.missing_in(&found);
+            match error {
+                _ if missing.is_nothing() => return Ok(Ok(found)),
+                Some(error) if !error.is_lost() && missing.size() == rest.size() => return Err(error.about_login()),
+                _ => (now, rest) = (found, missing),
             }
         }
-        Err(Error::NotFound { what: "login", name: current.to_string(), fault: Fault::Name })
-    }
-
-    /// Adds and removes memberships of server roles.
-    pub async fn change_server_roles(
-        &self,
-        login: &Identifier,
-        add: &[Identifier],
-        remove: &[Identifier],
-    ) -> Result<()> {
-        let mut statement = Statement::default();
-        for role in add {
-            statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]);
-        }
-        for role in remove {
-            statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[role, login]);
-        }
-        if statement.text().is_empty() {
-            return Ok(());
-        }
-        match self.send(&statement, Effect::Repeatable).await {
-            // 15151: not permitted, or what should go is gone already, as it is when this is sent a second time.
-            Err(error) if error.number() == Some(15151) => {
-                let logins = self.logins().await?;
-                let held = logins.by_name(login.as_str()).map(|login| &login.server_roles);
-                let is_done = held.is_some_and(|held| {
-                    add.iter().all(|role| held.contains(role)) && !remove.iter().any(|role| held.contains(role))
-                });
-                if is_done { Ok(()) } else { Err(error.about(Fault::Role)) }
-            }
-            result => result.map(drop).map_err(|error| error.about(Fault::Role)),
-        }
+        Err(gone())
     }
 
     /// Drops a login: that of the SID, whatever it is called now; by name only when no SID is known. Gone already is done,
@@ -205,7 +397,7 @@ impl Instance {
             attempt += 1;
             let statement = on_login(sid, &current, "DROP LOGIN {};", &[&current as &dyn Part]);
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(results) if found(&results) => return Ok(()),
+                Ok(results) if !has(&results, "absent") => return Ok(()),
                 Ok(_) => None,
                 Err(error) => Some(error),
             };
@@ -224,7 +416,7 @@ impl Instance {
                 }
                 _ => {}
             }
-            let logins = match (self.logins().await, &error) {
+            let logins = match (self.logins_like(Sought { sid, names: &[&current] }).await, &error) {
                 (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
                 (logins, _) => logins?,
             };
@@ -252,7 +444,7 @@ WHERE security_id = {} AND session_id <> @@SPID;";
         for row in self.read(&sessions).await?.iter().flatten() {
             let session = row.int("session_id").map_err(|cause| self.unreadable(cause))?;
             if let Some(session) = session.and_then(|session| u16::try_from(session).ok()) {
-                match self.send(&Statement::new("KILL {};", &[&Number(session)]), Effect::Once).await {
+                match self.send(&Statement::new("KILL {};", &[&Number(session.into())]), Effect::Once).await {
                     // 6106: it has ended by itself. Lost: the next DROP tells.
                     Err(error) if error.number() == Some(6106) || error.is_lost() => {}
                     result => drop(result?),
@@ -260,6 +452,14 @@ WHERE security_id = {} AND session_id <> @@SPID;";
             }
         }
         Ok(())
+    }
+
+    /// What the look at the end of a batch has found.
+    fn looked(&self, results: &Results, sought: Sought<'_>) -> Result<Option<Login>> {
+        let logins = some(&mut ResultSets::new(results)).map_err(|cause| self.unreadable(cause))?;
+        let by_sid = sought.sid.and_then(|sid| logins.by_sid(sid));
+        let found = by_sid.or_else(|| sought.names.iter().rev().find_map(|name| logins.by_name(name.as_str())));
+        Ok(found.cloned())
     }
 }
 
@@ -274,7 +474,18 @@ impl Part for SidOf<'_> {
     }
 }
 
-/// A statement on a login that is only run if the name still belongs to the SID: somebody else may have taken it.
+/// What follows is only run if the name still belongs to the SID: somebody else may have taken it.
+fn guard(statement: &mut Statement, login: &Login, name: &Identifier) -> Result<()> {
+    let illegal = || Error::NotFound { what: "login", name: name.to_string(), fault: Fault::Sid };
+    let sid = AnySid::new(&login.sid_text).ok_or_else(illegal)?;
+    statement.add(
+        "IF EXISTS (SELECT 1 FROM sys.server_principals WHERE name = {} AND sid = {})",
+        &[&Literal(name.as_str()), &sid],
+    );
+    Ok(())
+}
+
+/// A statement on a login that is only run if the name still belongs to the SID.
 fn on_login(sid: Option<Sid>, name: &Identifier, words: &'static str, parts: &[&dyn Part]) -> Statement {
     let Some(sid) = sid else { return Statement::new(words, parts) };
     let literal = Literal(name.as_str());
@@ -287,21 +498,9 @@ fn on_login(sid: Option<Sid>, name: &Identifier, words: &'static str, parts: &[&
     statement
 }
 
-/// Whether the statement was run: otherwise it answered with a row.
-fn found(results: &Results) -> bool {
-    results.iter().all(Vec::is_empty)
-}
-
-/// What the login is called now; `None`: it is gone.
-fn renamed(logins: &Logins, sid: Option<Sid>, old: &Identifier, new: &Identifier) -> Result<Option<String>> {
-    let found = match sid {
-        Some(_) => logins.meant(sid, old.as_str())?,
-        None => match logins.by_name(old.as_str()) {
-            Some(login) => Some(login),
-            None => logins.meant(None, new.as_str())?,
-        },
-    };
-    Ok(found.map(|login| login.name.clone()))
+/// Whether the first result set is this one column: the batch did not do what it was for.
+pub(crate) fn has(results: &Results, column: &str) -> bool {
+    results.first().and_then(|rows| rows.first()).is_some_and(|row| row.has(column))
 }
 
 fn legal(name: &str, current: &Identifier) -> Result<Identifier> {

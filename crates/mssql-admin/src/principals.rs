@@ -1,6 +1,7 @@
 //! The principals of a database, their roles and permissions at one moment (sql-mi facts §2, §3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::effective::Covering;
 use crate::error::{Error, Result};
@@ -30,6 +31,13 @@ impl Principal {
     /// another name nor another login changes it.
     pub fn identity(&self) -> String {
         format!("{}@{}", self.id, self.created)
+    }
+}
+
+impl Known<'_> {
+    /// The number in the identity.
+    pub fn id(&self) -> Option<i64> {
+        self.identity?.split('@').next()?.parse().ok()
     }
 }
 
@@ -131,7 +139,9 @@ pub struct DatabasePrincipals {
     /// The roles of each member, by id.
     pub(crate) memberships: BTreeMap<i64, BTreeSet<i64>>,
     pub(crate) permissions: Vec<Permission>,
-    pub(crate) covering: Covering,
+    /// Schemas that are not the server's own, with the number of their owner.
+    pub(crate) schemas: Vec<(i64, String)>,
+    pub(crate) covering: Arc<Covering>,
     pub(crate) sees_users: bool,
     pub(crate) sees_permissions: bool,
     pub(crate) sees_logins: bool,
@@ -288,6 +298,11 @@ impl DatabasePrincipals {
             }
         }
         taken
+    }
+
+    /// The schemas that a principal owns, besides the server's own.
+    pub fn schemas_of(&self, principal: &Principal) -> impl Iterator<Item = &str> {
+        self.schemas.iter().filter(|(owner, _)| *owner == principal.id).map(|(_, name)| name.as_str())
     }
 
     /// What a principal has granted and denied to others on the database itself.

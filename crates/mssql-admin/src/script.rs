@@ -160,6 +160,11 @@ pub(crate) fn logins(sees_all: bool, logins: &[&str]) -> Answer {
 /// What `Database::principals` reads: rows of id, name, type, authentication type, SID, schema, fixed role, login.
 pub(crate) fn principals(sees_all: bool, principals: &[&str]) -> Answer {
     let all = usize::from(sees_all).to_string();
+    let is_there = |id: &str| principals.iter().any(|row| row.split('|').next() == Some(id));
+    let permissions: Vec<&str> = ["5|1|CONNECT|G|dbo", "6|5|SELECT|W|u"]
+        .into_iter()
+        .filter(|row| row.split('|').next().is_some_and(is_there))
+        .collect();
     let principals: Vec<String> = principals.iter().map(|row| format!("{row}|2026-11-30T12:00:00")).collect();
     Answer::Rows(vec![
         rows(
@@ -171,10 +176,8 @@ pub(crate) fn principals(sees_all: bool, principals: &[&str]) -> Answer {
             &principals.iter().map(String::as_str).collect::<Vec<_>>(),
         ),
         rows("member_principal_id|role_principal_id", &["5|16390", "16390|7"]),
-        rows(
-            "grantee_principal_id|grantor_principal_id|permission_name|state|grantor",
-            &["5|1|CONNECT|G|dbo", "6|5|SELECT|W|u"],
-        ),
+        rows("grantee_principal_id|grantor_principal_id|permission_name|state|grantor", &permissions),
+        rows("name|principal_id", &["s]|5", "t|5", "u|9"]),
         rows(
             "permission_name|covering_permission_name|parent_covering_permission_name",
             &["CONNECT|CONTROL|", "CONTROL||CONTROL SERVER", "SELECT|CONTROL|SELECT ALL USER SECURABLES"],

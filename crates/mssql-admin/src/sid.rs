@@ -32,6 +32,10 @@ impl Sid {
         bytes.try_into().ok().map(Self)
     }
 
+    pub(crate) const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

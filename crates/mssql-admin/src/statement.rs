@@ -132,9 +132,9 @@ impl Part for Literal<'_> {
     }
 }
 
-/// A small number.
+/// A whole number.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Number(pub u16);
+pub(crate) struct Number(pub i64);
 
 impl Part for Number {
     fn write(&self, statement: &mut String) {

@@ -1,60 +1,236 @@
-//! What is done to users of a database: by SID where one is known, never to somebody else who has the name (sql-mi facts
-//! §2).
+//! What is done to users of a database: each of it in one batch that answers what is there then, to the principal that was
+//! found and nobody else who has its name (sql-mi facts §2).
 
 use std::collections::BTreeSet;
 
-use crate::database::Database;
+use crate::database::{Database, Sought, add_guard, add_look};
+use crate::entra::{Entra, KnownBy, patience};
 use crate::error::{Error, Fault, Result};
+use crate::login_changes::has;
 use crate::permission::PermissionState;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
-use crate::sid::AnySid;
-use crate::statement::{Identifier, Literal, Part, Statement};
+use crate::sid::Sid;
+use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
 #[derive(Clone, Debug)]
 pub struct NewUser {
     pub name: Identifier,
-    pub login: Identifier,
+    pub source: UserSource,
     pub default_schema: Option<Identifier>,
     pub roles: BTreeSet<Identifier>,
+}
+
+/// Who enters the database as a user.
+#[derive(Clone, Debug)]
+pub enum UserSource {
+    /// Whoever logs in to the server as this login.
+    Login(Identifier),
+    /// An Entra principal, without a login.
+    Entra(Entra),
+}
+
+/// What differs; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    pub name: Option<Identifier>,
+    /// Maps the user to another login, or an orphan to its login again: sent where it is not so yet, and needs CONTROL on the
+    /// database then.
+    pub login: Option<Identifier>,
+    pub default_schema: Option<Identifier>,
+    pub added_roles: Vec<Identifier>,
+    pub removed_roles: Vec<Identifier>,
 }
 
 /// How often a change whose answer was lost, or whose user has another name by now, is looked after.
 const ATTEMPTS: u32 = 4;
 
-impl Database {
-    /// Creates a user for a login, in its roles: all of it or nothing. After a lost answer a user of this name that is mapped
-    /// to this login and as bare as a new one is the one that was made.
-    pub async fn create_user(&self, new: &NewUser) -> Result<()> {
-        let mut statement = Statement::default();
-        if !new.roles.is_empty() {
-            statement.add("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
-        }
-        match &new.default_schema {
-            Some(schema) => {
-                statement.add("CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};", &[&new.name, &new.login, schema])
+const BEGIN: &str = "SET NOCOUNT ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;";
+
+impl NewUser {
+    fn statement(&self) -> Statement {
+        let mut statement = Statement::new(BEGIN, &[]);
+        let name = &self.name;
+        match (&self.source, &self.default_schema) {
+            (UserSource::Login(login), Some(schema)) => {
+                statement.add("CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};", &[name, login, schema]);
             }
-            None => statement.add("CREATE USER {} FOR LOGIN {};", &[&new.name, &new.login]),
+            (UserSource::Login(login), None) => statement.add("CREATE USER {} FOR LOGIN {};", &[name, login]),
+            (UserSource::Entra(Entra { known_by: KnownBy::ObjectId(id), .. }), Some(schema)) => statement.add(
+                "CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {}, DEFAULT_SCHEMA = {};",
+                &[name, id, schema],
+            ),
+            (UserSource::Entra(Entra { known_by: KnownBy::ObjectId(id), .. }), None) => {
+                statement.add("CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {};", &[name, id]);
+            }
+            (UserSource::Entra(_), Some(schema)) => {
+                statement.add("CREATE USER {} FROM EXTERNAL PROVIDER WITH DEFAULT_SCHEMA = {};", &[name, schema]);
+            }
+            (UserSource::Entra(_), None) => statement.add("CREATE USER {} FROM EXTERNAL PROVIDER;", &[name]),
         }
-        for role in &new.roles {
-            statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, &new.name]);
+        if let UserSource::Entra(entra) = &self.source {
+            // Whom the directory took the name for: an instance takes no client id for a user (sql-mi facts §1.1), so it is
+            // compared afterwards.
+            statement.add(
+                "IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = {} AND (RTRIM(type) <> '{}'{}))
+BEGIN
+ROLLBACK TRANSACTION;
+SELECT 1 AS other_kind;
+RETURN;
+END",
+                &[&Literal(name.as_str()) as &dyn Part, &entra.letter(), &OrSid(entra)],
+            );
         }
-        if !new.roles.is_empty() {
-            statement.add("COMMIT TRANSACTION;", &[]);
+        for role in &self.roles {
+            statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, name]);
         }
+        statement.add("COMMIT TRANSACTION;", &[]);
+        add_look(&mut statement, &Sought::default().or_named(name));
+        statement
+    }
+
+    fn meant(&self) -> &'static str {
+        match &self.source {
+            UserSource::Login(_) => PrincipalKind::SqlUser.describe(),
+            UserSource::Entra(Entra { is_group: true, .. }) => PrincipalKind::ExternalGroup.describe(),
+            UserSource::Entra(Entra { known_by: KnownBy::ClientId(_), .. }) => "the application of this client id",
+            UserSource::Entra(_) => PrincipalKind::ExternalUser.describe(),
+        }
+    }
+
+    /// As its creation leaves it: mapped to the login, with its schema, in its roles, with CONNECT and nothing else.
+    fn is_made(&self, principals: &DatabasePrincipals, user: &Principal) -> bool {
+        let schema = match &self.default_schema {
+            Some(schema) => user.default_schema.as_deref().is_some_and(|held| schema.is(held)),
+            None => user.default_schema.as_deref().is_none_or(|held| held == "dbo"),
+        };
+        let is_connect = |rows: Vec<&crate::Permission>| {
+            rows.iter().all(|row| row.name.as_str() == "CONNECT" && row.state == PermissionState::Granted)
+        };
+        let is_meant = match &self.source {
+            UserSource::Login(login) => user.login.as_ref().is_some_and(|held| login.is(&held.name)),
+            UserSource::Entra(entra) => {
+                let kind = if entra.is_group { PrincipalKind::ExternalGroup } else { PrincipalKind::ExternalUser };
+                user.kind == kind
+            }
+        };
+        user.kind != PrincipalKind::Role
+            && is_meant
+            && schema
+            && user.roles == self.roles
+            // Permissions that cannot be seen are not held against it: name and login are ours.
+            && principals.permissions_of(user).map_or(true, is_connect)
+    }
+}
+
+/// ` OR sid <> 0x…`, where the SID is known.
+struct OrSid<'a>(&'a Entra);
+
+impl Part for OrSid<'_> {
+    fn write(&self, statement: &mut String) {
+        if let KnownBy::ClientId(id) = self.0.known_by {
+            statement.push_str(" OR sid <> ");
+            Sid::from(id).write(statement);
+        }
+    }
+}
+
+impl UserChange {
+    pub fn is_nothing(&self) -> bool {
+        self.size() == 0
+    }
+
+    fn size(&self) -> usize {
+        usize::from(self.name.is_some())
+            + usize::from(self.login.is_some())
+            + usize::from(self.default_schema.is_some())
+            + self.added_roles.len()
+            + self.removed_roles.len()
+    }
+
+    /// The name comes last.
+    fn add_to(&self, statement: &mut Statement, user: &Principal, name: &Identifier) {
+        for role in &self.added_roles {
+            statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, name]);
+        }
+        for role in &self.removed_roles {
+            statement.add("ALTER ROLE {} DROP MEMBER {};", &[role, name]);
+        }
+        if let Some(login) = &self.login {
+            statement.add(
+                "IF NOT EXISTS (SELECT 1 FROM sys.database_principals AS u JOIN sys.server_principals AS l ON l.sid = u.sid
+    WHERE u.principal_id = {} AND l.name = {})
+    ALTER USER {} WITH LOGIN = {};",
+                &[&Number(user.id), &Literal(login.as_str()), name, login],
+            );
+        }
+        if let Some(schema) = &self.default_schema {
+            statement.add("ALTER USER {} WITH DEFAULT_SCHEMA = {};", &[name, schema]);
+        }
+        if let Some(new_name) = &self.name {
+            statement.add("ALTER USER {} WITH NAME = {};", &[name, new_name]);
+        }
+    }
+
+    /// What of it is not so yet.
+    fn missing_in(&self, user: &Principal) -> Self {
+        let has = |role: &&Identifier| user.roles.contains(*role);
+        let login = user.login.as_ref();
+        Self {
+            name: self.name.clone().filter(|name| !name.is_exactly(&user.name)),
+            login: self.login.clone().filter(|wanted| !login.is_some_and(|held| wanted.is(&held.name))),
+            default_schema: self
+                .default_schema
+                .clone()
+                .filter(|wanted| !user.default_schema.as_deref().is_some_and(|held| wanted.is(held))),
+            added_roles: self.added_roles.iter().filter(|role| !has(role)).cloned().collect(),
+            removed_roles: self.removed_roles.iter().filter(has).cloned().collect(),
+        }
+    }
+
+    /// What a refusal is about whose number does not tell.
+    fn fault(&self, error: &Error) -> Fault {
+        match error {
+            Error::Refused { refusal, .. } if refusal.text.contains(" role ") => Fault::Role,
+            _ if self.login.is_some() => Fault::Login,
+            _ if self.default_schema.is_some() => Fault::Schema,
+            _ if self.name.is_none() => Fault::Role,
+            _ => Fault::Name,
+        }
+    }
+}
+
+impl Database {
+    /// Creates a user, in its roles: all of it or nothing, in one round trip. Answers what a look shows then. After a lost answer
+    /// a user of this name that is mapped to this login and as bare as a new one is the one that was made.
+    pub async fn create_user(&self, new: &NewUser) -> Result<Result<DatabasePrincipals>> {
+        let statement = new.statement();
         // Of the two, ALTER ROLE alone answers so: a login that is not there is 15007.
         let is_role = |error: &Error| error.number() == Some(15151) && !new.roles.is_empty();
-        let mut may_repeat = true;
+        let (mut may_repeat, mut pauses) = (true, patience());
         loop {
             let error = match self.send(&statement, Effect::Once).await {
-                Err(error) if error.is_lost() => error,
-                Err(error) if is_role(&error) => return Err(error.about(Fault::Role)),
-                Err(error) => return Err(error.about(Fault::Login)),
-                Ok(_) => return Ok(()),
+                Ok(results) if has(&results, "other_kind") => {
+                    return Err(Error::OtherKind { name: new.name.to_string(), meant: new.meant() });
+                }
+                Ok(results) => return Ok(self.looked(&results).await),
+                Err(error) => error,
             };
-            let Ok(principals) = self.principals().await else { return Err(error) };
+            if error.is_unknown_identity()
+                && let Some(pause) = pauses.next()
+            {
+                self.sleep(pause).await?;
+                continue;
+            }
+            match error {
+                error if !error.is_lost() && is_role(&error) => return Err(error.about(Fault::Role)),
+                error if !error.is_lost() => return Err(error.about(Fault::Login)),
+                _ => {}
+            }
+            let sought = Sought::default().or_named(&new.name);
+            let Ok(principals) = self.principals_like(&sought).await else { return Err(error) };
             match principals.named(new.name.as_str()) {
-                Some(user) if is_new(&principals, user, new) => return Ok(()),
+                Some(user) if new.is_made(&principals, user) => return Ok(Ok(principals)),
                 Some(user) => {
                     return Err(Error::AlreadyExists {
                         what: "principal",
@@ -69,207 +245,103 @@ impl Database {
         }
     }
 
-    /// Renames a user. `name` is what it was called last; with a SID it is found whatever it is called now.
-    pub async fn rename_user(&self, sid: Option<&str>, name: &Identifier, new_name: &Identifier) -> Result<()> {
-        let gone = || Error::NotFound { what: "user", name: name.to_string(), fault: Fault::Name };
-        let mut current = name.clone();
+    /// Changes what differs, all of it or nothing, in one round trip: of the user that was found before, whatever it is
+    /// called by now. Answers what a look shows then.
+    pub async fn change_user(&self, user: &Principal, change: &UserChange) -> Result<Result<DatabasePrincipals>> {
+        let gone = || Error::NotFound { what: "user", name: user.name.clone(), fault: Fault::Name };
+        let sought = Sought::number(user.id);
+        let (mut now, mut rest) = (user.clone(), change.clone());
         for _ in 0..ATTEMPTS {
-            let mut statement = Statement::default();
-            guard(&mut statement, sid, &current)?;
-            statement.add("ALTER USER {} WITH NAME = {};", &[&current, new_name]);
-            unguarded(&mut statement, sid);
+            let current: Identifier = now.name.parse().map_err(|_| gone())?;
+            let mut statement = Statement::new(BEGIN, &[]);
+            add_guard(&mut statement, &now, &current);
+            rest.add_to(&mut statement, &now, &current);
+            statement.add("END\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[]);
+            add_look(&mut statement, &sought);
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(results) if results.iter().all(Vec::is_empty) => return Ok(()),
-                Ok(_) => None,
+                Ok(results) if has(&results, "absent") => None,
+                Ok(results) => return Ok(self.looked(&results).await),
+                // 15151: not permitted, or what should go is gone already, as it is when this is sent a second time.
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
-                Err(error) => return Err(error.about(Fault::Name)),
+                Err(error) => return Err(self.blamed(error, &rest)),
             };
-            let principals = self.after(error.as_ref()).await?;
-            let found = match principals.meant(Known { identity: None, sid, name: current.as_str() })? {
-                None if sid.is_none() => principals.meant(new_name.as_str().into())?,
-                found => found,
-            };
-            match (found, error) {
-                // Done, by us or by somebody else.
-                (Some(user), _) if new_name.is_exactly(&user.name) => return Ok(()),
-                (Some(_), Some(error)) if !error.is_lost() => return Err(error.about(Fault::Name)),
-                (Some(user), _) => current = user.name.parse().map_err(|_| gone())?,
-                (None, _) => return Err(gone()),
+            let principals = self.after(error.as_ref(), &sought).await?;
+            let found = principals.meant(Known { identity: Some(&user.identity()), sid: None, name: &now.name })?;
+            let found = found.cloned().ok_or_else(gone)?;
+            let missing = rest.missing_in(&found);
+            match error {
+                _ if missing.is_nothing() => return Ok(Ok(principals)),
+                Some(error) if !error.is_lost() && missing.size() == rest.size() => {
+                    return Err(self.blamed(error, &rest));
+                }
+                _ => (now, rest) = (found, missing),
             }
         }
         Err(gone())
     }
 
-    /// Maps a user to another login, or an orphan to its login again. Needs CONTROL on the database. `user` is what it is
-    /// called now: the caller has found it by its SID.
-    pub async fn map_user(&self, user: &Identifier, login: &Identifier) -> Result<()> {
-        let statement = Statement::new("ALTER USER {} WITH LOGIN = {};", &[user, login]);
-        self.send(&statement, Effect::Repeatable).await.map(drop).map_err(|error| error.about(Fault::Login))
+    fn blamed(&self, error: Error, change: &UserChange) -> Error {
+        let fault = change.fault(&error);
+        error.about(fault)
     }
 
-    /// `user` is what it is called now.
-    pub async fn set_default_schema(&self, user: &Identifier, schema: &Identifier) -> Result<()> {
-        let statement = Statement::new("ALTER USER {} WITH DEFAULT_SCHEMA = {};", &[user, schema]);
-        self.send(&statement, Effect::Repeatable).await.map(drop).map_err(|error| error.about(Fault::Schema))
-    }
-
-    /// Adds and removes memberships of database roles, in one transaction. `user` is what it is called now.
-    pub async fn change_roles(&self, user: &Identifier, add: &[Identifier], remove: &[Identifier]) -> Result<()> {
-        if add.is_empty() && remove.is_empty() {
-            return Ok(());
-        }
-        let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
-        for role in add {
-            statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, user]);
-        }
-        for role in remove {
-            statement.add("ALTER ROLE {} DROP MEMBER {};", &[role, user]);
-        }
-        statement.add("COMMIT TRANSACTION;", &[]);
-        match self.send(&statement, Effect::Repeatable).await {
-            // 15151: not permitted, or what should go is gone already, as it is when this is sent a second time.
-            Err(error) if error.number() == Some(15151) => {
-                let principals = self.principals().await?;
-                let held = principals.named(user.as_str()).map(|user| &user.roles);
-                let is_done = held.is_some_and(|held| {
-                    add.iter().all(|role| held.contains(role)) && !remove.iter().any(|role| held.contains(role))
-                });
-                if is_done { Ok(()) } else { Err(error.about(Fault::Role)) }
-            }
-            result => result.map(drop).map_err(|error| error.about(Fault::Role)),
-        }
-    }
-
-    /// Drops a user: that of the SID, whatever it is called now; by name only when no SID is known. Gone already is done, if
-    /// that is proven. Schemas it owns are given to `transfer_schemas_to` first; without that, owning one is an error.
+    /// Drops the user that was found before, whatever it is called by now. Gone already is done, if that is proven. Schemas it
+    /// owns are given to `transfer_schemas_to` first; without that, owning one is an error. Answers what a look shows then,
+    /// for it and for whoever has its name.
     pub async fn drop_user(
         &self,
-        sid: Option<&str>,
-        name: &Identifier,
+        principals: &DatabasePrincipals,
+        user: &Principal,
         transfer_schemas_to: Option<&Identifier>,
-    ) -> Result<()> {
-        let mut current = name.clone();
-        for attempt in 1.. {
-            let statement = self.drop_statement(sid, &current, transfer_schemas_to).await?;
+    ) -> Result<Result<DatabasePrincipals>> {
+        let gone = || Error::NotFound { what: "user", name: user.name.clone(), fault: Fault::Name };
+        let mut now = user.clone();
+        let mut schemas: Vec<Identifier> =
+            principals.schemas_of(user).map(str::parse).collect::<Result<_, _>>().map_err(|_| gone())?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let current: Identifier = now.name.parse().map_err(|_| gone())?;
+            let sought = Sought::number(user.id).or_named(&current);
+            let mut statement = Statement::new(BEGIN, &[]);
+            add_guard(&mut statement, &now, &current);
+            if let Some(owner) = transfer_schemas_to {
+                for schema in &schemas {
+                    statement.add("ALTER AUTHORIZATION ON SCHEMA::{} TO {};", &[schema, owner]);
+                }
+            }
+            statement.add("DROP USER {};\nEND\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[&current]);
+            add_look(&mut statement, &sought);
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(results) if results.iter().all(Vec::is_empty) => return Ok(()),
-                Ok(_) => None,
+                Ok(results) if has(&results, "absent") => None,
+                Ok(results) => return Ok(self.looked(&results).await),
                 // 15151: it is not there, or may not be dropped. Only the catalog tells.
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about(Fault::Name)),
             };
-            let principals = self.after(error.as_ref()).await?;
-            match (principals.meant(Known { identity: None, sid, name: current.as_str() })?, error) {
-                (None, _) => return Ok(()),
+            let principals = self.after(error.as_ref(), &sought).await?;
+            let identity = user.identity();
+            match (principals.meant(Known { identity: Some(&identity), sid: None, name: &now.name })?, error) {
+                (None, _) => return Ok(Ok(principals)),
                 (Some(_), Some(error)) if !error.is_lost() || attempt >= ATTEMPTS => {
                     return Err(error.about(Fault::Name));
                 }
-                (Some(user), None) if attempt >= ATTEMPTS => {
-                    return Err(Error::NotFound { what: "user", name: user.name.clone(), fault: Fault::Name });
-                }
+                (Some(_), None) if attempt >= ATTEMPTS => return Err(gone()),
                 (Some(user), _) => {
-                    let illegal = |_| Error::NotFound { what: "user", name: name.to_string(), fault: Fault::Name };
-                    current = user.name.parse().map_err(illegal)?;
+                    now = user.clone();
+                    schemas =
+                        principals.schemas_of(user).map(str::parse).collect::<Result<_, _>>().map_err(|_| gone())?;
                 }
             }
         }
-        Ok(())
     }
 
     /// The catalog after a change that failed or met nobody. Where the answer was lost and the look fails too, the outcome is
     /// not known, and the first error says so.
-    async fn after(&self, error: Option<&Error>) -> Result<DatabasePrincipals> {
-        self.principals().await.map_err(|look| match error {
+    async fn after(&self, error: Option<&Error>, sought: &Sought) -> Result<DatabasePrincipals> {
+        self.principals_like(sought).await.map_err(|look| match error {
             Some(lost) if lost.is_lost() => lost.clone(),
             _ => look,
         })
     }
-
-    async fn drop_statement(
-        &self,
-        sid: Option<&str>,
-        user: &Identifier,
-        transfer_schemas_to: Option<&Identifier>,
-    ) -> Result<Statement> {
-        let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
-        guard(&mut statement, sid, user)?;
-        if sid.is_some() {
-            statement.add("BEGIN", &[]);
-        }
-        if let Some(owner) = transfer_schemas_to {
-            for schema in self.schemas_of(sid, user).await? {
-                statement.add("ALTER AUTHORIZATION ON SCHEMA::{} TO {};", &[&schema, owner]);
-            }
-        }
-        statement.add("DROP USER {};", &[user]);
-        if sid.is_some() {
-            statement.add("END", &[]);
-        }
-        unguarded(&mut statement, sid);
-        statement.add("COMMIT TRANSACTION;", &[]);
-        Ok(statement)
-    }
-
-    async fn schemas_of(&self, sid: Option<&str>, owner: &Identifier) -> Result<Vec<Identifier>> {
-        let by_sid = sid.map(|sid| legal(sid, owner)).transpose()?;
-        let statement = match &by_sid {
-            Some(sid) => Statement::new(
-                "SELECT s.name AS name FROM sys.schemas AS s JOIN sys.database_principals AS p
-    ON p.principal_id = s.principal_id WHERE p.sid = {};",
-                &[sid],
-            ),
-            None => Statement::new(
-                "SELECT s.name AS name FROM sys.schemas AS s JOIN sys.database_principals AS p
-    ON p.principal_id = s.principal_id WHERE p.name = {};",
-                &[&Literal(owner.as_str())],
-            ),
-        };
-        let results = self.read(&statement).await?;
-        let names = results.iter().flatten().map(|row| row.required_text("name"));
-        names
-            .map(|name| name.and_then(|name| name.parse().map_err(|error| format!("{name}: {error}"))))
-            .collect::<Result<_, String>>()
-            .map_err(|cause| self.unreadable(cause))
-    }
-}
-
-/// What follows is only run if the name still belongs to the SID: somebody else may have taken it.
-fn guard(statement: &mut Statement, sid: Option<&str>, user: &Identifier) -> Result<()> {
-    if let Some(sid) = sid {
-        let sid = legal(sid, user)?;
-        let name = Literal(user.as_str());
-        statement.add(
-            "IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = {} AND sid = {})",
-            &[&name as &dyn Part, &sid],
-        );
-    }
-    Ok(())
-}
-
-fn unguarded(statement: &mut Statement, sid: Option<&str>) {
-    if sid.is_some() {
-        statement.add("ELSE SELECT 1 AS absent;", &[]);
-    }
-}
-
-/// A text that is no SID belongs to nobody.
-fn legal(sid: &str, user: &Identifier) -> Result<AnySid> {
-    AnySid::new(sid).ok_or_else(|| Error::NotFound { what: "user", name: user.to_string(), fault: Fault::Sid })
-}
-
-/// As its creation leaves it: mapped to the login, with its schema, in its roles, with CONNECT and nothing else.
-fn is_new(principals: &DatabasePrincipals, user: &Principal, new: &NewUser) -> bool {
-    let schema = match &new.default_schema {
-        Some(schema) => user.default_schema.as_deref().is_some_and(|held| schema.is(held)),
-        None => user.default_schema.as_deref().is_none_or(|held| held == "dbo"),
-    };
-    let is_connect = |rows: Vec<&crate::Permission>| {
-        rows.iter().all(|row| row.name.as_str() == "CONNECT" && row.state == PermissionState::Granted)
-    };
-    user.kind != PrincipalKind::Role
-        && user.login.as_ref().is_some_and(|login| new.login.is(&login.name))
-        && schema
-        && user.roles == new.roles
-        // Permissions that cannot be seen are not held against it: name and login are ours.
-        && principals.permissions_of(user).map_or(true, is_connect)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::sent::new_login;
 use super::*;
-use crate::{LoginKind, NewUser, Origin, PrincipalKind};
+use crate::{LoginChange, LoginKind, NewUser, Origin, Principal, PrincipalKind, UserChange, UserSource};
 
 const OURS: &str = "5|o]brien|0x0123456789ABCDEF0123456789ABCDEF|S";
 const RENAMED: &str = "5|other|0x0123456789ABCDEF0123456789ABCDEF|S";
@@ -65,12 +65,11 @@ async fn a_login_is_taken_over_with_proof_only() {
 async fn what_is_taken_over_gets_its_default_database() {
     for (database, changes) in [("Sales", true), ("MASTER", false)] {
         let script = Script::new([Answer::Broken, logins(true, &[OURS])]).with_password("it's $ecret");
-        let origin = script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
-        assert_eq!(origin, Origin::TakenOver);
-        let heads = script.heads();
-        assert_eq!(heads[2], "o]brien logs in to master: ");
-        let last = heads.last().unwrap();
-        assert_eq!(last.contains("ALTER LOGIN [o]]brien] WITH DEFAULT_DATABASE"), changes, "{last}");
+        let created = script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
+        assert_eq!(created.origin, Origin::TakenOver);
+        let sent = script.sent();
+        assert!(sent.contains("-- o]brien logs in to master"), "{sent}");
+        assert_eq!(sent.contains("ALTER LOGIN [o]]brien] WITH DEFAULT_DATABASE"), changes, "{sent}");
     }
 }
 
@@ -83,6 +82,19 @@ async fn a_password_is_tried_once() {
     assert_eq!(script.sent(), "-- u logs in to master\n".repeat(2));
 }
 
+/// The principals of a scripted database, found before.
+async fn found(rows: &[&str], name: &str) -> (crate::DatabasePrincipals, Principal) {
+    let script = Script::new([principals(true, rows)]);
+    let found = script.instance().database(&super::name("Sales")).principals().await.unwrap();
+    let principal = found.named(name).unwrap().clone();
+    (found, principal)
+}
+
+/// A scripted login, found before.
+async fn found_login(row: &str) -> crate::Login {
+    Script::new([logins(true, &[row])]).instance().logins().await.unwrap().iter().next().unwrap().clone()
+}
+
 fn absent() -> Answer {
     Answer::Rows(vec![rows("absent", &["1"])])
 }
@@ -90,7 +102,7 @@ fn absent() -> Answer {
 #[tokio::test]
 async fn a_login_is_dropped_by_its_sid_under_its_name_of_now() {
     use Answer::{Broken, Done, Refused};
-    let sid = Some(new_login(None).sid);
+    let sid = Some(sent::our_sid());
     for (answers, expected, dropped) in [
         (vec![Done], "done", vec!["o]]brien"]),
         // Renamed by somebody; the old name may be a stranger's.
@@ -118,7 +130,8 @@ async fn a_login_is_dropped_by_its_sid_under_its_name_of_now() {
 #[tokio::test]
 async fn a_rename_is_done_when_the_sid_has_the_new_name() {
     use Answer::{Broken, Done, Refused};
-    let sid = Some(new_login(None).sid);
+    let login = found_login(OURS).await;
+    let change = LoginChange { name: Some(name("other")), ..LoginChange::default() };
     for (answers, expected, sent) in [
         (vec![Done], "done", 1),
         (vec![Broken, logins(true, &[RENAMED])], "done", 1),
@@ -129,7 +142,7 @@ async fn a_rename_is_done_when_the_sid_has_the_new_name() {
         (vec![Refused(15025)], "15025", 1),
     ] {
         let script = Script::new(answers.clone());
-        let came = outcome(script.instance().rename_login(sid, &name("o]brien"), &name("other")).await);
+        let came = outcome(script.instance().change_login(&login, &change).await.map(drop));
         assert_eq!(
             (came.as_str(), script.sent().matches("WITH NAME = [other]").count()),
             (expected, sent),
@@ -138,22 +151,30 @@ async fn a_rename_is_done_when_the_sid_has_the_new_name() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_membership_that_is_gone_already_is_done() {
-    let (add, remove) = ([name("sysadmin")], [name("diskadmin")]);
-    for (add, remove, expected) in [
-        (&add[..], &remove[..], "done"),
+    let login = found_login("5|u|0x01|S").await;
+    let (_, user) = found(&["5|u|S|1|0x01|dbo|0|u", "16390|diskadmin|R|0|0xNULL|NULL|1|NULL"], "u").await;
+    let (add, remove) = (vec![name("sysadmin")], vec![name("diskadmin")]);
+    for (added, removed, expected, trips) in [
+        (add.clone(), remove.clone(), "done", 2),
         // Not permitted: what was wanted is not so.
-        (&remove[..], &[][..], "15151"),
-        (&[][..], &add[..], "15151"),
+        (remove.clone(), Vec::new(), "15151", 2),
+        (Vec::new(), add.clone(), "15151", 2),
+        // One of the two is so already: the other is tried again, alone.
+        (vec![name("sysadmin"), name("diskadmin")], Vec::new(), "done", 3),
     ] {
-        let script = Script::new([Answer::Broken, Answer::Refused(15151), logins(true, &["5|u|0x01|S"])]);
-        assert_eq!(outcome(script.instance().change_server_roles(&name("u"), add, remove).await), expected);
-        assert_eq!(script.heads().len(), 3, "sent twice, and looked");
-        let user = principals(true, &["5|u|S|1|0x01|dbo|0|u", "16390|sysadmin|R|0|0xNULL|NULL|1|NULL"]);
-        let script = Script::new([Answer::Broken, Answer::Refused(15151), user]);
+        let script = Script::new([Answer::Refused(15151), logins(true, &["5|u|0x01|S"])]);
+        let change =
+            LoginChange { added_roles: added.clone(), removed_roles: removed.clone(), ..LoginChange::default() };
+        assert_eq!(outcome(script.instance().change_login(&login, &change).await.map(drop)), expected);
+        assert_eq!(script.heads().len(), trips, "{change:?}");
+        let now = principals(true, &["5|u|S|1|0x01|dbo|0|u", "16390|sysadmin|R|0|0xNULL|NULL|1|NULL"]);
+        let script = Script::new([Answer::Refused(15151), now]);
         let database = script.instance().database(&name("Sales"));
-        assert_eq!(outcome(database.change_roles(&name("u"), add, remove).await), expected);
+        let change = UserChange { added_roles: added, removed_roles: removed, ..UserChange::default() };
+        assert_eq!(outcome(database.change_user(&user, &change).await.map(drop)), expected);
+        assert_eq!(script.heads().len(), trips, "{change:?}");
     }
 }
 
@@ -173,14 +194,15 @@ async fn a_user_whose_answer_was_lost_is_ours_when_it_is_as_new() {
         (vec![Refused(15023)], "15023"),
     ] {
         let script = Script::new(answers.clone());
-        let new = NewUser { name: name("u"), login: name("l"), default_schema: None, roles: BTreeSet::new() };
-        let came = outcome(script.instance().database(&name("Sales")).create_user(&new).await);
+        let source = UserSource::Login(name("l"));
+        let new = NewUser { name: name("u"), source, default_schema: None, roles: BTreeSet::new() };
+        let came = outcome(script.instance().database(&name("Sales")).create_user(&new).await.map(drop));
         assert_eq!(came, expected, "{answers:?}");
     }
 }
 
 #[tokio::test]
-async fn a_user_is_dropped_and_renamed_by_its_sid() {
+async fn a_user_is_dropped_and_renamed_whatever_it_is_called() {
     use Answer::{Broken, Done, Refused};
     const OURS: &str = "5|u|S|1|0x05|dbo|0|l";
     const RENAMED: &str = "5|v|S|1|0x05|dbo|0|l";
@@ -195,13 +217,15 @@ async fn a_user_is_dropped_and_renamed_by_its_sid() {
         (vec![Refused(15151), principals(true, &[OURS])], "15151 1", "15151 1"),
         (vec![Refused(15138)], "15138 1", "15138 1"),
     ] {
+        let (before, user) = found(&[OURS], "u").await;
         let script = Script::new(answers.clone());
         let database = script.instance().database(&name("Sales"));
-        let came = outcome(database.drop_user(Some("0x05"), &name("u"), None).await);
+        let came = outcome(database.drop_user(&before, &user, None).await.map(std::mem::drop));
         assert_eq!(format!("{came} {}", script.sent().matches("DROP USER [").count()), drop, "{answers:?}");
         let script = Script::new(answers.clone());
         let database = script.instance().database(&name("Sales"));
-        let came = outcome(database.rename_user(Some("0x05"), &name("u"), &name("v")).await);
+        let change = UserChange { name: Some(name("v")), ..UserChange::default() };
+        let came = outcome(database.change_user(&user, &change).await.map(std::mem::drop));
         assert_eq!(format!("{came} {}", script.sent().matches("ALTER USER [").count()), rename, "{answers:?}");
     }
 }
@@ -218,7 +242,12 @@ async fn a_database_is_gone_when_all_can_be_seen() {
 async fn the_rows_of_principals_are_read() {
     let script = Script::new([principals(
         true,
-        &["5|u|S|1|0x05|dbo|0|l", "7|outer|R|0|0xNULL|NULL|0|NULL", "16390|db_datareader|R|0|0x02|NULL|1|NULL"],
+        &[
+            "5|u|S|1|0x05|dbo|0|l",
+            "6|other|S|1|0x06|dbo|0|o",
+            "7|outer|R|0|0xNULL|NULL|0|NULL",
+            "16390|db_datareader|R|0|0x02|NULL|1|NULL",
+        ],
     )]);
     let principals = script.instance().database(&name("sales")).principals().await.unwrap();
     assert_eq!((principals.database(), principals.operator()), ("Sales", "dbo"));
@@ -231,6 +260,23 @@ async fn the_rows_of_principals_are_read() {
     assert!(principals.check_permission(&"SELECT".parse().unwrap()).is_ok());
     let error = principals.check_permission(&"SELCT".parse().unwrap()).unwrap_err();
     assert!(error.to_string().ends_with("did you mean `SELECT`?"), "{error}");
+}
+
+#[tokio::test]
+async fn a_look_for_some_asks_for_all_where_something_was_passed_on() {
+    const U: &str = "5|u|S|1|0x05|dbo|0|l";
+    let mut passed_on = principals(true, &[U]);
+    if let Answer::Rows(results) = &mut passed_on {
+        let columns = "grantee_principal_id|grantor_principal_id|permission_name|state|grantor";
+        results[3] = rows(columns, &["5|1|CONNECT|G|dbo", "6|5|SELECT|G|u"]);
+    }
+    for (first, trips) in [(principals(true, &[U]), 1), (passed_on, 2)] {
+        let script = Script::new([first, principals(true, &[U, "6|other|S|1|0x06|dbo|0|o"])]);
+        let database = script.instance().database(&name("Sales"));
+        let found = database.principals_like(&crate::Sought::known(["u".into()])).await.unwrap();
+        assert_eq!(found.schemas_of(found.named("u").unwrap()).collect::<Vec<_>>(), ["s]", "t"]);
+        assert_eq!((script.heads().len(), found.named("other").is_some()), (trips, trips == 2));
+    }
 }
 
 #[tokio::test]

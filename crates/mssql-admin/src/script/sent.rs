@@ -3,39 +3,119 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{LoginChange, NewLogin, NewUser, PermissionChange as Change, Revocation};
+use crate::{
+    Entra, KnownBy, Login, LoginChange, LoginKind, LoginSource, NewLogin, NewUser, PermissionChange as Change,
+    Principal, Revocation, Sid, UserChange, UserSource,
+};
+
+pub(super) fn our_sid() -> Sid {
+    "0x0123456789ABCDEF0123456789ABCDEF".parse().unwrap()
+}
 
 pub(super) fn new_login(default_database: Option<&str>) -> NewLogin {
     NewLogin {
         name: name("o]brien"),
-        password: password(),
-        sid: "0x0123456789ABCDEF0123456789ABCDEF".parse().unwrap(),
+        source: LoginSource::Password { password: password(), sid: our_sid() },
         default_database: default_database.map(name),
+        enabled: true,
+        server_roles: BTreeSet::new(),
     }
+}
+
+/// Every way to name an Entra principal.
+fn entra() -> [Entra; 4] {
+    let id = "00112233-4455-6677-8899-aabbccddeeff".parse().unwrap();
+    [
+        Entra { known_by: KnownBy::Name, is_group: false },
+        Entra { known_by: KnownBy::Name, is_group: true },
+        Entra { known_by: KnownBy::ObjectId(id), is_group: false },
+        Entra { known_by: KnownBy::ClientId(id), is_group: false },
+    ]
+}
+
+fn login(login_name: &str, kind: LoginKind) -> Login {
+    Login { sid_text: our_sid().to_string(), sid: Some(our_sid()), ..crate::login::tests::login(login_name, 1, kind) }
+}
+
+fn user(user_name: &str) -> Principal {
+    crate::effective::tests::principal(5, user_name, crate::PrincipalKind::SqlUser, "0x01AB")
 }
 
 #[tokio::test]
 async fn the_batches_of_logins() {
     let script = Script::default();
     let instance = script.instance();
-    let sid = new_login(None).sid;
     instance.create_login(&new_login(None), false).await.unwrap();
-    instance.create_login(&new_login(Some("Sales")), false).await.unwrap();
-    let everything =
-        LoginChange { password: Some(password()), default_database: Some(name("Sales")), enabled: Some(false) };
-    instance.change_login(&name("old"), &everything).await.unwrap();
-    instance.change_login(&name("old"), &LoginChange { enabled: Some(true), ..LoginChange::default() }).await.unwrap();
-    instance.rename_login(None, &name("old"), &name("new")).await.unwrap();
-    instance.rename_login(Some(sid), &name("o'ld"), &name("new")).await.unwrap();
-    let (add, remove) = ([name("##MS_ServerStateReader##")], [name("##MS_LoginManager##")]);
-    instance.change_server_roles(&name("u"), &add, &remove).await.unwrap();
+    let whole = NewLogin {
+        enabled: false,
+        server_roles: [name("##MS_ServerStateReader##")].into(),
+        ..new_login(Some("Sales"))
+    };
+    instance.create_login(&whole, false).await.unwrap();
+    let everything = LoginChange {
+        name: Some(name("new")),
+        password: Some(password()),
+        default_database: Some(name("Sales")),
+        enabled: Some(false),
+        added_roles: vec![name("##MS_ServerStateReader##")],
+        removed_roles: vec![name("##MS_LoginManager##")],
+    };
+    instance.change_login(&login("o'ld", LoginKind::Sql), &everything).await.unwrap().unwrap_err();
+    let enabled = LoginChange { enabled: Some(true), ..LoginChange::default() };
+    instance.change_login(&login("old", LoginKind::Sql), &enabled).await.unwrap().unwrap_err();
     instance.drop_login(None, &name("u"), false).await.unwrap();
-    instance.drop_login(Some(sid), &name("u'x"), false).await.unwrap();
+    instance.drop_login(Some(our_sid()), &name("u'x"), false).await.unwrap();
     insta::assert_snapshot!(script.sent());
     // Nothing differs: nothing is sent.
-    instance.change_login(&name("old"), &LoginChange::default()).await.unwrap();
-    instance.change_server_roles(&name("u"), &[], &[]).await.unwrap();
+    instance.change_login(&login("old", LoginKind::Sql), &LoginChange::default()).await.unwrap().unwrap();
     assert_eq!(script.sent(), "");
+}
+
+#[tokio::test]
+async fn the_batches_of_entra_logins() {
+    let script = Script::default();
+    let instance = script.instance();
+    for entra in entra() {
+        let new = NewLogin { source: LoginSource::Entra(entra), ..new_login(None) };
+        instance.create_login(&new, false).await.unwrap();
+    }
+    let group = NewLogin {
+        source: LoginSource::Entra(entra()[1]),
+        enabled: false,
+        server_roles: [name("r]")].into(),
+        ..new_login(Some("Sales"))
+    };
+    instance.create_login(&group, false).await.unwrap();
+    for enabled in [true, false] {
+        let change = LoginChange { enabled: Some(enabled), ..LoginChange::default() };
+        instance.change_login(&login("Data Team", LoginKind::ExternalGroup), &change).await.unwrap().unwrap_err();
+    }
+    insta::assert_snapshot!(script.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_does_not_know_a_principal_yet_is_asked_again() {
+    let new = NewLogin { source: LoginSource::Entra(entra()[0]), ..new_login(None) };
+    let user = NewUser {
+        name: name("u"),
+        source: UserSource::Entra(entra()[0]),
+        default_schema: None,
+        roles: BTreeSet::new(),
+    };
+    // Known at the fourth time.
+    let script = Script::refusing(&[33130; 3]);
+    script.instance().create_login(&new, false).await.unwrap();
+    assert_eq!(script.heads().len(), 4);
+    let script = Script::refusing(&[33130; 3]);
+    script.instance().database(&name("Sales")).create_user(&user).await.unwrap().unwrap_err();
+    assert_eq!(script.sent().matches("CREATE USER").count(), 4);
+    // Never: after two minutes it is enough.
+    let script = Script::refusing(&[33130; 99]);
+    let began = tokio::time::Instant::now();
+    let error = script.instance().create_login(&new, false).await.unwrap_err();
+    assert_eq!(error.number(), Some(33130));
+    let waited = began.elapsed().as_secs();
+    assert!((100..=120).contains(&waited), "{waited} s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +127,7 @@ async fn the_batches_of_a_forced_drop() {
         Answer::Refused(6106),
     ]);
     script.instance().drop_login(None, &name("u'x"), true).await.unwrap();
-    script.instance().drop_login(Some(new_login(None).sid), &name("u'x"), true).await.unwrap();
+    script.instance().drop_login(Some(our_sid()), &name("u'x"), true).await.unwrap();
     insta::assert_snapshot!(script.sent());
 }
 
@@ -62,29 +142,46 @@ async fn a_login_in_use_is_tried_five_times_and_never_disabled_without_force() {
 
 #[tokio::test]
 async fn the_batches_of_users() {
-    let schemas = || Answer::Rows(vec![rows("name", &["s]", "t"])]);
-    let script = Script::default();
+    let script = Script::new([principals(true, &["5|u'x|S|1|0x01ab|dbo|0|l"])]);
     let database = script.instance().database(&name("Sales"));
-    let user = |default_schema, roles| NewUser { name: name("u"), login: name("l"), default_schema, roles };
-    database.create_user(&user(None, BTreeSet::new())).await.unwrap();
-    database.create_user(&user(Some(name("dbo")), BTreeSet::new())).await.unwrap();
-    database.create_user(&user(None, [name("db_datareader"), name("r]")].into())).await.unwrap();
-    database.rename_user(None, &name("u"), &name("v")).await.unwrap();
-    database.rename_user(Some("0x01ab"), &name("u"), &name("v")).await.unwrap();
-    database.map_user(&name("u"), &name("l")).await.unwrap();
-    database.set_default_schema(&name("u"), &name("s")).await.unwrap();
-    database.change_roles(&name("u"), &[name("db_datareader")], &[name("db_owner")]).await.unwrap();
-    database.drop_user(None, &name("u"), None).await.unwrap();
-    for sid in [None, Some("0x01ab")] {
-        script.answers.lock().unwrap().push_back(schemas());
-        database.drop_user(sid, &name("u'x"), Some(&name("dbo"))).await.unwrap();
+    let before = database.principals().await.unwrap();
+    script.sent();
+    let new = |source, default_schema, roles| NewUser { name: name("u'"), source, default_schema, roles };
+    let for_login = || UserSource::Login(name("l"));
+    for user in [
+        new(for_login(), None, BTreeSet::new()),
+        new(for_login(), Some(name("dbo")), [name("db_datareader"), name("r]")].into()),
+    ] {
+        database.create_user(&user).await.unwrap().unwrap_err();
+    }
+    let everything = UserChange {
+        name: Some(name("v")),
+        login: Some(name("l'")),
+        default_schema: Some(name("s")),
+        added_roles: vec![name("db_datareader")],
+        removed_roles: vec![name("db_owner")],
+    };
+    database.change_user(&user("u'x"), &everything).await.unwrap().unwrap_err();
+    let found = before.named("u'x").unwrap();
+    database.drop_user(&before, found, None).await.unwrap().unwrap_err();
+    database.drop_user(&before, found, Some(&name("dbo"))).await.unwrap().unwrap_err();
+    insta::assert_snapshot!(script.sent());
+}
+
+#[tokio::test]
+async fn the_batches_of_entra_users() {
+    let script = Script::new([principals(true, &[])]);
+    let database = script.instance().database(&name("Sales"));
+    database.principals().await.unwrap();
+    script.sent();
+    for entra in entra() {
+        for default_schema in [None, Some(name("dbo"))] {
+            let source = UserSource::Entra(entra);
+            let new = NewUser { name: name("u'"), source, default_schema, roles: BTreeSet::new() };
+            database.create_user(&new).await.unwrap().unwrap_err();
+        }
     }
     insta::assert_snapshot!(script.sent());
-    database.change_roles(&name("u"), &[], &[]).await.unwrap();
-    database.change_permissions(&name("u"), &[]).await.unwrap();
-    assert_eq!(script.sent(), "", "nothing differs, and nothing is sent");
-    let error = database.drop_user(Some("0x0; DROP"), &name("u"), None).await.unwrap_err();
-    assert_eq!((error.fault(), script.sent()), (Fault::Sid, String::new()), "a SID is hexadecimal or nothing");
 }
 
 #[tokio::test]
@@ -104,7 +201,8 @@ async fn the_batch_of_permissions() {
         Change::GrantWithGrantOption(permission()),
         Change::Deny(permission()),
     ];
-    database.change_permissions(&name("u'"), &changes).await.unwrap();
+    // The server's list of permissions, which is asked for once.
+    let _ = database.change_permissions(&user("u'"), &changes).await.unwrap();
     insta::assert_snapshot!(script.sent());
 }
 
@@ -143,11 +241,12 @@ async fn a_refusal_is_about_what_its_number_says_or_else_about_what_was_being_do
     ];
     for (number, of_user, of_permission) in cases {
         let database = Script::refusing(&[number, number]).instance().database(&name("Sales"));
-        let new = NewUser { name: name("u"), login: name("l"), default_schema: None, roles: BTreeSet::new() };
+        let source = UserSource::Login(name("l"));
+        let new = NewUser { name: name("u"), source, default_schema: None, roles: BTreeSet::new() };
         let error = database.create_user(&new).await.unwrap_err();
         assert_eq!((error.number(), error.fault()), (Some(number), of_user));
         let changes = [Change::Grant("SELECT".parse().unwrap())];
-        let error = database.change_permissions(&name("u"), &changes).await.unwrap_err();
+        let error = database.change_permissions(&user("u"), &changes).await.unwrap_err();
         assert_eq!((error.number(), error.fault()), (Some(number), of_permission));
     }
 }
