@@ -67,7 +67,9 @@ pub struct Login {
     #[attr(optional, computed, default = false)]
     force_drop: Value<bool>,
 
-    /// When the password was last set, as the server says it: a password changed by somebody else shows here.
+    /// When the password was last set, as the server says it. One that somebody else has set since is a difference of this
+    /// attribute alone: apply takes note of it, and sends the configuration's password only when `password_wo_version` is
+    /// raised.
     #[attr(computed)]
     password_last_set: Value<String>,
 
@@ -80,6 +82,9 @@ pub struct Login {
 /// Private state: the SID that the provider chose, or found at import. A login of another one, under the same name, is
 /// somebody else's.
 const OUR_SID: &str = "sid";
+/// Private state: when the password was set, as far as a plan has told: set by this object, or by somebody else and taken note
+/// of.
+const PASSWORD_SET: &str = "password_set";
 /// Private state, in a plan: the login is renamed. Should it be replaced in the same run, the apply knows nothing of the
 /// former name.
 const RENAMED: &str = "renamed";
@@ -154,7 +159,7 @@ impl Resource for Login {
         ledger.note_login(key, sid);
         plan.principal = plan.name.to_string().into();
         let made = match login {
-            Ok(login) => plan.matching(&login),
+            Ok(login) => plan.matching(&login).noted(cx),
             // Everything is done: no look that fails makes the next apply throw it away.
             Err(error) => {
                 cx.warn(super::unseen("login", &plan.name, &error.into()));
@@ -186,7 +191,9 @@ impl Resource for Login {
         {
             cx.private().set(OUR_SID, sid.to_string());
         }
-        Ok(Some(state.matching(login)))
+        let seen = state.matching(login);
+        let is_noted = cx.private().get(PASSWORD_SET).is_some();
+        Ok(Some(if is_noted { seen } else { seen.noted(cx) }))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
@@ -228,7 +235,7 @@ impl Resource for Login {
             cx.provider.ledger().note_login(plan.key(), prior.known_sid());
         }
         Ok(match changed {
-            Ok(login) if plan.password_last_set.is_unknown() => plan.matching(&login),
+            Ok(login) if plan.password_last_set.is_unknown() => plan.matching(&login).noted(cx),
             Ok(_) => plan,
             Err(error) => {
                 cx.warn(super::unseen("login", &plan.name, &error.into()));
@@ -279,7 +286,7 @@ impl Resource for Login {
         if let Some(sid) = found.known_sid() {
             cx.private().set(OUR_SID, sid.to_string());
         }
-        Ok(found)
+        Ok(found.noted(cx))
     }
 }
 
@@ -359,6 +366,23 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
     if let (Some(server), Some(name)) = (plan.server.known(), plan.name.known()) {
         let sid = plan.sid.known().map(|sid| *sid.value());
         ledger.note_login(Key::new(Login::NAME, &[&server.canonical(), name.as_str()]), sid);
+    }
+    if let (Some(at), Some(noted)) = (prior.password_last_set.known(), cx.private().get(PASSWORD_SET))
+        && prior.password_wo_version.is_known()
+        && prior.password_wo_version == plan.password_wo_version
+        && at != noted
+    {
+        plan.password_last_set = Value::Unknown;
+        cx.warn(
+            Diagnostic::warning(
+                format!("Somebody else has set the password of login {}", prior.name),
+                format!(
+                    "At {at}, by the server's clock; whoever uses the one of the configuration cannot log in. Apply takes note of \
+                     it, and changes nothing. To set the one of the configuration, raise `password_wo_version`."
+                ),
+            )
+            .at(path!(Login: password_wo_version)),
+        );
     }
     if prior.password_wo_version != plan.password_wo_version && !plan.password_wo_version.is_null() {
         plan.password_last_set = Value::Unknown;
@@ -559,6 +583,14 @@ impl Login {
         self.default_database.default_with(|| Value::Null);
         self.sid.default_with(|| Value::Null);
         self.password_last_set = Value::Null;
+        self
+    }
+
+    /// This object, with when its password was set taken note of.
+    fn noted(self, cx: &Context<FabricMirror>) -> Self {
+        if let Some(at) = self.password_last_set.known() {
+            cx.private().set(PASSWORD_SET, at.as_str());
+        }
         self
     }
 

@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(what_came_since_the_plan_stays),
         case!(another_user_of_the_same_login_is_not_ours),
         case!(a_login_of_a_former_name_needs_another_sid),
+        case!(a_password_that_somebody_else_set_is_said),
     ]
 }
 
@@ -271,4 +272,38 @@ async fn a_login_of_a_former_name_needs_another_sid(run: &mut Run) -> Result<()>
 
 fn holds_role(user: &Value, role: &str) -> bool {
     user["roles"].as_array().into_iter().flatten().any(|it| it == role)
+}
+
+async fn a_password_that_somebody_else_set_is_said(run: &mut Run) -> Result<()> {
+    run.write("main.tf", PRINCIPALS)?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()?;
+    run.emulator.advance(60).await?;
+    run.emulator.sql("master", "ALTER LOGIN fabric_login WITH PASSWORD = 'Changed-By-4nother'").await?;
+    let plan = run.plan().await?;
+    plan.does(LOGIN, &["update"])?.does(USER, &["no-op"])?;
+    plan.said.warns("Somebody else has set the password of login fabric_login")?;
+    // Taken note of, and not undone.
+    let since = now(run).await?;
+    run.apply_planned().await?.success()?;
+    if !changes(run, since).await?.is_empty() {
+        fail!("the password was set unasked: {:?}", changes(run, since).await?);
+    }
+    run.emulator.sql_as("fabric_login", "Changed-By-4nother", "Sales", "SELECT 1").await?;
+    run.plan().await?.is_empty()?;
+    // Set again when the version says so; that is no news to the next plan.
+    run.emulator.advance(60).await?;
+    run.write("main.tf", &edited(PRINCIPALS, &[("password_wo_version = 1", "password_wo_version = 2")])?)?;
+    run.apply().await?.success()?;
+    run.emulator.sql_as("fabric_login", "Correct-Horse-7", "Sales", "SELECT 1").await?;
+    run.plan().await?.is_empty()?;
+    // Nor is it one's business whose password it is that nobody manages here.
+    run.run(&["state", "rm", LOGIN]).await?.success()?;
+    run.run(&["import", "-no-color", "-input=false", LOGIN, "fabric_login"]).await?.success()?;
+    let unmanaged = "  password_wo         = \"Correct-Horse-7\"\n  password_wo_version = 1\n";
+    run.write("main.tf", &edited(PRINCIPALS, &[(unmanaged, "")])?)?;
+    run.plan().await?.is_empty()?;
+    run.emulator.advance(60).await?;
+    run.emulator.sql("master", "ALTER LOGIN fabric_login WITH PASSWORD = 'Changed-By-4nother'").await?;
+    run.plan().await?.is_empty()
 }
