@@ -52,13 +52,14 @@ impl Database {
             "SET NOCOUNT ON;
 SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY ROLE') AS alter_role,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
        HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
        HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
        HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
 SELECT u.principal_id, u.name, RTRIM(u.type) AS type, CAST(u.authentication_type AS int) AS authentication_type, u.sid,
        u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
-       CONVERT(varchar(30), u.create_date, 126) AS created
+       CONVERT(varchar(30), u.create_date, 126) AS created, u.owning_principal_id
 FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
 WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K');
 SELECT m.member_principal_id, m.role_principal_id FROM sys.database_role_members AS m;
@@ -167,6 +168,7 @@ fn decode(results: &mut ResultSets<'_>) -> Result<DatabasePrincipals, String> {
         permissions: permissions.iter().map(permission).collect::<Result<_, _>>()?,
         covering: covering(results)?,
         sees_users: sees_definitions || facts.flag("alter_user")?,
+        sees_roles: sees_definitions || facts.flag("alter_role")?,
         sees_permissions: sees_definitions || facts.flag("view_security")?,
         sees_logins: facts.flag("view_any_definition")? || facts.flag("alter_any_login")?,
     })
@@ -188,6 +190,7 @@ fn principal(row: &Row) -> Result<Option<Principal>, String> {
         default_schema: row.text("default_schema_name")?,
         roles: BTreeSet::new(),
         is_fixed_role: row.flag("is_fixed_role")?,
+        owner: row.int("owning_principal_id")?,
         created: row.required_text("created")?,
     }))
 }

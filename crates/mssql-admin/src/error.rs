@@ -85,6 +85,7 @@ pub enum Fault {
     Database,
     Permission,
     Role,
+    Owner,
     Schema,
     Server,
     Other,

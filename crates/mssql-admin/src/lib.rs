@@ -17,6 +17,7 @@ mod login_changes;
 mod permission;
 mod principals;
 mod retry;
+mod roles;
 mod row;
 #[cfg(test)]
 mod script;
@@ -39,6 +40,7 @@ pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };
 pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
+pub use roles::NewRole;
 pub use server_name::ServerName;
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};

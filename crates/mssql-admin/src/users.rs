@@ -178,7 +178,7 @@ impl Database {
 
     /// The catalog after a change that failed or met nobody. Where the answer was lost and the look fails too, the outcome is
     /// not known, and the first error says so.
-    async fn after(&self, error: Option<&Error>) -> Result<DatabasePrincipals> {
+    pub(crate) async fn after(&self, error: Option<&Error>) -> Result<DatabasePrincipals> {
         self.principals().await.map_err(|look| match error {
             Some(lost) if lost.is_lost() => lost.clone(),
             _ => look,
@@ -210,7 +210,7 @@ impl Database {
         Ok(statement)
     }
 
-    async fn schemas_of(&self, sid: Option<&str>, owner: &Identifier) -> Result<Vec<Identifier>> {
+    pub(crate) async fn schemas_of(&self, sid: Option<&str>, owner: &Identifier) -> Result<Vec<Identifier>> {
         let by_sid = sid.map(|sid| legal(sid, owner)).transpose()?;
         let statement = match &by_sid {
             Some(sid) => Statement::new(

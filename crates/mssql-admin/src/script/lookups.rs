@@ -12,7 +12,7 @@ const STRANGER: &str = "6|o]brien|0x00000000000000000000000000000099|S";
 const GROUP: &str = "7|O]Brien|0x0123456789ABCDEF0123456789ABCDEF|X";
 
 /// In a word what came of it.
-fn outcome(result: Result<()>) -> String {
+pub(super) fn outcome(result: Result<()>) -> String {
     match result {
         Ok(()) => "done".into(),
         Err(Error::AlreadyExists { details, .. }) => format!("exists: {}", details.unwrap_or_default()),
@@ -83,7 +83,7 @@ async fn a_password_is_tried_once() {
     assert_eq!(script.sent(), "-- u logs in to master\n".repeat(2));
 }
 
-fn absent() -> Answer {
+pub(super) fn absent() -> Answer {
     Answer::Rows(vec![rows("absent", &["1"])])
 }
 
