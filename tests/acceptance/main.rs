@@ -22,6 +22,8 @@ mod monitor;
 mod names_and_sids;
 mod principals;
 mod proof;
+mod role_members;
+mod roles;
 mod second_owner;
 mod servers;
 mod spelling;
@@ -103,6 +105,8 @@ fn main() -> ExitCode {
         choices::cases(),
         second_owner::cases(),
         names_and_sids::cases(),
+        roles::cases(),
+        role_members::cases(),
         grants_in_company::cases(),
         spelling::cases(),
         mirror_in_company::cases(),
