@@ -77,11 +77,13 @@ pub const SERVICES: [(&str, &str); 11] = [
 ];
 
 /// Kinds of things that an import must refuse.
-pub const STRANGERS: [&str; 5] = [
+pub const STRANGERS: [&str; 7] = [
     "an Entra group as a login",
     "an Entra login as a login",
     "a user without login",
     "a role as a user",
+    "a user as a role",
+    "a fixed role as a role",
     "a generic connection",
 ];
 
