@@ -162,6 +162,7 @@ fn sql(error: &mssql_admin::Error, attributes: &[Attribute]) -> Diagnostic {
         Fault::Database => &["database", "default_database"],
         Fault::Permission => &["permissions"],
         Fault::Role => &["server_roles", "roles"],
+        Fault::Owner => &["owner"],
         Fault::Schema => &["default_schema", "transfer_schemas_to"],
         Fault::Server => &["server", "sql.server"],
         Fault::Other => &[],

@@ -26,8 +26,8 @@ impl Key {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     presence: Presence,
-    /// Of a user: the SID that it has.
-    user_sid: Option<String>,
+    /// Of a user or role: the SID that it has.
+    principal_sid: Option<String>,
     /// Of a login: the SID that it has, or will have when what is planned is done.
     sid: Option<Sid>,
     /// A block of the configuration keeps the object that the state holds.
@@ -68,18 +68,18 @@ impl Ledger {
         (entry.presence, entry.sid) = (Presence::There, sid);
     }
 
-    /// The same of a user, with its SID.
-    pub fn note_user(&self, key: Key, sid: Option<&String>) {
+    /// The same of a user or role, with its SID.
+    pub fn note_principal(&self, key: Key, sid: Option<&String>) {
         let mut entries = self.entries();
         let entry = entries.entry(key).or_default();
-        (entry.presence, entry.user_sid) = (Presence::There, sid.cloned());
+        (entry.presence, entry.principal_sid) = (Presence::There, sid.cloned());
     }
 
-    /// The SID of a user that the state holds: whoever has its name and another SID is somebody else.
-    pub fn user_sid(&self, key: &Key) -> Option<String> {
+    /// The SID of a user or role that the state holds: whoever has its name and another SID is somebody else.
+    pub fn principal_sid(&self, key: &Key) -> Option<String> {
         let entries = self.entries();
         let entry = entries.get(key).filter(|entry| entry.presence == Presence::There)?;
-        entry.user_sid.clone()
+        entry.principal_sid.clone()
     }
 
     /// A block plans to have the object: to keep the one of the state, or to make one. Two of them want one thing only if

@@ -13,7 +13,8 @@ use crate::ephemeral::Password;
 use crate::error::{Error, Result};
 use crate::functions::MirroringPermissions;
 use crate::resources::{
-    Connection, DatabaseGrants, DatabaseUser, Login, MirroredDatabase, Replication, WorkspaceRoleAssignment,
+    Connection, DatabaseGrants, DatabaseRole, DatabaseUser, Login, MirroredDatabase, Replication,
+    WorkspaceRoleAssignment,
 };
 
 /// Everything the provider offers.
@@ -21,6 +22,7 @@ pub fn provider() -> Provider<FabricMirror> {
     Provider::new()
         .resource::<Login>()
         .resource::<DatabaseUser>()
+        .resource::<DatabaseRole>()
         .resource::<DatabaseGrants>()
         .resource::<Connection>()
         .resource::<WorkspaceRoleAssignment>()

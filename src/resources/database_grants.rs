@@ -18,7 +18,7 @@ use self::losses::{
     note_what_is_not_looked_at, note_what_others_hold, refuse_unsaid_denies, refuse_unsaid_losses,
     warn_of_what_goes_along, warn_of_what_is_denied,
 };
-use super::{DatabaseUser, Noted, changed_since, not_there_any_more, other_kind};
+use super::{DatabaseRole, DatabaseUser, Noted, changed_since, not_there_any_more, other_kind};
 use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::Key;
@@ -433,18 +433,19 @@ impl DatabaseGrants {
         })
     }
 
-    /// The name is that of a user in the state, and this is another one.
+    /// The name is that of a user or role in the state, and this is another one.
     fn refuse_stranger(&self, cx: &Context<FabricMirror>, grantee: &Principal) -> Result<()> {
         let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
-        let key = Key::new(DatabaseUser::NAME, &[&server, self.database.as_str(), self.principal.as_str()]);
-        match cx.provider.ledger().user_sid(&key) {
-            Some(sid) if !sid.eq_ignore_ascii_case(&grantee.sid) => {
-                let what = format!("User {} of the state", self.principal);
+        for (kind, what) in [(DatabaseUser::NAME, "User"), (DatabaseRole::NAME, "Role")] {
+            let key = Key::new(kind, &[&server, self.database.as_str(), self.principal.as_str()]);
+            let sid = cx.provider.ledger().principal_sid(&key);
+            if sid.is_some_and(|sid| !sid.eq_ignore_ascii_case(&grantee.sid)) {
+                let what = format!("{what} {} of the state", self.principal);
                 let advice = format!("Somebody else is called {} by now, and gets nothing.", grantee.name);
-                Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)))
+                return Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn refuse_other_kinds(&self, principals: &DatabasePrincipals) -> Result<()> {

@@ -335,7 +335,7 @@ impl DatabaseUser {
     }
 
     fn note(&self, ledger: &Ledger) {
-        ledger.note_user(self.key(), self.sid.known());
+        ledger.note_principal(self.key(), self.sid.known());
     }
 
     fn second_owner(&self) -> Error {

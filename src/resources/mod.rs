@@ -2,6 +2,7 @@
 
 mod connection;
 mod database_grants;
+mod database_role;
 mod database_user;
 mod entra;
 mod login;
@@ -12,7 +13,7 @@ mod workspace_role_assignment;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use mssql_admin::{Identifier, Known, Principal};
+use mssql_admin::{DatabasePrincipals, Identifier, Known, Principal};
 use tfplugin::{Context, Diagnostic, Text, Value};
 
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ use crate::provider::FabricMirror;
 
 pub use connection::Connection;
 pub use database_grants::DatabaseGrants;
+pub use database_role::DatabaseRole;
 pub use database_user::DatabaseUser;
 pub use login::Login;
 pub use mirrored_database::MirroredDatabase;
@@ -93,6 +95,23 @@ fn identifiers(names: &BTreeSet<Identifier>) -> Value<BTreeSet<Text<Identifier>>
 /// A name that the server sent.
 fn identifier(name: &str) -> Result<Identifier> {
     name.parse().map_err(|error| Diagnostic::error("The server sent an impossible name", format!("{error}.")).into())
+}
+
+/// What others have from a principal that is to go, and the statements that take it from them, in their order.
+fn granted_to_others(database: &Identifier, principals: &DatabasePrincipals, principal: &Principal) -> Option<String> {
+    let grantor = identifier(&principal.name).ok()?;
+    let statements: Vec<String> = principals
+        .granted_by(principal)
+        .iter()
+        .filter_map(|it| Some(mssql_admin::advice::revoke_as(&it.name, &it.grantee.parse().ok()?, &grantor)))
+        .collect();
+    if statements.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "On the database itself it has granted or denied, which a DBA ends in database {database}:\n\n{}",
+        statements.join("\n")
+    ))
 }
 
 /// What an error about something that exists goes on with.

@@ -91,6 +91,7 @@ async fn a_wrong_import_id_is_shown_the_right_form(run: &mut Run) -> Result<()> 
         ("login", "name = \"l\"", "not a server!/l", "server"),
         ("database_user", user, "fabric_user", "`[server/]database/name`"),
         ("database_user", user, "Sales//u", "empty"),
+        ("database_role", "database = \"Sales\"\n  name = \"r\"", "r", "`[server/]database/name`"),
         (
             "database_grants",
             "database = \"Sales\"\n  principal = \"u\"\n  permissions = []",

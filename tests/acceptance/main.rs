@@ -24,6 +24,8 @@ mod monitor;
 mod names_and_sids;
 mod principals;
 mod proof;
+mod role_members;
+mod roles;
 mod second_owner;
 mod servers;
 mod spelling;
@@ -107,6 +109,8 @@ fn main() -> ExitCode {
         entra::cases(),
         estate::cases(),
         names_and_sids::cases(),
+        roles::cases(),
+        role_members::cases(),
         grants_in_company::cases(),
         spelling::cases(),
         mirror_in_company::cases(),

@@ -114,7 +114,8 @@ impl Accounts<'_> {
                 self.server_permission(difference, *grantee, permission)
             }
             Thing::User { database, .. } => self.user(difference, database),
-            Thing::Member { database, member, .. } => self.member(difference, database, *member),
+            Thing::Role { database, .. } => self.role(difference, database),
+            Thing::Member { database, role, member } => self.member(difference, database, *role, *member),
             Thing::Permission { database, grantee, permission, .. } => {
                 self.permission(difference, database, *grantee, permission)
             }
@@ -123,12 +124,10 @@ impl Accounts<'_> {
             Thing::ConnectionRole { connection, .. } => self.with_connection(difference, connection),
             Thing::Assignment { workspace, principal } => self.assignment(difference, workspace, principal),
             Thing::Item(id) => self.item(difference, id),
-            Thing::ObjectPermission { database, grantee, .. } => self.goes_with_user(difference, database, *grantee),
-            Thing::ServerRole(_)
-            | Thing::Role { .. }
-            | Thing::Table { .. }
-            | Thing::Workspace(_)
-            | Thing::Folder(_) => false,
+            Thing::ObjectPermission { database, grantee, .. } => {
+                self.goes_with_principal(difference, database, *grantee)
+            }
+            Thing::ServerRole(_) | Thing::Table { .. } | Thing::Workspace(_) | Thing::Folder(_) => false,
         }
     }
 
@@ -248,18 +247,61 @@ impl Accounts<'_> {
         }
     }
 
+    fn role(&self, difference: &Difference, database: &str) -> bool {
+        let thing = difference.thing();
+        let any = |fits: &dyn Fn(&Planned<'_>) -> bool| {
+            self.any(Type::Role, |it| Self::in_database(it, database) && fits(it))
+        };
+        let was = |it: &Planned<'_>| it.was_principal(self.before.fact(thing, "name"), self.before.fact(thing, "sid"));
+        match difference {
+            Difference::Appeared(_) => any(&|it| it.makes() && it.becomes("name", self.after.fact(thing, "name"))),
+            Difference::Vanished(_) => any(&|it| it.ends() && was(it)),
+            Difference::Changed(_, fact) => any(&|it| it.alters() && was(it) && it.differs(fact)),
+        }
+    }
+
+    /// The plan ends the role, takes its members out of it, and says of whom it knows.
+    fn leaves_with_role(&self, difference: &Difference, database: &str, role: i64, member: i64) -> bool {
+        let role = Thing::Role { database: database.to_owned(), id: role };
+        let (name, sid) = (self.before.fact(&role, "name"), self.before.fact(&role, "sid"));
+        let takes_out = |it: &Planned<'_>| {
+            let takes_out = *it.before.get("remove_members") == Dynamic::Bool(true);
+            Self::in_database(it, database) && it.ends() && it.was_principal(name, sid) && takes_out
+        };
+        let is_named = |text: &str| {
+            let listed = text.lines().filter_map(|line| line.strip_prefix("- "));
+            let names = listed.filter_map(|it| it.rsplit_once(", ")).map(|(name, _)| name);
+            names.into_iter().any(|it| self.before.was_called(database, member, it))
+        };
+        let mut warnings = self.plan.diagnostics.iter().filter(|it| !it.error && it.summary.ends_with(" lose it"));
+        matches!(difference, Difference::Vanished(_))
+            && self.any(Type::Role, takes_out)
+            && warnings.any(|it| is_named(&it.detail))
+    }
+
     fn user_of(database: &str, id: i64) -> Thing {
         Thing::User { database: database.to_owned(), id }
     }
 
-    fn member(&self, difference: &Difference, database: &str, member: i64) -> bool {
+    fn member(&self, difference: &Difference, database: &str, of: i64, member: i64) -> bool {
         let user = Self::user_of(database, member);
         let thing = difference.thing();
+        if self.leaves_with_role(difference, database, of, member) {
+            return true;
+        }
         match difference {
             Difference::Appeared(_) => {
                 let (role, name) = (self.after.fact(thing, "role"), self.after.fact(&user, "name"));
+                // One that is made in this run is not known to the plan by its name.
+                let is_new = !self.before.things.contains_key(&Thing::Role { database: database.to_owned(), id: of });
+                let made = is_new && self.any(Type::Role, |it| it.makes() && it.becomes("name", role));
+                let joins = |it: &Planned<'_>| {
+                    let unknown =
+                        matches!(it.after.get("roles"), Dynamic::List(roles) if roles.contains(&Dynamic::Unknown));
+                    lists(it.after, "roles", role) || (made && unknown)
+                };
                 self.any(Type::User, |it| {
-                    let unseen = it.alters() && lists(it.before, "roles", role);
+                    let unseen = it.alters() && lists(it.before, "roles", role) && !made;
                     // Whatever others call it since the plan.
                     let is_former = || {
                         it.alters()
@@ -268,7 +310,7 @@ impl Accounts<'_> {
                     Self::in_database(it, database)
                         && !it.ends_only()
                         && (it.becomes("name", name) || is_former())
-                        && lists(it.after, "roles", role)
+                        && joins(it)
                         && !unseen
                 })
             }
@@ -282,24 +324,29 @@ impl Accounts<'_> {
                         && lists(it.before, "roles", role)
                         && !lists(it.after, "roles", role)
                 };
-                self.goes_with_user(difference, database, member) || self.any(Type::User, taken)
+                self.goes_with_principal(difference, database, member) || self.any(Type::User, taken)
             }
-            Difference::Changed(..) => false,
+            // Its role has another name.
+            Difference::Changed(..) => {
+                let role = Thing::Role { database: database.to_owned(), id: of };
+                self.is_planned(&Difference::Changed(role, "name"))
+            }
         }
     }
 
-    /// What a user held goes with it, when it was planned to go.
-    fn goes_with_user(&self, difference: &Difference, database: &str, user: i64) -> bool {
-        let user = Self::user_of(database, user);
-        matches!(difference, Difference::Vanished(_))
-            && self.before.things.contains_key(&user)
-            && !self.after.things.contains_key(&user)
-            && self.user(&Difference::Vanished(user.clone()), database)
+    /// What a user or role held goes with it, when it was planned to go.
+    fn goes_with_principal(&self, difference: &Difference, database: &str, id: i64) -> bool {
+        let goes = |thing: Thing| {
+            self.before.things.contains_key(&thing)
+                && !self.after.things.contains_key(&thing)
+                && self.is_planned(&Difference::Vanished(thing))
+        };
+        matches!(difference, Difference::Vanished(_)) && Snapshot::principals(database, id).into_iter().any(goes)
     }
 
     fn permission(&self, difference: &Difference, database: &str, grantee: i64, permission: &str) -> bool {
         let user = Self::user_of(database, grantee);
-        if self.goes_with_user(difference, database, grantee) {
+        if self.goes_with_principal(difference, database, grantee) {
             return true;
         }
         let (old_name, new_name) = (self.before.principal(database, grantee), self.after.principal(database, grantee));
@@ -330,12 +377,16 @@ impl Accounts<'_> {
                 let with_user = permission == "CONNECT"
                     && !self.before.things.contains_key(&user)
                     && self.user(&Difference::Appeared(user.clone()), database);
-                // Its user is replaced before its eyes, and it stays as it was.
+                // Its user or role is replaced before its eyes, and it stays as it was.
+                let comes = |thing: Thing| {
+                    !self.before.things.contains_key(&thing)
+                        && self.after.things.contains_key(&thing)
+                        && self.is_planned(&Difference::Appeared(thing))
+                };
                 let with_its_user = |it: &Planned<'_>| {
                     ours(it)
                         && lists(it.after, set_of(&state), permission)
-                        && !self.before.things.contains_key(&user)
-                        && self.user(&Difference::Appeared(user.clone()), database)
+                        && Snapshot::principals(database, grantee).into_iter().any(comes)
                 };
                 with_user
                     || self.any(Type::Grants, with_its_user)

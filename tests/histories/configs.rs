@@ -15,6 +15,7 @@ use crate::rng::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     Login,
+    Role,
     User,
     Grants,
     Connection,
@@ -24,12 +25,21 @@ pub enum Type {
 }
 
 impl Type {
-    pub const ALL: [Self; 7] =
-        [Self::Login, Self::User, Self::Grants, Self::Connection, Self::Assignment, Self::Mirror, Self::Replication];
+    pub const ALL: [Self; 8] = [
+        Self::Login,
+        Self::Role,
+        Self::User,
+        Self::Grants,
+        Self::Connection,
+        Self::Assignment,
+        Self::Mirror,
+        Self::Replication,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Login => "fabricmirror_login",
+            Self::Role => "fabricmirror_database_role",
             Self::User => "fabricmirror_database_user",
             Self::Grants => "fabricmirror_database_grants",
             Self::Connection => "fabricmirror_connection",
@@ -148,9 +158,15 @@ pub fn refer(to: Type, attribute: &str) -> Expression {
     Expression::Reference { address: to.address(), path: vec![attribute.to_owned()] }
 }
 
+/// The roles of a user who is in the configuration's role.
+pub fn in_role() -> Expression {
+    Expression::List(vec![refer(Type::Role, "principal")])
+}
+
 /// Names that are legal, and that careless quoting or folding breaks.
 pub const LOGIN_NAMES: [&str; 6] = ["fabric_login", "o]brien", "it's me", "Ünï çødé", "svc user", "SvcLogin"];
 pub const USER_NAMES: [&str; 6] = ["fabric_user", "u]ser", "d'user", "Üser", "svc_user", "the user"];
+pub const ROLE_NAMES: [&str; 5] = ["reporting", "r]ole", "d'accueil", "Rôle", "the role"];
 pub const READER: &str = "##MS_ServerStateReader##";
 /// A role that the database has from the beginning.
 pub const ROLE: &str = "readers";
@@ -194,6 +210,9 @@ pub fn draw(rng: &mut Rng, features: &Features) -> Configuration {
         if draw.rng.chance(20) {
             chosen.insert(Type::Grants);
         }
+    }
+    if draw.rng.chance(35) {
+        chosen.insert(Type::Role);
     }
     if draw.rng.chance(if mirror { 92 } else { 50 }) || chosen.is_empty() {
         chosen.insert(Type::Assignment);
@@ -247,6 +266,7 @@ impl Draw<'_> {
         let mut depends_on = Vec::new();
         let attributes = match it {
             Type::Login => self.login(mirror),
+            Type::Role => self.role(),
             Type::User => self.user(),
             Type::Grants => self.grants(mirror, &mut depends_on),
             Type::Connection => self.connection(&mut depends_on),
@@ -283,6 +303,18 @@ impl Draw<'_> {
         given
     }
 
+    fn role(&mut self) -> Attributes {
+        let mut given = Attributes::new();
+        let database = self.spelled("Sales");
+        given.insert("database".into(), text(&database));
+        given.insert("name".into(), text(self.rng.one(&ROLE_NAMES)));
+        let owner = self.rng.one(&["dbo", "DBO", "db_securityadmin"]);
+        self.maybe(35, &mut given, "owner", text(owner));
+        let removes = self.rng.chance(80);
+        self.maybe(60, &mut given, "remove_members", flag(removes));
+        given
+    }
+
     fn user(&mut self) -> Attributes {
         let mut given = Attributes::new();
         let database = self.spelled("Sales");
@@ -299,6 +331,7 @@ impl Draw<'_> {
             0 | 1 => _ = given.insert("roles".into(), texts(&[])),
             2 => _ = given.insert("roles".into(), texts(&["db_datareader"])),
             3 => _ = given.insert("roles".into(), texts(&["DB_DataReader", "db_datawriter"])),
+            _ if self.has(Type::Role) => _ = given.insert("roles".into(), in_role()),
             _ => {}
         }
         self.maybe(20, &mut given, "transfer_schemas_to", text("dbo"));
@@ -308,7 +341,10 @@ impl Draw<'_> {
     fn grants(&mut self, mirror: bool, depends_on: &mut Vec<String>) -> Attributes {
         let mut given = Attributes::new();
         let user = self.literal(Type::User, "name").unwrap_or_default();
-        if !self.has(Type::User) {
+        if self.has(Type::Role) && !mirror && (!self.has(Type::User) || self.rng.chance(30)) {
+            given.insert("database".into(), refer(Type::Role, "database"));
+            given.insert("principal".into(), refer(Type::Role, "principal"));
+        } else if !self.has(Type::User) {
             given.insert("database".into(), text("Sales"));
             given.insert("principal".into(), text(ROLE));
         } else if self.rng.chance(75) {

@@ -81,8 +81,10 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
     let blocks = &configuration.blocks;
     if blocks.is_empty() || rng.chance(8) {
         let present = |it: &Type| blocks.iter().any(|block| block.type_name == it.name());
-        let missing: Vec<Type> = Type::ALL.into_iter().filter(|it| !present(it)).collect();
-        if let Some(it) = missing.first() {
+        // A role stands on nothing: it would always be the next.
+        let role = rng.chance(30);
+        let fits = |it: &Type| !present(it) && (role || *it != Type::Role);
+        if let Some(it) = Type::ALL.iter().find(|it| fits(it)) {
             return ("add a block", vec![Edit::Add(configs::block(rng, features, configuration, *it))]);
         }
     }
@@ -118,6 +120,22 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
             5 => ("another SID", set("sid", text("0x00112233445566778899AABBCCDDEEFF"))),
             _ => ("spell the login's name otherwise", spell(configuration, &address, "name", rng)),
         },
+        Type::Role => match rng.below(6) {
+            0 => ("rename the role", set("name", text("renamed role"))),
+            1 => ("owner of the role", set("owner", text(rng.one(&["dbo", "db_securityadmin", "db_ddladmin"])))),
+            2 => ("remove members", set("remove_members", flag(rng.chance(60)))),
+            // Nobody is in a role of another database.
+            3 if !blocks.iter().any(|it| it.type_name == Type::User.name() && refers(it, &address)) => {
+                ("the role's database", set("database", text("Inventory")))
+            }
+            3 | 4 if blocks.iter().any(|it| it.address == Type::User.address()) => {
+                let home = Edit::Set(address.clone(), "database", text("Sales"));
+                let roles = if address == Type::Role.address() { configs::in_role() } else { texts(&[]) };
+                let home_of_user = Edit::Set(Type::User.address(), "database", text("Sales"));
+                ("the user into the role", vec![home, home_of_user, Edit::Set(Type::User.address(), "roles", roles)])
+            }
+            _ => ("spell the role's name otherwise", spell(configuration, &address, "name", rng)),
+        },
         Type::User => match rng.below(6) {
             0 => ("rename the user", set("name", text("renamed user"))),
             1 => (
@@ -125,7 +143,10 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
                 set("roles", texts(rng.one(&[&[][..], &["db_datareader"], &["db_datawriter", "DB_DATAREADER"]]))),
             ),
             2 => ("default schema", set("default_schema", text(rng.one(&["sales", "dbo", "Dbo"])))),
-            3 => ("another database", move_to(configuration, &address, "Inventory")),
+            // Its roles are of its database.
+            3 if !refers(&block, &Type::Role.address()) => {
+                ("another database", move_to(configuration, &address, "Inventory"))
+            }
             4 => ("heir of schemas", set("transfer_schemas_to", text("dbo"))),
             _ => ("spell the user's name otherwise", spell(configuration, &address, "name", rng)),
         },
@@ -181,6 +202,7 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
 pub fn required(of: Type) -> &'static [&'static str] {
     match of {
         Type::Login => &["name"],
+        Type::Role => &["database", "name"],
         Type::User => &["database", "name", "login_name"],
         Type::Grants => &["database", "principal", "permissions"],
         Type::Connection => &["display_name", "server", "database"],
@@ -194,6 +216,7 @@ pub fn required(of: Type) -> &'static [&'static str] {
 fn optional(of: Type) -> &'static [&'static str] {
     match of {
         Type::Login => &["server_roles", "enabled", "default_database", "sid", "force_drop"],
+        Type::Role => &["owner", "remove_members"],
         Type::User => &["default_schema", "roles", "transfer_schemas_to"],
         Type::Grants => &["permissions_with_grant_option", "denied", "exclusive", "lift_denies"],
         Type::Connection => &["privacy_level", "connection_encryption"],

@@ -216,6 +216,7 @@ pub fn nothing_unseen(run: &mut Run, unseen: &[Difference], accounts: &Accounts<
 pub fn of_kind(thing: &Thing) -> Option<Type> {
     Some(match thing {
         Thing::Login(_) | Thing::ServerMember { .. } => Type::Login,
+        Thing::Role { .. } => Type::Role,
         Thing::User { .. } | Thing::Member { .. } => Type::User,
         Thing::Permission { .. } => Type::Grants,
         Thing::Connection(_) => Type::Connection,
@@ -434,10 +435,19 @@ fn ours_of(state: &State, thing: &Thing, snapshot: &Snapshot) -> Option<String> 
         Thing::ConnectionRole { connection, .. } => Thing::Connection(connection.clone()),
         other => other.clone(),
     };
+    // Who is in a role, a plan names before the role goes; permissions may be a role's.
+    let role = match thing {
+        Thing::Member { database, role, .. } => Some(Thing::Role { database: database.clone(), id: *role }),
+        Thing::Permission { database, grantee, .. } | Thing::ObjectPermission { database, grantee, .. } => {
+            Some(Thing::Role { database: database.clone(), id: *grantee })
+        }
+        _ => None,
+    };
+    let is_owner = |it: &Thing| *it == owner || Some(it) == role.as_ref();
     let found = state
         .objects
         .iter()
-        .find(|(_, object)| ours(&object.type_name, &object.value, snapshot) == Some(owner.clone()));
+        .find(|(_, object)| ours(&object.type_name, &object.value, snapshot).is_some_and(|it| is_owner(&it)));
     found.map(|(address, _)| address.clone())
 }
 
@@ -449,6 +459,13 @@ pub fn ours(type_name: &str, value: &Dynamic, snapshot: &Snapshot) -> Option<Thi
             Some(sid) => same(&facts["sid"], &sid),
             None => text("name").is_some_and(|name| same(&facts["name"], &name)),
         },
+        Thing::Role { database, .. } if type_name == Type::Role.name() => {
+            let is_it = match text("sid") {
+                Some(sid) => same(&facts["sid"], &sid),
+                None => text("name").is_some_and(|name| same(&facts["name"], &name)),
+            };
+            is_it && text("database").is_some_and(|it| same(&it, database))
+        }
         Thing::User { database, .. } if type_name == Type::User.name() => {
             text("database").is_some_and(|it| same(&it, database))
                 && text("name").is_some_and(|it| same(&it, &facts["name"]))

@@ -144,6 +144,7 @@ async fn read_status(run: &mut Run) {
 fn is_unknown_to_import(of: Type, attribute: &str) -> bool {
     let unknown: &[&str] = match of {
         Type::Login => &["password_wo_version", "password_last_set", "force_drop"],
+        Type::Role => &["remove_members"],
         Type::User => &["transfer_schemas_to"],
         Type::Grants => &["exclusive", "lift_denies"],
         Type::Connection => &["basic"],
@@ -227,7 +228,7 @@ fn import_id(type_name: &str, value: &Dynamic) -> Option<String> {
     let part = |name: &str| crate::accounts::known(value, name).map(encoded);
     Some(match Type::ALL.into_iter().find(|it| it.name() == type_name)? {
         Type::Login => part("name")?,
-        Type::User => format!("{}/{}", part("database")?, part("name")?),
+        Type::Role | Type::User => format!("{}/{}", part("database")?, part("name")?),
         Type::Grants => format!("{}/{}", part("database")?, part("principal")?),
         Type::Connection => part("id")?,
         Type::Assignment | Type::Mirror => format!("{}/{}", part("workspace_id")?, part("id")?),
@@ -249,6 +250,12 @@ async fn import_stranger(run: &mut Run, kind: &'static str) -> Result<()> {
             ("Sales", "CREATE USER loose WITHOUT LOGIN", "DROP USER loose", Type::User, "Sales/loose", &["without"])
         }
         "a role as a user" => ("Sales", "CREATE ROLE herd", "DROP ROLE herd", Type::User, "Sales/herd", &["role"]),
+        "a user as a role" => {
+            ("Sales", "CREATE USER loose WITHOUT LOGIN", "DROP USER loose", Type::Role, "Sales/loose", &["without"])
+        }
+        "a fixed role as a role" => {
+            ("Sales", "CREATE ROLE herd", "DROP ROLE herd", Type::Role, "Sales/db_datareader", &["server's own"])
+        }
         _ => return import_generic_connection(run).await,
     };
     if let Answer::Refused(number, words) = run.world.sql(Speaker::Administrator, database, make).await? {

@@ -55,7 +55,7 @@ pub struct Snapshot {
     pub mirrors: BTreeMap<String, Mirror>,
     /// Databases whose change feed is on.
     pub feeds: BTreeSet<String>,
-    /// All names that users have had so far.
+    /// All names that users and roles have had so far.
     pub names: Names,
 }
 
@@ -172,26 +172,33 @@ impl Snapshot {
         Ok(self)
     }
 
-    /// Whether a user is, or was, called so.
-    pub fn was_called(&self, database: &str, id: i64, name: &str) -> bool {
-        let user = Thing::User { database: database.to_owned(), id };
-        self.names.get(&user).is_some_and(|names| names.iter().any(|it| same(it, name)))
+    /// The two things that a principal of a database may be.
+    pub fn principals(database: &str, id: i64) -> [Thing; 2] {
+        let database = || database.to_owned();
+        [Thing::User { database: database(), id }, Thing::Role { database: database(), id }]
     }
 
-    /// The user that is called so now.
-    pub fn user_named(&self, database: &str, name: &str) -> Option<i64> {
-        let found = self.find(|thing, facts| {
-            matches!(thing, Thing::User { database: at, .. } if same(at, database)) && same(&facts["name"], name)
-        });
-        match found.first() {
-            Some(Thing::User { id, .. }) => Some(*id),
+    /// Whether a user or role is, or was, called so.
+    pub fn was_called(&self, database: &str, id: i64, name: &str) -> bool {
+        let names = Self::principals(database, id).into_iter().filter_map(|it| self.names.get(&it));
+        names.flatten().any(|it| same(it, name))
+    }
+
+    /// The user or role that is called so now.
+    pub fn principal_named(&self, database: &str, name: &str) -> Option<i64> {
+        let at = |thing: &Thing| match thing {
+            Thing::User { database, id } | Thing::Role { database, id } => Some((database.clone(), *id)),
             _ => None,
-        }
+        };
+        let found = self
+            .find(|thing, facts| at(thing).is_some_and(|(at, _)| same(&at, database)) && same(&facts["name"], name));
+        at(found.first()?).map(|(_, id)| id)
     }
 
     /// Adds the names of now to those of before.
     pub fn note_names(&mut self, names: &mut Names) {
-        for (thing, facts) in self.things.iter().filter(|(thing, _)| matches!(thing, Thing::User { .. })) {
+        let is_principal = |thing: &Thing| matches!(thing, Thing::User { .. } | Thing::Role { .. });
+        for (thing, facts) in self.things.iter().filter(|(thing, _)| is_principal(thing)) {
             names.entry(thing.clone()).or_default().extend(facts.get("name").cloned());
         }
         self.names = names.clone();
@@ -242,7 +249,8 @@ impl Snapshot {
             if it.kind == "Role" {
                 let owner = it.owner.map(|owner| owner.to_string()).unwrap_or_default();
                 let thing = Thing::Role { database: name(), id: it.id };
-                self.put(thing, [("name", it.name.clone()), ("owner", owner)]);
+                let sid = it.sid.as_deref().map(hex).unwrap_or_default();
+                self.put(thing, [("name", it.name.clone()), ("sid", sid), ("owner", owner)]);
                 continue;
             }
             self.put(
@@ -377,9 +385,10 @@ impl Snapshot {
             (16390, "db_datareader"),
             (16391, "db_datawriter"),
         ];
-        let user = Thing::User { database: database.to_owned(), id };
-        let role = Thing::Role { database: database.to_owned(), id };
-        let named = [user, role].iter().map(|thing| self.fact(thing, "name").to_owned()).find(|name| !name.is_empty());
+        let named = Self::principals(database, id)
+            .iter()
+            .map(|thing| self.fact(thing, "name").to_owned())
+            .find(|name| !name.is_empty());
         let fixed = || FIXED.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned());
         named.or_else(fixed).unwrap_or_else(|| format!("principal {id}"))
     }

@@ -77,7 +77,8 @@ pub const SERVICES: [(&str, &str); 11] = [
 ];
 
 /// Kinds of things that an import must refuse.
-pub const STRANGERS: [&str; 3] = ["a user without login", "a role as a user", "a generic connection"];
+pub const STRANGERS: [&str; 5] =
+    ["a user without login", "a role as a user", "a user as a role", "a fixed role as a role", "a generic connection"];
 
 /// Every history aims at one cell of the coverage, the next seed at the next cell, and is random besides.
 pub fn history(seed: u64, features: &Features) -> History {

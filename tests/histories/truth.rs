@@ -14,6 +14,7 @@ use crate::snapshot::{Mirror, Snapshot, Thing, same};
 fn unmanaged(of: Type) -> &'static [&'static str] {
     match of {
         Type::Login => &["server_roles", "default_database"],
+        Type::Role => &["owner"],
         Type::User => &["roles", "default_schema"],
         Type::Connection => &["privacy_level", "connection_encryption"],
         Type::Mirror => &["folder_id", "description", "retention_in_days"],

@@ -197,8 +197,11 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
             may_log_in(run).await?;
         }
         Way::Rename => {
-            let name =
-                if matches!(Type::of(&address), Some(Type::Login | Type::User)) { "name" } else { "display_name" };
+            let name = if matches!(Type::of(&address), Some(Type::Login | Type::Role | Type::User)) {
+                "name"
+            } else {
+                "display_name"
+            };
             set(run, name, text("chosen anew"));
         }
         Way::StopAndStart => stop_and_start(run).await?,
@@ -359,9 +362,9 @@ async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
     let operator = run.operator.unwrap_or("sqladmin");
     let mut statement = statement.replace("[OPERATOR]", &format!("[{operator}]"));
     statement = statement.replace("[OTHER NAME]", &format!("[another name {}]", run.log.len()));
-    if statement.contains("[SCHEMA]") {
-        statement = statement.replace("[SCHEMA]", "[owned]");
-    }
+    let is_role = Type::of(&said.address) == Some(Type::Role);
+    statement = statement.replace("[SCHEMA]", if is_role { "[owned by role]" } else { "[owned]" });
+    statement = statement.replace("ROLE::[ROLE]", "ROLE::[owned role]");
     let on_server =
         ["SERVER ROLE", " LOGIN", "ANY LOGIN", "ANY DEFINITION", "SERVER STATE", "CONNECT SQL", "ANY CONNECTION"];
     let text = format!("{} {}", said.summary, said.detail);
@@ -392,12 +395,14 @@ async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
 async fn revoke_what_was_passed_on(run: &mut Run) -> Result<()> {
     let snapshot = run.world.snapshot().await?;
     let targets = crate::acts::Targets::of(run, &snapshot);
-    let Some(user) = targets.user else { return Ok(()) };
+    let grantors = [(targets.database, targets.user), (targets.home_of_role, targets.role)];
     for thing in snapshot.things.keys() {
         let Thing::Permission { database, grantee, grantor, permission } = thing else { continue };
-        if *database == targets.database && snapshot.principal(database, *grantor) == user {
+        let grantor = snapshot.principal(database, *grantor);
+        let gave = |(at, name): &(String, Option<String>)| at == database && name.as_ref() == Some(&grantor);
+        if grantors.iter().any(gave) {
             let grantee = crate::acts::quoted(&snapshot.principal(database, *grantee));
-            let statement = format!("REVOKE {permission} FROM {grantee} CASCADE AS {}", crate::acts::quoted(&user));
+            let statement = format!("REVOKE {permission} FROM {grantee} CASCADE AS {}", crate::acts::quoted(&grantor));
             run.world.sql(Speaker::Administrator, database, &statement).await?;
         }
     }

@@ -14,9 +14,27 @@ use crate::snapshot::{Facts, Snapshot, Thing, same};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     Login(String),
-    User { database: String, name: String },
-    Permission { database: String, grantee: String },
-    Schema { database: String },
+    User {
+        database: String,
+        name: String,
+    },
+    Role {
+        database: String,
+        name: String,
+    },
+    /// Of a user or role in a role.
+    Member {
+        database: String,
+        role: String,
+        name: String,
+    },
+    Permission {
+        database: String,
+        grantee: String,
+    },
+    Schema {
+        database: String,
+    },
     Session,
     Connection(Option<String>),
     Assignment(Option<String>),
@@ -35,12 +53,15 @@ static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(CREATE|ALTER|DROP|GRANT|REVOKE|DENY|EXEC|KILL|UPDATE|INSERT|DELETE|MERGE|TRUNCATE)\b")
         .expect("a pattern")
 });
-static ABOUT_PRINCIPAL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)^(?:CREATE|ALTER|DROP) (LOGIN|USER) \[((?:[^\]]|\]\])*)\]").expect("a pattern"));
+static ABOUT_PRINCIPAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:CREATE|ALTER|DROP) (LOGIN|USER|ROLE) \[((?:[^\]]|\]\])*)\]").expect("a pattern")
+});
 static MEMBERSHIP: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^ALTER (SERVER )?ROLE \[(?:[^\]]|\]\])*\] (?:ADD|DROP) MEMBER \[((?:[^\]]|\]\])*)\]")
+    Regex::new(r"(?i)^ALTER (SERVER )?ROLE \[((?:[^\]]|\]\])*)\] (?:ADD|DROP) MEMBER \[((?:[^\]]|\]\])*)\]")
         .expect("a pattern")
 });
+static OWNER_OF_ROLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^ALTER AUTHORIZATION ON ROLE::\[((?:[^\]]|\]\])*)\]").expect("a pattern"));
 static PERMISSION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:GRANT|REVOKE|DENY) .* (?:TO|FROM) \[((?:[^\]]|\]\])*)\]").expect("a pattern")
 });
@@ -54,7 +75,8 @@ fn is_now(planned: &Planned<'_>, name: &str, before: &Snapshot) -> bool {
     let Some(sid) = known(planned.before, "sid") else { return false };
     let fact = |facts: &Facts, of: &str, wanted: &str| facts.get(of).is_some_and(|it| same(it, wanted));
     let has = |facts: &Facts| fact(facts, "sid", sid) && fact(facts, "name", name);
-    !before.find(|thing, facts| matches!(thing, Thing::Login(_) | Thing::User { .. }) && has(facts)).is_empty()
+    let is_principal = |thing: &Thing| matches!(thing, Thing::Login(_) | Thing::User { .. } | Thing::Role { .. });
+    !before.find(|thing, facts| is_principal(thing) && has(facts)).is_empty()
 }
 
 /// The requests of these that change something.
@@ -79,13 +101,20 @@ fn of_sql(entry: &Entry) -> Vec<Write> {
 fn about(statement: &str, database: &str) -> What {
     let name = |text: &str| text.replace("]]", "]");
     let database = database.to_owned();
+    if let Some(found) = MEMBERSHIP.captures(statement) {
+        let (role, name) = (name(&found[2]), name(&found[3]));
+        return if found.get(1).is_some() { What::Login(name) } else { What::Member { database, role, name } };
+    }
     if let Some(found) = ABOUT_PRINCIPAL.captures(statement) {
         let name = name(&found[2]);
-        return if found[1].eq_ignore_ascii_case("LOGIN") { What::Login(name) } else { What::User { database, name } };
+        return match found[1].to_uppercase().as_str() {
+            "LOGIN" => What::Login(name),
+            "ROLE" => What::Role { database, name },
+            _ => What::User { database, name },
+        };
     }
-    if let Some(found) = MEMBERSHIP.captures(statement) {
-        let name = name(&found[2]);
-        return if found.get(1).is_some() { What::Login(name) } else { What::User { database, name } };
+    if let Some(found) = OWNER_OF_ROLE.captures(statement) {
+        return What::Role { database, name: name(&found[1]) };
     }
     if let Some(found) = PERMISSION.captures(statement) {
         return What::Permission { database, grantee: name(&found[1]) };
@@ -129,15 +158,21 @@ impl Write {
             Some(id) => change.is("id", id),
             None => change.makes(),
         };
+        let is_named = |it: &Planned<'_>, database: &str, name: &str| {
+            it.is_or_unknown("database", database) && (it.is("name", name) || is_now(it, name, before))
+        };
         match &self.what {
             What::Login(name) => any(Type::Login, &|it| it.is("name", name) || is_now(it, name, before)),
-            What::User { database, name } => {
-                let named = |it: &Planned<'_>| it.is("name", name) || is_now(it, name, before);
-                any(Type::User, &|it| it.is_or_unknown("database", database) && named(it))
+            What::User { database, name } => any(Type::User, &|it| is_named(it, database, name)),
+            What::Role { database, name } => any(Type::Role, &|it| is_named(it, database, name)),
+            // Of a user as planned, or of whoever is in a role that goes.
+            What::Member { database, role, name } => {
+                any(Type::User, &|it| is_named(it, database, name))
+                    || any(Type::Role, &|it| it.ends() && is_named(it, database, role))
             }
             // Grants know their principal, whatever it is called by now.
             What::Permission { database, grantee } => any(Type::Grants, &|it| {
-                let id = before.user_named(database, grantee);
+                let id = before.principal_named(database, grantee);
                 let is_former =
                     |id| known(it.before, "principal").is_some_and(|it| before.was_called(database, id, it));
                 it.is_or_unknown("database", database)
@@ -165,6 +200,8 @@ impl Write {
         match self.what {
             What::Login(_) => "login",
             What::User { .. } => "user",
+            What::Role { .. } => "role",
+            What::Member { .. } => "membership",
             What::Permission { .. } => "permission",
             What::Schema { .. } => "schema",
             What::Session => "session",

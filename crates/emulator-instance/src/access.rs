@@ -361,6 +361,7 @@ impl State {
             || token.principals.contains(&id)
             || self.may(token, Target::database(database.id), "VIEW SECURITY DEFINITION")
             || self.may(token, Target::database(database.id), "ALTER ANY USER")
+            || (class == Class::Role && self.may(token, Target::database(database.id), "ALTER ANY ROLE"))
             || self.may(token, Target::in_database(class, database.id, id), "VIEW DEFINITION")
             || self.has_any_row(token, false, id)
     }

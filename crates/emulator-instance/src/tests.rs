@@ -351,6 +351,13 @@ fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
     good(&mut *admin(&instance, "Sales"), "GRANT SELECT (Id) ON dbo.Orders TO fabric_user");
     assert_eq!(answer(&mut *fabric, "SELECT Id FROM dbo.Orders ORDER BY Id"), "1;2;3");
     assert_ne!(refused(&mut *fabric, "SELECT Customer FROM dbo.Orders"), 0);
+    // A role is seen with ALTER ANY ROLE (the page of sys.database_principals).
+    let mut sales = admin(&instance, "Sales");
+    let herd = "SELECT COUNT(*) FROM sys.database_principals WHERE name = 'herd'";
+    good(&mut *sales, "CREATE ROLE herd");
+    assert_eq!(answer(&mut *fabric, herd), "0");
+    good(&mut *sales, "GRANT ALTER ANY ROLE TO fabric_user");
+    assert_eq!(answer(&mut *fabric, herd), "1");
 }
 
 #[test]

@@ -49,6 +49,21 @@ pub fn rename_principal(database: &Identifier, kind: PrincipalKind, name: &Ident
     Statement::new(words, &[database, name]).text().to_owned()
 }
 
+/// Takes a member out of a database role.
+pub fn remove_member(role: &Identifier, member: &Identifier) -> String {
+    Statement::new("ALTER ROLE {} DROP MEMBER {};", &[role, member]).text().to_owned()
+}
+
+/// Gives a schema to the database's owner.
+pub fn give_schema(schema: &Identifier) -> String {
+    Statement::new("ALTER AUTHORIZATION ON SCHEMA::{} TO [dbo];", &[schema]).text().to_owned()
+}
+
+/// Gives a database role to the database's owner.
+pub fn give_role(role: &Identifier) -> String {
+    Statement::new("ALTER AUTHORIZATION ON ROLE::{} TO [dbo];", &[role]).text().to_owned()
+}
+
 /// Lets a login in again.
 pub fn let_in(login: &Identifier) -> String {
     Statement::new("ALTER LOGIN {} ENABLE; GRANT CONNECT SQL TO {};", &[login, login]).text().to_owned()

@@ -15,6 +15,23 @@ use crate::row::{ResultSets, Row};
 use crate::sid::{AnySid, hex};
 use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
+/// Who asks, and what that one may see.
+const FACTS: &str = "SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY ROLE') AS alter_role,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
+       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
+       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;";
+
+/// Principals, as far as a condition goes on.
+const PRINCIPALS: &str = "SELECT u.principal_id, u.name, RTRIM(u.type) AS type,
+       CAST(u.authentication_type AS int) AS authentication_type, u.sid, u.default_schema_name,
+       CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
+       CONVERT(varchar(30), u.create_date, 126) AS created, u.owning_principal_id
+FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
+WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K')";
+
 /// A database of an instance.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -54,19 +71,11 @@ impl Database {
     /// # Errors
     /// See [`Error`]; so for every call.
     pub async fn principals(&self) -> Result<DatabasePrincipals> {
-        let mut statement = Statement::new(
-            "SET NOCOUNT ON;
-SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
-       HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
-       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
-SELECT u.principal_id, u.name, RTRIM(u.type) AS type, CAST(u.authentication_type AS int) AS authentication_type, u.sid,
-       u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
-       CONVERT(varchar(30), u.create_date, 126) AS created
-FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
-WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K');
+        let mut statement = Statement::new("SET NOCOUNT ON;", &[]);
+        statement.add(FACTS, &[]);
+        statement.add(PRINCIPALS, &[]);
+        statement.add(
+            ";
 SELECT m.member_principal_id, m.role_principal_id FROM sys.database_role_members AS m;
 SELECT p.grantee_principal_id, p.grantor_principal_id, p.permission_name, RTRIM(p.state) AS state, g.name AS grantor
 FROM sys.database_permissions AS p LEFT JOIN sys.database_principals AS g ON g.principal_id = p.grantor_principal_id
@@ -207,19 +216,10 @@ impl Part for Sought {
 
 /// Adds the look for some principals to a batch, with the roles that they are in.
 pub(crate) fn add_look(statement: &mut Statement, sought: &Sought) {
+    statement.add(FACTS, &[]);
+    statement.add(PRINCIPALS, &[]);
     statement.add(
-        "SELECT DB_NAME() AS name, USER_NAME() AS user_name, IS_ROLEMEMBER('db_owner') AS db_owner,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'ALTER ANY USER') AS alter_user,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION') AS view_definition,
-       HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW SECURITY DEFINITION') AS view_security,
-       HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_any_definition,
-       HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_any_login;
-SELECT u.principal_id, u.name, RTRIM(u.type) AS type, CAST(u.authentication_type AS int) AS authentication_type, u.sid,
-       u.default_schema_name, CAST(u.is_fixed_role AS int) AS is_fixed_role, l.name AS login_name,
-       CONVERT(varchar(30), u.create_date, 126) AS created
-FROM sys.database_principals AS u LEFT JOIN sys.server_principals AS l ON l.sid = u.sid
-WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'R', 'A', 'C', 'K') AND ({} OR u.principal_id IN
-    (SELECT m.role_principal_id FROM sys.database_principals AS u
+        "AND ({} OR u.principal_id IN (SELECT m.role_principal_id FROM sys.database_principals AS u
      JOIN sys.database_role_members AS m ON m.member_principal_id = u.principal_id WHERE {}));
 SELECT m.member_principal_id, m.role_principal_id FROM sys.database_principals AS u
 JOIN sys.database_role_members AS m ON m.member_principal_id = u.principal_id WHERE {};
@@ -332,6 +332,7 @@ fn decode(results: &mut ResultSets<'_>, known: Option<Arc<Covering>>) -> Result<
             None => Arc::new(covering(results)?),
         },
         sees_users: sees_definitions || facts.flag("alter_user")?,
+        sees_roles: sees_definitions || facts.flag("alter_role")?,
         sees_permissions: sees_definitions || facts.flag("view_security")?,
         sees_logins: facts.flag("view_any_definition")? || facts.flag("alter_any_login")?,
     })
@@ -353,6 +354,7 @@ fn principal(row: &Row) -> Result<Option<Principal>, String> {
         default_schema: row.text("default_schema_name")?,
         roles: BTreeSet::new(),
         is_fixed_role: row.flag("is_fixed_role")?,
+        owner: row.int("owning_principal_id")?,
         created: row.required_text("created")?,
     }))
 }

@@ -11,6 +11,7 @@ pub(crate) fn principal(id: i64, name: &str, kind: PrincipalKind, sid: &str) -> 
         default_schema: None,
         roles: BTreeSet::new(),
         is_fixed_role: id == 0 || id >= 16384,
+        owner: None,
         created: String::new(),
         login: None,
     }
@@ -90,6 +91,7 @@ pub(crate) fn world() -> DatabasePrincipals {
         schemas: Vec::new(),
         covering: covering().into(),
         sees_users: true,
+        sees_roles: true,
         sees_permissions: true,
         sees_logins: true,
     }

@@ -89,6 +89,7 @@ pub enum Fault {
     Database,
     Permission,
     Role,
+    Owner,
     Schema,
     Server,
     Other,

@@ -18,6 +18,7 @@ mod login_changes;
 mod permission;
 mod principals;
 mod retry;
+mod roles;
 mod row;
 #[cfg(test)]
 mod script;
@@ -41,6 +42,7 @@ pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };
 pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
+pub use roles::NewRole;
 pub use server_name::ServerName;
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};

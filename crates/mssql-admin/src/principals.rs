@@ -21,6 +21,8 @@ pub struct Principal {
     pub roles: BTreeSet<Identifier>,
     /// A role of the server's own.
     pub is_fixed_role: bool,
+    /// Of a role: the number of its owner.
+    pub(crate) owner: Option<i64>,
     /// When it was made, as the server says it.
     pub(crate) created: String,
     pub(crate) login: Option<LoginRef>,
@@ -143,6 +145,7 @@ pub struct DatabasePrincipals {
     pub(crate) schemas: Vec<(i64, String)>,
     pub(crate) covering: Arc<Covering>,
     pub(crate) sees_users: bool,
+    pub(crate) sees_roles: bool,
     pub(crate) sees_permissions: bool,
     pub(crate) sees_logins: bool,
 }
@@ -235,12 +238,16 @@ impl DatabasePrincipals {
     }
 
     fn meant_among(&self, known: Known<'_>, fits: impl Fn(&Principal) -> bool) -> Result<Option<&Principal>> {
-        let found = match known {
+        self.proven(self.among(known, fits), known.name)
+    }
+
+    /// By the first of what is known, and by nothing else.
+    pub(crate) fn among(&self, known: Known<'_>, fits: impl Fn(&Principal) -> bool) -> Option<&Principal> {
+        match known {
             Known { identity: Some(identity), .. } => self.by_identity(identity).filter(|it| fits(it)),
             Known { sid: Some(sid), .. } => self.by_sid(sid).filter(|it| fits(it)),
             Known { name, .. } => named(name, &self.principals, |it| &it.name, fits),
-        };
-        self.proven(found, known.name)
+        }
     }
 
     fn proven<'a>(&self, found: Option<&'a Principal>, name: &str) -> Result<Option<&'a Principal>> {

@@ -17,6 +17,7 @@ use crate::row::Row;
 use crate::statement::{Identifier, Statement};
 
 mod lookups;
+mod roles;
 mod sent;
 
 /// Stands for a server. Once its answers are used up, it does everything and answers nothing.
@@ -165,14 +166,14 @@ pub(crate) fn principals(sees_all: bool, principals: &[&str]) -> Answer {
         .into_iter()
         .filter(|row| row.split('|').next().is_some_and(is_there))
         .collect();
-    let principals: Vec<String> = principals.iter().map(|row| format!("{row}|2026-11-30T12:00:00")).collect();
+    let principals: Vec<String> = principals.iter().map(|row| format!("{row}|2026-11-30T12:00:00|1")).collect();
     Answer::Rows(vec![
         rows(
-            "name|user_name|db_owner|alter_user|view_definition|view_security|view_any_definition|alter_any_login",
-            &[&format!("Sales|dbo|1|{all}|{all}|{all}|{all}|{all}")],
+            "name|user_name|db_owner|alter_user|alter_role|view_definition|view_security|view_any_definition|alter_any_login",
+            &[&format!("Sales|dbo|1|{all}|{all}|{all}|{all}|{all}|{all}")],
         ),
         rows(
-            "principal_id|name|type|authentication_type|sid|default_schema_name|is_fixed_role|login_name|created",
+            "principal_id|name|type|authentication_type|sid|default_schema_name|is_fixed_role|login_name|created|owning_principal_id",
             &principals.iter().map(String::as_str).collect::<Vec<_>>(),
         ),
         rows("member_principal_id|role_principal_id", &["5|16390", "16390|7"]),

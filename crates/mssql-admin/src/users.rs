@@ -265,7 +265,7 @@ impl Database {
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(self.blamed(error, &rest)),
             };
-            let principals = self.after(error.as_ref(), &sought).await?;
+            let principals = self.after(error.as_ref(), Some(&sought)).await?;
             let found = principals.meant(Known { identity: Some(&user.identity()), sid: None, name: &now.name })?;
             let found = found.cloned().ok_or_else(gone)?;
             let missing = rest.missing_in(&found);
@@ -319,7 +319,7 @@ impl Database {
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about(Fault::Name)),
             };
-            let principals = self.after(error.as_ref(), &sought).await?;
+            let principals = self.after(error.as_ref(), Some(&sought)).await?;
             let identity = user.identity();
             match (principals.meant(Known { identity: Some(&identity), sid: None, name: &now.name })?, error) {
                 (None, _) => return Ok(Ok(principals)),
@@ -338,8 +338,12 @@ impl Database {
 
     /// The catalog after a change that failed or met nobody. Where the answer was lost and the look fails too, the outcome is
     /// not known, and the first error says so.
-    async fn after(&self, error: Option<&Error>, sought: &Sought) -> Result<DatabasePrincipals> {
-        self.principals_like(sought).await.map_err(|look| match error {
+    pub(crate) async fn after(&self, error: Option<&Error>, sought: Option<&Sought>) -> Result<DatabasePrincipals> {
+        let looked = match sought {
+            Some(sought) => self.principals_like(sought).await,
+            None => self.principals().await,
+        };
+        looked.map_err(|look| match error {
             Some(lost) if lost.is_lost() => lost.clone(),
             _ => look,
         })

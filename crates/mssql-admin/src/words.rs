@@ -73,8 +73,14 @@ pub(crate) fn of(number: u32) -> Option<Words> {
             name,
         ),
         15138 => words(
-            "The user owns a schema",
+            "The principal owns a schema",
             "Give its schemas to somebody else: ALTER AUTHORIZATION ON SCHEMA::[SCHEMA] TO [dbo];",
+            name,
+        ),
+        15144 => words(
+            "The role has members",
+            "A role is dropped when nobody is in it any more. Let a DBA take out whoever is: ALTER ROLE [ROLE] DROP MEMBER \
+             [MEMBER]; sys.database_role_members lists them by role_principal_id.",
             name,
         ),
         15421 => words(
@@ -108,7 +114,7 @@ pub(crate) fn of(number: u32) -> Option<Words> {
         15151 => words(
             "Not found, or not permitted",
             "The server gives the same answer for what is not there and for what the operator may not touch. Logins need \
-             ALTER ANY LOGIN, users ALTER ANY USER; members of a fixed server role can be changed only by its members and \
+             ALTER ANY LOGIN, users ALTER ANY USER, database roles ALTER ANY ROLE; members of a fixed server role can be changed only by its members and \
              by sysadmin.",
             None,
         ),
@@ -231,7 +237,7 @@ mod tests {
             (&[15113, 15114, 15115, 15116, 15117, 15118, 15119, 15156], Fault::Password, true),
             (&[15433, 15419], Fault::Sid, true),
             (
-                &[15434, 15138, 15141, 15155, 15170, 15173, 15174, 15186, 15421, 15183, 15184, 15136, 15284],
+                &[15434, 15138, 15144, 15141, 15155, 15170, 15173, 15174, 15186, 15421, 15183, 15184, 15136, 15284],
                 Fault::Name,
                 true,
             ),

@@ -48,7 +48,8 @@ pub trait Resource: Model {
     }
 
     /// Warns of what the deletion of the object alone does not show: also where the plan replaces it. Not called where the
-    /// user forces the replacement (`-replace`, a tainted object): the CLI does not tell.
+    /// user forces the replacement (`-replace`, a tainted object): the CLI does not tell. What it notes in private state reaches
+    /// this deletion; what the last look noted may not: Terraform plans the end of a block from the state before it.
     fn plan_delete(_cx: &Context<Self::Provider>, _state: &Self) -> impl Future<Output = Answer<(), Self>> + Send {
         async { Ok(()) }
     }
@@ -119,7 +120,7 @@ pub(crate) trait AnyResource<P>: Send + Sync {
     fn validate(&self, config: &Dynamic) -> Diagnostics;
     fn upgrade(&self, provider: Option<&P>, version: i64, state: Dynamic) -> Result<Dynamic, Diagnostics>;
     fn plan(&self, scene: Scene<P>, request: PlanRequest) -> BoxFuture<'_, Planned>;
-    fn plan_delete(&self, scene: Scene<P>, prior: Dynamic) -> BoxFuture<'_, Diagnostics>;
+    fn plan_delete(&self, scene: Scene<P>, prior: Dynamic) -> BoxFuture<'_, (Private, Diagnostics)>;
     fn apply(&self, scene: Scene<P>, request: ApplyRequest) -> BoxFuture<'_, Outcome>;
     fn read(&self, scene: Scene<P>, state: Dynamic) -> BoxFuture<'_, Outcome>;
     fn import(&self, scene: Scene<P>, id: String) -> BoxFuture<'_, Outcome>;
@@ -315,7 +316,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         })
     }
 
-    fn plan_delete(&self, scene: Scene<R::Provider>, prior: Dynamic) -> BoxFuture<'_, Diagnostics> {
+    fn plan_delete(&self, scene: Scene<R::Provider>, prior: Dynamic) -> BoxFuture<'_, (Private, Diagnostics)> {
         Box::pin(async move {
             let cx = Context::new(scene.provider, scene.private, scene.stop);
             let result: Result<(), Failed<R>> =
@@ -327,7 +328,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             {
                 said.extend(failure.diagnose(self.attributes()));
             }
-            said
+            (cx.private().clone(), said)
         })
     }
 

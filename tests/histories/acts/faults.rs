@@ -8,10 +8,12 @@ use crate::Result;
 use crate::configs::Type;
 use crate::rng::Rng;
 use crate::run::Run;
-use Type::{Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, User as U};
+use Type::{
+    Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, Role as Ro, User as U,
+};
 
-const ALL: &[Type] = &[L, U, G, C, A, M, R];
-const ON_SERVER: &[Type] = &[L, U, G];
+const ALL: &[Type] = &[L, Ro, U, G, C, A, M, R];
+const ON_SERVER: &[Type] = &[L, Ro, U, G];
 const IN_FABRIC: &[Type] = &[C, A, M, R];
 
 pub fn acts() -> Vec<Act> {
@@ -40,10 +42,11 @@ fn requests(of: Type, changes: bool) -> Value {
     let rest = |method: &str, path: &str| json!({ "channel": "rest", "method": method, "path": format!("(?i){path}") });
     match (of, changes) {
         (L, true) => sql("(CREATE|ALTER|DROP) (LOGIN|SERVER ROLE)"),
+        (Ro, true) => sql("(CREATE|ALTER|DROP) ROLE |ON ROLE::"),
         (U, true) => sql("(CREATE|ALTER|DROP) (USER|ROLE) "),
         (G, true) => sql("(GRANT|REVOKE|DENY) [A-Z ]+ (TO|FROM)"),
         (L, false) => sql("sys.server_principals"),
-        (U | G, false) => sql("sys.database_principals"),
+        (Ro | U | G, false) => sql("sys.database_principals"),
         (C, true) => rest("POST|PATCH|DELETE", "/connections(/[0-9a-f-]+)?$"),
         (C, false) => rest("GET", "/connections"),
         (A, true) => rest("POST|PATCH|DELETE", "/roleassignments"),

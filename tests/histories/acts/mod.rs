@@ -3,6 +3,7 @@
 
 pub mod faults;
 pub mod rest;
+mod roles;
 mod second;
 mod sql;
 mod world;
@@ -70,7 +71,7 @@ const EARLY: &[Moment] = &[Moment::BeforeCreate, Moment::BetweenPlanAndApply, Mo
 
 /// Everything.
 pub static ACTS: LazyLock<Vec<Act>> = LazyLock::new(|| {
-    let parts = [sql::acts(), rest::acts(), world::acts(), faults::acts(), second::acts()];
+    let parts = [sql::acts(), roles::acts(), rest::acts(), world::acts(), faults::acts(), second::acts()];
     parts.into_iter().flatten().collect()
 });
 

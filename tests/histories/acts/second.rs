@@ -11,17 +11,20 @@ use crate::configs::{Type, flag, number, object, text, texts};
 use crate::invariants::ours;
 use crate::rng::Rng;
 use crate::run::{End, Run, Who};
-use Type::{Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, User as U};
+use Type::{
+    Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, Role as Ro, User as U,
+};
 
 pub fn acts() -> Vec<Act> {
     vec![
         act!("a second team has our login", &[L], EVER, 6, login),
         act!("a second team has our user", &[U], EVER, 5, user),
+        act!("a second team has our role", &[Ro], EVER, 5, role),
         act!("a second team grants to our principal", &[G], LATER, 6, grants),
         act!("a second team has our connection", &[C], EVER, 4, connection),
         act!("a second team has our workspace role", &[A], EVER, 4, assignment),
         act!("a second team has our mirror", &[M], LATER, 3, mirror),
-        act!("a second team destroys what it has", &[L, U, G, C, A, M, R], LATER, 5, destroy),
+        act!("a second team destroys what it has", &[L, Ro, U, G, C, A, M, R], LATER, 5, destroy),
     ]
 }
 
@@ -87,6 +90,12 @@ async fn user(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
     let attributes =
         vec![("database", text("Sales")), ("name", text(&name)), ("login_name", text(&login)), ("roles", texts(&[]))];
     apply(run, U, attributes).await
+}
+
+async fn role(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {
+    let Some(name) = value(run, Ro, "name") else { return nothing() };
+    let removes = flag(rng.chance(70));
+    apply(run, Ro, vec![("database", text("Sales")), ("name", text(&name)), ("remove_members", removes)]).await
 }
 
 async fn grants(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {

@@ -13,9 +13,9 @@ use crate::rng::Rng;
 use crate::run::{PEOPLE, Run};
 use crate::snapshot::{Snapshot, Thing};
 use crate::world::{Answer, Speaker};
-use Type::{Grants as G, Login as L, Mirror as M, Replication as R, User as U};
+use Type::{Grants as G, Login as L, Mirror as M, Replication as R, Role as Ro, User as U};
 
-/// Who says it, where, and what. `{login}`, `{user}`, `{grantee}` are our objects' present names, in brackets; `{held}` is a
+/// Who says it, where, and what. `{login}`, `{role}`, `{user}`, `{grantee}` are our objects' present names, in brackets; `{held}` is a
 /// permission that we list, `{extra}` one that nobody lists.
 pub type Line = (By, In, &'static str);
 
@@ -33,10 +33,12 @@ pub enum In {
     Master,
     /// The database of our user, or of the mirror.
     Source,
+    /// That of our role.
+    Home,
 }
 
 use By::{Admin, Dba, Owner};
-use In::{Master, Source};
+use In::{Home, Master, Source};
 
 /// People and things that acts need. Each is made when a line first names it.
 const HELPERS: &[(&str, In, &str)] = &[
@@ -44,6 +46,8 @@ const HELPERS: &[(&str, In, &str)] = &[
     ("[boss]", Source, "CREATE USER [boss] WITHOUT LOGIN"),
     ("[friend]", Source, "CREATE USER [friend] WITHOUT LOGIN"),
     ("[auditors]", Source, "CREATE ROLE [auditors]"),
+    ("[friend of roles]", Home, "CREATE USER [friend of roles] WITHOUT LOGIN"),
+    ("[inner role]", Home, "CREATE ROLE [inner role]"),
 ];
 
 const DBA: &[(In, &str)] = &[
@@ -56,7 +60,12 @@ const OWNER: &[(In, &str)] = &[
     (Source, "CREATE USER owner FOR LOGIN owner; ALTER ROLE db_owner ADD MEMBER owner"),
 ];
 
-const fn act(name: &'static str, types: &'static [Type], moments: &'static [Moment], lines: &'static [Line]) -> Act {
+pub(super) const fn act(
+    name: &'static str,
+    types: &'static [Type],
+    moments: &'static [Moment],
+    lines: &'static [Line],
+) -> Act {
     Act { name, types, moments, weight: 6, how: How::Sql(lines) }
 }
 
@@ -429,6 +438,8 @@ pub struct Targets {
     pub login: Option<String>,
     pub sid: Option<String>,
     pub database: String,
+    pub home_of_role: String,
+    pub role: Option<String>,
     pub user: Option<String>,
     pub grantee: Option<String>,
     pub held: Vec<String>,
@@ -453,6 +464,11 @@ impl Targets {
             _ => "Sales".to_owned(),
         };
         let user = user.or_else(|| configured(run, U, "name"));
+        let role = found(Ro).map(|thing| snapshot.fact(&thing, "name").to_owned());
+        let home_of_role = match found(Ro) {
+            Some(Thing::Role { database, .. }) => database,
+            _ => "Sales".to_owned(),
+        };
         let grantee = object(G).and_then(|object| known(&object.value, "principal").map(str::to_owned));
         let held = match object(G).map(|object| object.value.get("permissions")) {
             Some(Dynamic::List(names)) => names
@@ -470,6 +486,8 @@ impl Targets {
                 .or_else(|| configured(run, L, "sid")),
             login: login.or_else(|| configured(run, L, "name")),
             database,
+            home_of_role,
+            role: role.or_else(|| configured(run, Ro, "name")),
             grantee: grantee.or_else(|| user.clone()),
             user,
             held,
@@ -490,6 +508,7 @@ pub async fn run(run: &mut Run, rng: &mut Rng, lines: &[Line]) -> Result<Outcome
     let values = [
         ("{login}", targets.login.as_deref().map(quoted)),
         ("{sid}", targets.sid.clone()),
+        ("{role}", targets.role.as_deref().map(quoted)),
         ("{user}", targets.user.as_deref().map(quoted)),
         ("{grantee}", targets.grantee.as_deref().map(quoted)),
         ("{held}", held),
@@ -506,24 +525,21 @@ pub async fn run(run: &mut Run, rng: &mut Rng, lines: &[Line]) -> Result<Outcome
         }
         for (word, place, make) in HELPERS {
             if statement.contains(word) && run.helpers.insert(word) {
-                help(run, &targets.database, *place, make).await?;
+                help(run, &targets, *place, make).await?;
             }
         }
         let speaker = match by {
             Admin => Speaker::Administrator,
             Owner => {
-                people(run, &targets.database, "owner", OWNER).await?;
+                people(run, &targets, "owner", OWNER).await?;
                 Speaker::Login("owner", PEOPLE)
             }
             Dba => {
-                people(run, &targets.database, "dba", DBA).await?;
+                people(run, &targets, "dba", DBA).await?;
                 Speaker::Login("dba", PEOPLE)
             }
         };
-        let database = match place {
-            Master => "master",
-            Source => targets.database.as_str(),
-        };
+        let database = place.of(&targets);
         if let Answer::Refused(number, words) = run.world.sql(speaker, database, &statement).await? {
             return Ok(Outcome::Impossible(format!("{statement}: {number} {words}")));
         }
@@ -531,21 +547,28 @@ pub async fn run(run: &mut Run, rng: &mut Rng, lines: &[Line]) -> Result<Outcome
     Ok(Outcome::Done)
 }
 
-async fn people(run: &mut Run, database: &str, name: &'static str, lines: &[(In, &str)]) -> Result<()> {
+impl In {
+    fn of(self, targets: &Targets) -> &str {
+        match self {
+            Master => "master",
+            Source => &targets.database,
+            Home => &targets.home_of_role,
+        }
+    }
+}
+
+async fn people(run: &mut Run, targets: &Targets, name: &'static str, lines: &[(In, &str)]) -> Result<()> {
     if run.helpers.insert(name) {
         for (place, statement) in lines {
-            help(run, database, *place, statement).await?;
+            help(run, targets, *place, statement).await?;
         }
     }
     Ok(())
 }
 
 /// What helps an act has to be possible; what is there already may stay.
-async fn help(run: &Run, database: &str, place: In, statement: &str) -> Result<()> {
-    let database = match place {
-        Master => "master",
-        Source => database,
-    };
+async fn help(run: &Run, targets: &Targets, place: In, statement: &str) -> Result<()> {
+    let database = place.of(targets);
     match run.world.sql(Speaker::Administrator, database, statement).await? {
         Answer::Done | Answer::Refused(15023 | 15025, _) => Ok(()),
         Answer::Refused(number, words) => Err(format!("{statement}: {number} {words}").into()),

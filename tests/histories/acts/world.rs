@@ -8,7 +8,9 @@ use crate::configs::Type;
 use crate::rng::Rng;
 use crate::run::Run;
 use crate::world::{Answer, Speaker};
-use Type::{Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, User as U};
+use Type::{
+    Assignment as A, Connection as C, Grants as G, Login as L, Mirror as M, Replication as R, Role as Ro, User as U,
+};
 
 macro_rules! act {
     ($name:literal, $types:expr, $moments:expr, $weight:literal, $how:expr) => {
@@ -34,8 +36,8 @@ pub fn acts() -> Vec<Act> {
         act!("the tenant closes OneLake", &[R], EVER, 1, tenant),
         act!("time passes", &[M, R, C, L], LATER, 3, wait),
         act!("the operator may not manage logins any more", &[L, U], EVER, 4, lose_logins),
-        act!("the operator cannot open the database any more", &[U, G], EVER, 4, lose_database),
-        act!("the operator only reads in the database", &[U, G], EVER, 4, lose_ownership),
+        act!("the operator cannot open the database any more", &[Ro, U, G], EVER, 4, lose_database),
+        act!("the operator only reads in the database", &[Ro, U, G], EVER, 4, lose_ownership),
         act!("somebody is logged in as our login", &[L], LATER, 4, session),
         act!("the workspace gets another name", &[A, M], LATER, 2, rename_workspace),
         act!("somebody makes a folder", &[M], EVER, 2, folder),

@@ -12,7 +12,7 @@ const STRANGER: &str = "6|o]brien|0x00000000000000000000000000000099|S";
 const GROUP: &str = "7|O]Brien|0x0123456789ABCDEF0123456789ABCDEF|X";
 
 /// In a word what came of it.
-fn outcome(result: Result<()>) -> String {
+pub(super) fn outcome(result: Result<()>) -> String {
     match result {
         Ok(()) => "done".into(),
         Err(Error::AlreadyExists { details, .. }) => format!("exists: {}", details.unwrap_or_default()),
@@ -95,7 +95,7 @@ async fn found_login(row: &str) -> crate::Login {
     Script::new([logins(true, &[row])]).instance().logins().await.unwrap().iter().next().unwrap().clone()
 }
 
-fn absent() -> Answer {
+pub(super) fn absent() -> Answer {
     Answer::Rows(vec![rows("absent", &["1"])])
 }
 

@@ -234,10 +234,10 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
             let proposed = from_value(request.proposed_new_state)?;
             if proposed.is_null() {
                 let scene = self.scene(&request.prior_private)?;
-                let said = resource.plan_delete(scene, from_value(request.prior_state)?).await;
+                let (private, said) = resource.plan_delete(scene, from_value(request.prior_state)?).await;
                 return Ok(pb::plan_resource_change::Response {
                     planned_state: to_value(&Dynamic::Null),
-                    planned_private: request.prior_private,
+                    planned_private: private.to_bytes(),
                     diagnostics: to_diagnostics(said),
                     ..Default::default()
                 });

@@ -1,0 +1,2 @@
+# [server/]database/name, each part percent-encoded.
+terraform import fabricmirror_database_role.reporting 'Sales/reporting'
