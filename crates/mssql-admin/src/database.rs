@@ -79,26 +79,32 @@ SELECT permission_name, covering_permission_name FROM sys.fn_builtin_permissions
         if changes.is_empty() {
             return Ok(());
         }
-        let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
-        for change in changes {
-            match change {
-                Change::Grant(name) => statement.add("GRANT {} TO {};", &[name as &dyn Part, principal]),
-                Change::GrantWithGrantOption(name) => {
-                    statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[name as &dyn Part, principal]);
-                }
-                Change::Deny(name) => statement.add("DENY {} TO {} CASCADE;", &[name as &dyn Part, principal]),
-                Change::Revoke(row) => {
-                    statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, principal, &As(row)]);
-                }
-                Change::RevokeCascade(row) => {
-                    statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, principal, &As(row)]);
-                }
-                Change::RevokeGrantOption(row) => revoke_grant_option(&mut statement, row, principal),
-            }
-        }
-        statement.add("COMMIT TRANSACTION;", &[]);
+        let statement = self::changes(principal, changes);
         self.send(&statement, Effect::Repeatable).await.map(drop).map_err(|error| error.about(Fault::Permission))
     }
+}
+
+/// The changes in one transaction.
+pub(crate) fn changes(principal: &Identifier, changes: &[Change]) -> Statement {
+    let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
+    for change in changes {
+        match change {
+            Change::Grant(name) => statement.add("GRANT {} TO {};", &[name as &dyn Part, principal]),
+            Change::GrantWithGrantOption(name) => {
+                statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[name as &dyn Part, principal]);
+            }
+            Change::Deny(name) => statement.add("DENY {} TO {} CASCADE;", &[name as &dyn Part, principal]),
+            Change::Revoke(row) => {
+                statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, principal, &As(row)]);
+            }
+            Change::RevokeCascade(row) => {
+                statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, principal, &As(row)]);
+            }
+            Change::RevokeGrantOption(row) => revoke_grant_option(&mut statement, row, principal),
+        }
+    }
+    statement.add("COMMIT TRANSACTION;", &[]);
+    statement
 }
 
 /// Only where the option is there: of a plain grant the statement takes the permission itself (sql-mi facts §3.3), as it

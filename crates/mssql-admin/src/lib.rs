@@ -21,6 +21,7 @@ mod row;
 #[cfg(test)]
 mod script;
 mod server_name;
+mod setup;
 mod sid;
 pub mod statement;
 mod table;
@@ -31,7 +32,7 @@ pub use connection::{ConnectOptions, Credentials, TokenSource};
 pub use database::Database;
 pub use effective::Effective;
 pub use error::{Error, Fault, Refusal, Result};
-pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
+pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts, UpdatePolicy};
 pub use instance::Instance;
 pub use login::{Login, LoginKind, Logins, ServerPermission};
 pub use login_changes::{LoginChange, NewLogin, Origin};
@@ -40,6 +41,7 @@ pub use permission::{
 };
 pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
 pub use server_name::ServerName;
+pub use setup::{ScriptName, Setup};
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};
 pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables, TableKey};

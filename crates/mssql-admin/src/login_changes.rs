@@ -9,6 +9,7 @@ use crate::error::{Error, Fault, Result};
 use crate::instance::Instance;
 use crate::login::{Login, LoginKind, Logins};
 use crate::retry::Effect;
+use crate::setup;
 use crate::sid::Sid;
 use crate::statement::{Identifier, Literal, Number, Part, SecretLiteral, Statement};
 
@@ -56,16 +57,8 @@ impl Instance {
     /// same SID. It is taken over only with proof: `take_over`, and the password of this call logs in to it. Its password is
     /// never set.
     pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<Origin> {
-        let (password, sid) = (SecretLiteral(&new.password), new.sid);
-        let mut parts: Vec<&dyn Part> = vec![&new.name, &password, &sid];
-        let words = match &new.default_database {
-            Some(database) => {
-                parts.push(database);
-                "CREATE LOGIN {} WITH PASSWORD = {}, SID = {}, DEFAULT_DATABASE = {};"
-            }
-            None => "CREATE LOGIN {} WITH PASSWORD = {}, SID = {};",
-        };
-        let statement = Statement::new(words, &parts);
+        let password = SecretLiteral(&new.password);
+        let statement = setup::create_login(&new.name, &password, Some(&new.sid), new.default_database.as_ref());
         let mut may_repeat = true;
         loop {
             let error = match self.send(&statement, Effect::Once).await {
@@ -174,7 +167,7 @@ impl Instance {
     ) -> Result<()> {
         let mut statement = Statement::default();
         for role in add {
-            statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]);
+            setup::add_server_role(&mut statement, role, login);
         }
         for role in remove {
             statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[role, login]);

@@ -8,6 +8,7 @@ use crate::error::{Error, Fault, Result};
 use crate::permission::PermissionState;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
+use crate::setup;
 use crate::sid::AnySid;
 use crate::statement::{Identifier, Literal, Part, Statement};
 
@@ -30,12 +31,7 @@ impl Database {
         if !new.roles.is_empty() {
             statement.add("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
         }
-        match &new.default_schema {
-            Some(schema) => {
-                statement.add("CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};", &[&new.name, &new.login, schema])
-            }
-            None => statement.add("CREATE USER {} FOR LOGIN {};", &[&new.name, &new.login]),
-        }
+        setup::create_user(&mut statement, &new.name, &new.login, new.default_schema.as_ref());
         for role in &new.roles {
             statement.add("ALTER ROLE {} ADD MEMBER {};", &[role, &new.name]);
         }
