@@ -9,6 +9,7 @@ mod choices;
 mod drift;
 mod endurance;
 mod faults;
+mod functions;
 mod grants_in_company;
 mod handshake;
 mod hcl;
@@ -23,6 +24,7 @@ mod names_and_sids;
 mod principals;
 mod proof;
 mod second_owner;
+mod server_identity;
 mod servers;
 mod spelling;
 mod starts;
@@ -111,6 +113,8 @@ fn main() -> ExitCode {
         servers::cases(),
         proof::cases(),
         moments::cases(),
+        functions::cases(),
+        server_identity::cases(),
     ]
     .into_iter()
     .flatten()
