@@ -7,6 +7,7 @@ mod duration;
 mod ephemeral;
 mod error;
 mod functions;
+mod generation;
 mod import_id;
 mod ledger;
 mod mirror;

@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use tfplugin::{CancellationToken, Diagnostic, Model, Provider, ProviderType, Secret, Set, Text, Value, path};
 
 use crate::clients::{Clients, Fabric, Settings, Sql, SqlCredentials};
-use crate::data_sources::ReplicationStatus;
+use crate::data_sources::{ReplicationStatus, ServerIdentity};
 use crate::ephemeral::Password;
 use crate::error::{Error, Result};
-use crate::functions::MirroringPermissions;
+use crate::functions::{ImportId, MirroringPermissions, ParseServer, PublicEndpoint, SetupSql};
 use crate::resources::{
     Connection, DatabaseGrants, DatabaseRole, DatabaseUser, Login, MirroredDatabase, Replication,
     WorkspaceRoleAssignment,
@@ -29,8 +29,13 @@ pub fn provider() -> Provider<FabricMirror> {
         .resource::<MirroredDatabase>()
         .resource::<Replication>()
         .data_source::<ReplicationStatus>()
+        .data_source::<ServerIdentity>()
         .ephemeral::<Password>()
         .function::<MirroringPermissions>()
+        .function::<ParseServer>()
+        .function::<PublicEndpoint>()
+        .function::<SetupSql>()
+        .function::<ImportId>()
 }
 
 /// The configured provider.
@@ -90,7 +95,8 @@ pub struct Config {
 /// The instance, and as whom to log in to it.
 #[derive(Clone, Debug, PartialEq, Model)]
 pub struct SqlBlock {
-    /// The instance of every object that does not name one. Environment: `FABRICMIRROR_SQL_SERVER`.
+    /// The instance of every object that does not name one, in any form that the function `parse_server` takes.
+    /// Environment: `FABRICMIRROR_SQL_SERVER`.
     #[attr(optional)]
     server: Value<Text<ServerName>>,
 

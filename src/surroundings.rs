@@ -7,8 +7,8 @@ use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
-    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, PermissionState, Principal, PrincipalKind,
-    ServerFacts, ServerName, ServerPermission, SourceTables, advice,
+    DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, ManagedIdentity, PermissionState, Principal,
+    PrincipalKind, ServerFacts, ServerName, ServerPermission, SourceTables, advice,
 };
 use tfplugin::{Diagnostic, path};
 
@@ -234,7 +234,8 @@ impl Surroundings {
     fn identity_role(&self, source: &Source) -> Option<Diagnostic> {
         let roles = self.roles.as_ref()?;
         let identities = source.facts.as_ref()?.identities.as_ref()?;
-        let identity = identities.iter().find(|it| it.system_assigned && it.primary)?;
+        let identity =
+            identities.iter().find(|it| it.is_system_assigned() == Some(true) && it.primary == Some(true))?;
         let client_id = identity.client_id.as_deref()?;
         let writes = |role: &WorkspaceRole| *role != WorkspaceRole::Viewer;
         let applications: Vec<_> =
@@ -310,10 +311,12 @@ impl Source {
     /// I4: the identity that publishes is the system-assigned one, and it has to be the primary one.
     fn identity(&self) -> Option<Diagnostic> {
         let identities = self.facts.as_ref()?.identities.as_ref()?;
-        if identities.iter().any(|identity| identity.system_assigned && identity.primary) {
+        // What the view does not say is held against nobody.
+        let may_be_own = |identity: &&ManagedIdentity| identity.is_system_assigned() != Some(false);
+        if identities.iter().filter(may_be_own).any(|identity| identity.primary != Some(false)) {
             return None;
         }
-        let (summary, detail) = if identities.iter().any(|identity| identity.system_assigned) {
+        let (summary, detail) = if identities.iter().any(|identity| may_be_own(&identity)) {
             (
                 "The instance's system-assigned identity is not the primary one",
                 "A user-assigned identity took its place. Remove it from the instance, or make the system-assigned one \

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tfplugin::{Function, FunctionError, Model};
+use tfplugin::{Function, FunctionError, Model, Text};
+
+use crate::generation::Generation;
 
 /// The database permissions that Microsoft's documentation lists for the principal Fabric mirrors a SQL Managed
 /// Instance database with. They changed once, and may again: each generation's list never does.
@@ -15,7 +17,7 @@ use tfplugin::{Function, FunctionError, Model};
 pub struct MirroringPermissions {
     /// The generation: `"2025-05"` or `"2025-12"`.
     #[attr(required)]
-    generation: String,
+    generation: Text<Generation>,
 }
 
 impl Function for MirroringPermissions {
@@ -24,41 +26,6 @@ impl Function for MirroringPermissions {
     type Output = BTreeSet<String>;
 
     fn call(arguments: Self) -> Result<Self::Output, FunctionError> {
-        // sql-mi facts §3.1.
-        let permissions: &[&str] = match arguments.generation.as_str() {
-            "2025-05" => &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"],
-            "2025-12" => &[
-                "SELECT",
-                "ALTER ANY EXTERNAL MIRROR",
-                "VIEW DATABASE PERFORMANCE STATE",
-                "VIEW DATABASE SECURITY STATE",
-            ],
-            found => {
-                return Err(FunctionError::argument(
-                    0,
-                    format!("There is no generation \"{found}\": expected \"2025-05\" or \"2025-12\"."),
-                ));
-            }
-        };
-        Ok(permissions.iter().map(|permission| (*permission).to_owned()).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lists_never_change() {
-        let list = |generation: &str| {
-            MirroringPermissions::call(MirroringPermissions { generation: generation.to_owned() })
-                .map(|set| set.into_iter().collect::<Vec<_>>().join(", "))
-        };
-        assert_eq!(list("2025-05").unwrap(), "ALTER ANY EXTERNAL MIRROR, SELECT, VIEW PERFORMANCE DEFINITION");
-        assert_eq!(
-            list("2025-12").unwrap(),
-            "ALTER ANY EXTERNAL MIRROR, SELECT, VIEW DATABASE PERFORMANCE STATE, VIEW DATABASE SECURITY STATE"
-        );
-        assert_eq!(list("2024").unwrap_err().argument, Some(0));
+        Ok(arguments.generation.permissions().iter().map(ToString::to_string).collect())
     }
 }

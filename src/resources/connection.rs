@@ -133,7 +133,7 @@ impl Resource for Connection {
         let Some((credentials, encryption)) = plan.credentials() else { return Err(needs_credentials().into()) };
         let new = NewConnection {
             display_name: plan.display_name.clone(),
-            server: plan.server.spelling().to_owned(),
+            server: plan.server.plain().into_owned(),
             database: plan.database.spelling().to_owned(),
             privacy_level: plan
                 .privacy_level
@@ -210,7 +210,7 @@ impl Resource for Connection {
     }
 
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let [id] = import_id::split(id, ["id"])?;
+        let [id] = import_id::split(id, import_id::CONNECTION)?;
         let id = import_id::parse::<ConnectionId>(&id)?;
         let fabric = cx.provider.fabric()?;
         let connection = fabric.find_connection(id).await?.ok_or_else(|| super::nothing_to_import("connection", id))?;

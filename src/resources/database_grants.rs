@@ -308,7 +308,7 @@ impl Resource for DatabaseGrants {
 
     /// `[server/]database/principal`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let (server, [database, principal]) = import_id::split_with_server(id, ["database", "principal"])?;
+        let (server, [database, principal]) = import_id::split_with_server(id, import_id::DATABASE_GRANTS)?;
         let server_name = import_id::server(&cx.provider, server.as_deref())?;
         let (database, name) = (import_id::name(&database)?, import_id::name(&principal)?);
         let server = cx.provider.sql(&server_name)?;

@@ -256,7 +256,7 @@ impl Resource for Login {
 
     /// `[server/]name`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let (server, [name]) = import_id::split_with_server(id, ["name"])?;
+        let (server, [name]) = import_id::split_with_server(id, import_id::LOGIN)?;
         let server_name = import_id::server(&cx.provider, server.as_deref())?;
         let name = import_id::name(&name)?;
         let server = cx.provider.sql(&server_name)?;

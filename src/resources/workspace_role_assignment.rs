@@ -142,7 +142,7 @@ impl Resource for WorkspaceRoleAssignment {
     }
 
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let [workspace, assignment] = import_id::split(id, ["workspace", "assignment"])?;
+        let [workspace, assignment] = import_id::split(id, import_id::WORKSPACE_ROLE_ASSIGNMENT)?;
         let workspace = import_id::parse::<WorkspaceId>(&workspace)?;
         let id = import_id::parse::<PrincipalId>(&assignment)?;
         let found = cx.provider.fabric()?.find_workspace_role(workspace, id).await?;

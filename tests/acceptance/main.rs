@@ -11,6 +11,7 @@ mod endurance;
 mod entra;
 mod estate;
 mod faults;
+mod functions;
 mod grants_in_company;
 mod handshake;
 mod hcl;
@@ -27,6 +28,7 @@ mod proof;
 mod role_members;
 mod roles;
 mod second_owner;
+mod server_identity;
 mod servers;
 mod spelling;
 mod starts;
@@ -119,6 +121,8 @@ fn main() -> ExitCode {
         servers::cases(),
         proof::cases(),
         moments::cases(),
+        functions::cases(),
+        server_identity::cases(),
     ]
     .into_iter()
     .flatten()

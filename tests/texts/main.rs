@@ -51,13 +51,14 @@ const SERVICE_WORDS: [&str; 14] = [
 /// Commands of the Azure CLI (learn.microsoft.com: `az sql mi update`, `az fabric capacity resume`).
 const COMMANDS: [&str; 2] = ["az sql mi update --database-format AlwaysUpToDate", "az fabric capacity resume"];
 /// Examples inside a text, which name nothing.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "mi.public.ZONE.database.windows.net,3342",
     "mi.public.abc123.database.windows.net,3342",
     "60m",
     "1h30m",
     "0x",
     "%2F",
+    "$(",
     "/",
     "00000000-0000-0000-0000-000000000000",
 ];

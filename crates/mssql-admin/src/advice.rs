@@ -2,6 +2,7 @@
 
 use crate::permission::PermissionName;
 use crate::principals::PrincipalKind;
+use crate::setup;
 use crate::statement::{Identifier, Statement};
 
 /// Turns off a change feed that its mirror left behind, in the mirrored database: the one documented rescue (sql-mi
@@ -71,8 +72,14 @@ pub fn let_in(login: &Identifier) -> String {
 
 /// Makes a login a member of a server role.
 pub fn add_to_server_role(role: &Identifier, login: &Identifier) -> String {
-    Statement::new("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]).text().to_owned()
+    let mut statement = Statement::default();
+    setup::add_server_role(&mut statement, role, login);
+    statement.text().to_owned()
 }
+
+/// Lets the operator's login see the managed identities of an instance. Which right it takes is documented nowhere (sql-mi
+/// facts §3.4): this one is UNCONFIRMED, and so is the older and wider VIEW SERVER STATE.
+pub const SEE_IDENTITIES: &str = "USE [master]; GRANT VIEW SERVER SECURITY STATE TO [OPERATOR];";
 
 #[cfg(test)]
 mod tests {

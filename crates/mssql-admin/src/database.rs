@@ -139,22 +139,7 @@ SELECT s.name, s.principal_id FROM sys.schemas AS s WHERE s.schema_id BETWEEN 5 
         }
         let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
         add_guard(&mut statement, principal, &name);
-        for change in changes {
-            match change {
-                Change::Grant(permission) => statement.add("GRANT {} TO {};", &[permission as &dyn Part, &name]),
-                Change::GrantWithGrantOption(permission) => {
-                    statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[permission as &dyn Part, &name]);
-                }
-                Change::Deny(permission) => statement.add("DENY {} TO {} CASCADE;", &[permission as &dyn Part, &name]),
-                Change::Revoke(row) => {
-                    statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, &name, &As(row)]);
-                }
-                Change::RevokeCascade(row) => {
-                    statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, &name, &As(row)]);
-                }
-                Change::RevokeGrantOption(row) => revoke_grant_option(&mut statement, row, &name),
-            }
-        }
+        add_changes(&mut statement, &name, changes);
         statement.add("END\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[]);
         add_look(&mut statement, &sought);
         let results =
@@ -255,6 +240,26 @@ pub(crate) fn add_guard(statement: &mut Statement, principal: &Principal, name: 
 BEGIN",
         &[&Number(principal.id), &Literal(name.as_str()), &Literal(&principal.created)],
     );
+}
+
+/// One statement for each change.
+pub(crate) fn add_changes(statement: &mut Statement, principal: &Identifier, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Grant(name) => statement.add("GRANT {} TO {};", &[name as &dyn Part, principal]),
+            Change::GrantWithGrantOption(name) => {
+                statement.add("GRANT {} TO {} WITH GRANT OPTION;", &[name as &dyn Part, principal]);
+            }
+            Change::Deny(name) => statement.add("DENY {} TO {} CASCADE;", &[name as &dyn Part, principal]),
+            Change::Revoke(row) => {
+                statement.add("REVOKE {} FROM {}{};", &[&row.name as &dyn Part, principal, &As(row)]);
+            }
+            Change::RevokeCascade(row) => {
+                statement.add("REVOKE {} FROM {} CASCADE{};", &[&row.name as &dyn Part, principal, &As(row)]);
+            }
+            Change::RevokeGrantOption(row) => revoke_grant_option(statement, row, principal),
+        }
+    }
 }
 
 /// Only where the option is there: of a plain grant the statement takes the permission itself (sql-mi facts §3.3), as it

@@ -23,6 +23,7 @@ mod row;
 #[cfg(test)]
 mod script;
 mod server_name;
+mod setup;
 mod sid;
 pub mod statement;
 mod table;
@@ -34,7 +35,7 @@ pub use database::{Database, Sought};
 pub use effective::Effective;
 pub use entra::{Entra, EntraId, KnownBy, NoEntraId};
 pub use error::{Error, Fault, Refusal, Result};
-pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts};
+pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts, UpdatePolicy};
 pub use instance::Instance;
 pub use login::{Login, LoginKind, Logins, ServerPermission};
 pub use login_changes::{Created, LoginChange, LoginSource, NewLogin, Origin};
@@ -44,6 +45,7 @@ pub use permission::{
 pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
 pub use roles::NewRole;
 pub use server_name::ServerName;
+pub use setup::{ScriptName, Setup};
 pub use sid::{NoSid, Sid};
 pub use statement::{Identifier, same_name};
 pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables, TableKey};

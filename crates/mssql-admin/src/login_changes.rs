@@ -13,6 +13,7 @@ use crate::instance::Instance;
 use crate::login::{Login, LoginKind, Sought, add_look, some};
 use crate::retry::Effect;
 use crate::row::ResultSets;
+use crate::setup;
 use crate::sid::{AnySid, Sid};
 use crate::statement::{Identifier, Literal, Number, Part, SecretLiteral, Statement};
 
@@ -118,14 +119,13 @@ impl NewLogin {
 
     /// CREATE LOGIN alone.
     fn add_to(&self, statement: &mut Statement) {
-        match (&self.source, &self.default_database) {
-            (LoginSource::Password { password, sid }, Some(database)) => statement.add(
-                "CREATE LOGIN {} WITH PASSWORD = {}, SID = {}, DEFAULT_DATABASE = {};",
-                &[&self.name, &SecretLiteral(password), sid, database],
-            ),
-            (LoginSource::Password { password, sid }, None) => statement
-                .add("CREATE LOGIN {} WITH PASSWORD = {}, SID = {};", &[&self.name, &SecretLiteral(password), sid]),
-            (LoginSource::Entra(entra), _) => match entra.known_by {
+        match &self.source {
+            LoginSource::Password { password, sid } => {
+                let password = SecretLiteral(password);
+                let database = self.default_database.as_ref();
+                statement.append(&setup::create_login(&self.name, &password, Some(sid), database));
+            }
+            LoginSource::Entra(entra) => match entra.known_by {
                 KnownBy::ClientId(id) => statement.add(
                     "CREATE LOGIN {} FROM EXTERNAL PROVIDER WITH SID = {}, TYPE = {};",
                     &[&self.name, &Sid::from(id), &entra.letter()],
@@ -198,7 +198,7 @@ impl LoginChange {
             (None, _) => {}
         }
         for role in &self.added_roles {
-            statement.add("ALTER SERVER ROLE {} ADD MEMBER {};", &[role, login]);
+            setup::add_server_role(statement, role, login);
         }
         for role in &self.removed_roles {
             statement.add("ALTER SERVER ROLE {} DROP MEMBER {};", &[role, login]);

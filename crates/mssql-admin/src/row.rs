@@ -1,5 +1,6 @@
 //! Reading rows by the names of their columns.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tiberius::ColumnData;
@@ -57,6 +58,16 @@ impl Row {
             ColumnData::Guid(id) => Ok(id.map(|id| id.to_string())),
             other => Err(format!("column {name} is no text but {other:?}")),
         }
+    }
+
+    /// What can be shown of the row, by column, in lower case: texts, ids and integers that are not NULL.
+    pub(crate) fn shown(&self) -> BTreeMap<String, String> {
+        let number = |name: &str| self.int(name).ok().flatten().map(|number| number.to_string());
+        let shown = self.columns.iter().filter_map(|name| {
+            let value = self.text(name).ok().flatten().or_else(|| number(name))?;
+            Some((name.to_lowercase(), value))
+        });
+        shown.collect()
     }
 
     /// A value that is never NULL.

@@ -1,8 +1,13 @@
 //! Names of instances: many spellings, one server (sql-mi facts §6.3).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+
+mod pasted;
+
+pub use pasted::NoServerName;
 
 const SUFFIX: &str = ".database.windows.net";
 const DEFAULT_PORT: u16 = 1433;
@@ -17,34 +22,13 @@ pub struct ServerName {
     port: Option<u16>,
 }
 
-/// A text that names no server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no server: expected `host` or `host,port`, such as `mi.public.abc123.database.windows.net,3342`")]
-pub struct NoServerName(String);
-
 impl FromStr for ServerName {
     type Err = NoServerName;
 
-    /// `host`, `host,port`, `host:port`, each also after `tcp:`.
+    /// `host`, `host,port` or `host:port`, each also after `tcp:`; and whatever else people paste: a URL, the connection
+    /// strings of ADO.NET, ODBC and JDBC. A name in letters beyond ASCII becomes its `xn--` form.
     fn from_str(text: &str) -> Result<Self, NoServerName> {
-        let wrong = || NoServerName(text.to_owned());
-        let rest = text.trim();
-        let rest = match rest.get(..4) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("tcp:") => &rest[4..],
-            _ => rest,
-        };
-        let (host, port) = match rest.rsplit_once([',', ':']) {
-            Some((host, port)) => {
-                let port = port.trim().parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
-                (host.trim_end(), Some(port))
-            }
-            None => (rest, None),
-        };
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '_');
-        if host.is_empty() || !host.chars().all(legal) || host.split('.').any(str::is_empty) {
-            return Err(wrong());
-        }
+        let (host, port) = pasted::parse(text)?;
         Ok(Self { spelling: text.to_owned(), host, port })
     }
 }
@@ -62,18 +46,53 @@ impl ServerName {
 
     /// Whether this is the public endpoint of a managed instance, `NAME.public.ZONE.database.windows.net`.
     pub fn is_public(&self) -> bool {
-        self.host
-            .strip_suffix(SUFFIX)
-            .is_some_and(|name| name.split('.').nth(1) == Some("public") && name.split('.').count() == 3)
+        self.labels().is_some_and(|(_, _, is_public)| is_public)
+    }
+
+    /// Name and DNS zone of a managed instance, which its host consists of. `None`: it is the host of something else.
+    pub fn instance(&self) -> Option<(&str, &str)> {
+        self.labels().map(|(name, zone, _)| (name, zone))
+    }
+
+    /// Name, zone, and whether it is the public host.
+    fn labels(&self) -> Option<(&str, &str, bool)> {
+        let labels: Vec<&str> = self.host.strip_suffix(SUFFIX)?.split('.').collect();
+        match labels[..] {
+            // A private endpoint of Azure SQL Database.
+            [_, "privatelink"] => None,
+            [name, zone] => Some((name, zone, false)),
+            [name, "public", zone] => Some((name, zone, true)),
+            _ => None,
+        }
+    }
+
+    /// The public endpoint of a managed instance, as Fabric takes it: `NAME.public.ZONE.database.windows.net,3342`. `None`:
+    /// it is no managed instance's host, or a port that none has.
+    pub fn public_endpoint(&self) -> Option<String> {
+        let (name, zone) = self.instance()?;
+        let is_usual = self.port.is_none_or(|port| [DEFAULT_PORT, PUBLIC_PORT].contains(&port));
+        is_usual.then(|| format!("{name}.public.{zone}{SUFFIX},{PUBLIC_PORT}"))
+    }
+
+    /// What a service takes that knows no other form: the spelling where it is `host` or `host,port`, else made of both.
+    pub fn plain(&self) -> Cow<'_, str> {
+        let plain = |text: &str| text.trim_end_matches('.').eq_ignore_ascii_case(&self.host);
+        match (self.spelling.split_once(','), self.port) {
+            (None, None) if plain(&self.spelling) => Cow::Borrowed(&self.spelling),
+            (Some((host, port)), Some(given)) if plain(host) && port.parse() == Ok(given) => {
+                Cow::Borrowed(&self.spelling)
+            }
+            (_, None) => Cow::Borrowed(&self.host),
+            (_, Some(port)) => Cow::Owned(format!("{},{port}", self.host)),
+        }
     }
 
     /// The one name of the instance. Of a managed instance its private host; of anything else host and, where it is not
     /// 1433, port.
     pub fn canonical(&self) -> String {
-        let (host, usual) = if self.is_public() {
-            (self.host.replacen(".public.", ".", 1), PUBLIC_PORT)
-        } else {
-            (self.host.clone(), DEFAULT_PORT)
+        let (host, usual) = match self.labels() {
+            Some((name, zone, true)) => (format!("{name}.{zone}{SUFFIX}"), PUBLIC_PORT),
+            _ => (self.host.clone(), DEFAULT_PORT),
         };
         let port = self.port();
         if port == usual || (host.ends_with(SUFFIX) && port == DEFAULT_PORT) { host } else { format!("{host},{port}") }
@@ -102,55 +121,5 @@ impl Hash for ServerName {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_instance_has_many_names() {
-        let name: ServerName = "mi.abc123.database.windows.net".parse().unwrap();
-        for same in [
-            "MI.abc123.Database.Windows.net",
-            "mi.abc123.database.windows.net,1433",
-            "tcp:mi.abc123.database.windows.net,1433",
-            "mi.abc123.database.windows.net:1433",
-            "mi.public.abc123.database.windows.net,3342",
-            "mi.public.abc123.database.windows.net",
-            " mi.public.abc123.database.windows.net , 3342 ",
-            "mi.abc123.database.windows.net.",
-        ] {
-            let same: ServerName = same.parse().unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(same, name, "{same}");
-            assert_eq!(same.canonical(), "mi.abc123.database.windows.net");
-        }
-        for other in ["mi2.abc123.database.windows.net", "mi.abc123.database.windows.net,1444", "localhost,50123"] {
-            assert_ne!(other.parse::<ServerName>().unwrap(), name);
-        }
-    }
-
-    #[test]
-    fn the_port_follows_from_the_endpoint() {
-        for (text, host, port, canonical) in [
-            ("localhost,50123", "localhost", 50123, "localhost,50123"),
-            ("localhost", "localhost", 1433, "localhost"),
-            ("127.0.0.1:1433", "127.0.0.1", 1433, "127.0.0.1"),
-            ("mi.public.z.database.windows.net", "mi.public.z.database.windows.net", 3342, "mi.z.database.windows.net"),
-            ("public.z.database.windows.net", "public.z.database.windows.net", 1433, "public.z.database.windows.net"),
-        ] {
-            let name: ServerName = text.parse().unwrap();
-            assert_eq!((name.host(), name.port(), name.canonical()), (host, port, canonical.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_spelling_is_kept() {
-        let text = "MI.Public.abc.database.windows.net,3342";
-        assert_eq!(text.parse::<ServerName>().unwrap().to_string(), text);
-    }
-
-    #[test]
-    fn what_names_no_server_is_refused() {
-        for text in ["", " ", "host,", "host,0", "host,70000", "host,x", "ho st", "a..b", "https://host", ",1433"] {
-            assert!(text.parse::<ServerName>().is_err(), "{text}");
-        }
-    }
-}
+#[path = "server_name_tests.rs"]
+mod tests;

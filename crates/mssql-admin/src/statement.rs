@@ -187,6 +187,14 @@ impl Statement {
         }
     }
 
+    /// The statements of another batch after these.
+    pub(crate) fn append(&mut self, other: &Self) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(&other.0);
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.0
     }

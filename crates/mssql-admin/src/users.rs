@@ -10,6 +10,7 @@ use crate::login_changes::has;
 use crate::permission::PermissionState;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
+use crate::setup;
 use crate::sid::Sid;
 use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
@@ -52,10 +53,9 @@ impl NewUser {
         let mut statement = Statement::new(BEGIN, &[]);
         let name = &self.name;
         match (&self.source, &self.default_schema) {
-            (UserSource::Login(login), Some(schema)) => {
-                statement.add("CREATE USER {} FOR LOGIN {} WITH DEFAULT_SCHEMA = {};", &[name, login, schema]);
+            (UserSource::Login(login), schema) => {
+                setup::create_user(&mut statement, name, login, schema.as_ref());
             }
-            (UserSource::Login(login), None) => statement.add("CREATE USER {} FOR LOGIN {};", &[name, login]),
             (UserSource::Entra(Entra { known_by: KnownBy::ObjectId(id), .. }), Some(schema)) => statement.add(
                 "CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {}, DEFAULT_SCHEMA = {};",
                 &[name, id, schema],

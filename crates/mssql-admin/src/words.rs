@@ -215,7 +215,9 @@ pub(crate) fn unknown_permission(name: &str, nearest: Option<&str>) -> String {
 
 /// Rights on the server are granted in `master`, those on a database in it.
 pub(crate) fn grant_to_operator(right: &str) -> String {
-    let place = if right.starts_with("VIEW ANY") || right.ends_with(" LOGIN") { "[master]" } else { "that database" };
+    let is_of_server =
+        ["VIEW ANY", "VIEW SERVER"].iter().any(|start| right.starts_with(start)) || right.ends_with(" LOGIN");
+    let place = if is_of_server { "[master]" } else { "that database" };
     format!("Let a DBA grant it to the operator's login or user, in {place}: GRANT {right} TO [OPERATOR];")
 }
 
@@ -282,6 +284,7 @@ mod tests {
         for (right, place) in [
             ("VIEW ANY DEFINITION", "[master]"),
             ("ALTER ANY LOGIN", "[master]"),
+            ("VIEW SERVER SECURITY STATE", "[master]"),
             ("ALTER ANY USER", "that database"),
             ("VIEW DEFINITION", "that database"),
         ] {

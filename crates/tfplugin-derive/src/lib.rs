@@ -64,6 +64,7 @@ fn model(input: &DeriveInput) -> Result<Tokens> {
     let place = |attribute: &Attribute| attribute.computed || attribute.write_only || attribute.replace;
     let has_places = attributes.iter().any(place);
     let replaces = attributes.iter().any(|attribute| attribute.replace);
+    let is_answer = attributes.iter().all(|attribute| attribute.computed && !attribute.optional);
     let read = attributes.iter().map(|attribute| match attribute.is_plain() {
         true => quote!(read_required),
         false => quote!(read),
@@ -173,6 +174,7 @@ fn model(input: &DeriveInput) -> Result<Tokens> {
             }),*];
             const HAS_PLACES: bool = #has_places #(|| <#held as ::tfplugin::AttributeType>::HAS_PLACES)*;
             const REPLACES: bool = #replaces #(|| <#held as ::tfplugin::AttributeType>::REPLACES)*;
+            const IS_ANSWER: bool = #is_answer #(&& <#held as ::tfplugin::AttributeType>::IS_ANSWER)*;
 
             fn attribute_type() -> ::tfplugin::schema::Type {
                 ::tfplugin::schema::Type::Nested(

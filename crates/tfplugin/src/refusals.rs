@@ -412,3 +412,235 @@
 //!     name: Value<String>,
 //! }
 //! ```
+//!
+//!
+//! A function's arguments come from the caller, its answer from the function:
+//!
+//! ```
+//! # use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Function, FunctionError, HandlerError, Model, Nothing};
+//! # use tfplugin::{Provider, ProviderType, Value, schema::Attribute};
+//! # struct Us;
+//! # struct Trouble;
+//! # impl From<Diagnostic> for Trouble {
+//! #     fn from(_: Diagnostic) -> Self {
+//! #         Self
+//! #     }
+//! # }
+//! # impl HandlerError for Trouble {
+//! #     fn diagnose(self, _: &[Attribute]) -> Diagnostics {
+//! #         Diagnostics::default()
+//! #     }
+//! # }
+//! # impl ProviderType for Us {
+//! #     const NAME: &'static str = "us";
+//! #     type Config = Nothing;
+//! #     type Error = Trouble;
+//! #     async fn configure(_: Nothing, _: CancellationToken) -> Result<Self, Trouble> {
+//! #         Ok(Self)
+//! #     }
+//! # }
+//! /// An argument that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Given {
+//!     /// Its name.
+//!     #[attr(optional)]
+//!     name: Value<String>,
+//! }
+//! /// Names something.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Name {
+//!     /// What it is given.
+//!     #[attr(required)]
+//!     given: Given,
+//! }
+//! /// An answer that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Named {
+//!     /// Its name.
+//!     #[attr(computed)]
+//!     name: Value<String>,
+//! }
+//! impl Function for Name {
+//!     const NAME: &'static str = "name";
+//!     const SUMMARY: &'static str = "Names something.";
+//!     type Output = Named;
+//!     fn call(arguments: Self) -> Result<Named, FunctionError> {
+//!         Ok(Named { name: arguments.given.name })
+//!     }
+//! }
+//! let _ = Provider::<Us>::new().function::<Name>();
+//! ```
+//!
+//!
+//! nothing in an argument is computed or has a default, not even further down;
+//!
+//! ```compile_fail
+//! # use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Function, FunctionError, HandlerError, Model, Nothing};
+//! # use tfplugin::{Provider, ProviderType, Value, schema::Attribute};
+//! # struct Us;
+//! # struct Trouble;
+//! # impl From<Diagnostic> for Trouble {
+//! #     fn from(_: Diagnostic) -> Self {
+//! #         Self
+//! #     }
+//! # }
+//! # impl HandlerError for Trouble {
+//! #     fn diagnose(self, _: &[Attribute]) -> Diagnostics {
+//! #         Diagnostics::default()
+//! #     }
+//! # }
+//! # impl ProviderType for Us {
+//! #     const NAME: &'static str = "us";
+//! #     type Config = Nothing;
+//! #     type Error = Trouble;
+//! #     async fn configure(_: Nothing, _: CancellationToken) -> Result<Self, Trouble> {
+//! #         Ok(Self)
+//! #     }
+//! # }
+//! /// An argument that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Given {
+//!     /// Its name.
+//!     #[attr(optional, computed, default = "a")]
+//!     name: Value<String>,
+//! }
+//! /// Names something.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Name {
+//!     /// What it is given.
+//!     #[attr(required)]
+//!     given: Given,
+//! }
+//! /// An answer that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Named {
+//!     /// Its name.
+//!     #[attr(computed)]
+//!     name: Value<String>,
+//! }
+//! impl Function for Name {
+//!     const NAME: &'static str = "name";
+//!     const SUMMARY: &'static str = "Names something.";
+//!     type Output = Named;
+//!     fn call(arguments: Self) -> Result<Named, FunctionError> {
+//!         Ok(Named { name: arguments.given.name })
+//!     }
+//! }
+//! let _ = Provider::<Us>::new().function::<Name>();
+//! ```
+//!
+//!
+//! nothing is kept from anybody;
+//!
+//! ```compile_fail
+//! # use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Function, FunctionError, HandlerError, Model, Nothing};
+//! # use tfplugin::{Provider, ProviderType, Value, schema::Attribute};
+//! # struct Us;
+//! # struct Trouble;
+//! # impl From<Diagnostic> for Trouble {
+//! #     fn from(_: Diagnostic) -> Self {
+//! #         Self
+//! #     }
+//! # }
+//! # impl HandlerError for Trouble {
+//! #     fn diagnose(self, _: &[Attribute]) -> Diagnostics {
+//! #         Diagnostics::default()
+//! #     }
+//! # }
+//! # impl ProviderType for Us {
+//! #     const NAME: &'static str = "us";
+//! #     type Config = Nothing;
+//! #     type Error = Trouble;
+//! #     async fn configure(_: Nothing, _: CancellationToken) -> Result<Self, Trouble> {
+//! #         Ok(Self)
+//! #     }
+//! # }
+//! /// An argument that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Given {
+//!     /// Its name.
+//!     #[attr(optional, write_only)]
+//!     name: Value<String>,
+//! }
+//! /// Names something.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Name {
+//!     /// What it is given.
+//!     #[attr(required)]
+//!     given: Given,
+//! }
+//! /// An answer that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Named {
+//!     /// Its name.
+//!     #[attr(computed)]
+//!     name: Value<String>,
+//! }
+//! impl Function for Name {
+//!     const NAME: &'static str = "name";
+//!     const SUMMARY: &'static str = "Names something.";
+//!     type Output = Named;
+//!     fn call(arguments: Self) -> Result<Named, FunctionError> {
+//!         Ok(Named { name: arguments.given.name })
+//!     }
+//! }
+//! let _ = Provider::<Us>::new().function::<Name>();
+//! ```
+//!
+//!
+//! nothing in an answer is configured.
+//!
+//! ```compile_fail
+//! # use tfplugin::{CancellationToken, Diagnostic, Diagnostics, Function, FunctionError, HandlerError, Model, Nothing};
+//! # use tfplugin::{Provider, ProviderType, Value, schema::Attribute};
+//! # struct Us;
+//! # struct Trouble;
+//! # impl From<Diagnostic> for Trouble {
+//! #     fn from(_: Diagnostic) -> Self {
+//! #         Self
+//! #     }
+//! # }
+//! # impl HandlerError for Trouble {
+//! #     fn diagnose(self, _: &[Attribute]) -> Diagnostics {
+//! #         Diagnostics::default()
+//! #     }
+//! # }
+//! # impl ProviderType for Us {
+//! #     const NAME: &'static str = "us";
+//! #     type Config = Nothing;
+//! #     type Error = Trouble;
+//! #     async fn configure(_: Nothing, _: CancellationToken) -> Result<Self, Trouble> {
+//! #         Ok(Self)
+//! #     }
+//! # }
+//! /// An argument that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Given {
+//!     /// Its name.
+//!     #[attr(optional)]
+//!     name: Value<String>,
+//! }
+//! /// Names something.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Name {
+//!     /// What it is given.
+//!     #[attr(required)]
+//!     given: Given,
+//! }
+//! /// An answer that is an object.
+//! #[derive(Clone, Debug, PartialEq, Model)]
+//! struct Named {
+//!     /// Its name.
+//!     #[attr(optional, computed)]
+//!     name: Value<String>,
+//! }
+//! impl Function for Name {
+//!     const NAME: &'static str = "name";
+//!     const SUMMARY: &'static str = "Names something.";
+//!     type Output = Named;
+//!     fn call(arguments: Self) -> Result<Named, FunctionError> {
+//!         Ok(Named { name: arguments.given.name })
+//!     }
+//! }
+//! let _ = Provider::<Us>::new().function::<Name>();
+//! ```

@@ -90,18 +90,39 @@ impl Type {
 
     /// The type in the notation of the wire: `"string"`, `["set","string"]`, `["object",{…}]`.
     pub fn notation(&self) -> serde_json::Value {
+        self.noted(false)
+    }
+
+    /// The same of a function's parameter: an object names the attributes that may be left out, as in
+    /// `["object",{…},["a"]]`. Then the CLI makes null of them, where it would refuse the call.
+    pub fn parameter_notation(&self) -> serde_json::Value {
+        self.noted(true)
+    }
+
+    fn noted(&self, with_optional: bool) -> serde_json::Value {
         use serde_json::{Value, json};
         match self {
             Self::String => json!("string"),
             Self::Number => json!("number"),
             Self::Bool => json!("bool"),
-            Self::List(element) => json!(["list", element.notation()]),
-            Self::Set(element) => json!(["set", element.notation()]),
-            Self::Map(element) => json!(["map", element.notation()]),
+            Self::List(element) => json!(["list", element.noted(with_optional)]),
+            Self::Set(element) => json!(["set", element.noted(with_optional)]),
+            Self::Map(element) => json!(["map", element.noted(with_optional)]),
             Self::Nested(nesting, attributes) => {
-                let members =
-                    attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.ty.notation())).collect();
-                let object = json!(["object", Value::Object(members)]);
+                let members = attributes
+                    .iter()
+                    .map(|attribute| (attribute.name.to_owned(), attribute.ty.noted(with_optional)))
+                    .collect();
+                let optional: Vec<&str> = attributes
+                    .iter()
+                    .filter(|attribute| with_optional && attribute.mode != Mode::Required)
+                    .map(|attribute| attribute.name)
+                    .collect();
+                let members = Value::Object(members);
+                let object = match optional.is_empty() {
+                    true => json!(["object", members]),
+                    false => json!(["object", members, optional]),
+                };
                 match nesting {
                     Nesting::Single => object,
                     Nesting::List => json!(["list", object]),

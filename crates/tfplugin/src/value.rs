@@ -132,6 +132,8 @@ pub trait AttributeType: Sized + Clone + PartialEq {
     /// Every rule inside can be carried out: the elements of a set have no place, and only a single object inside
     /// another can be compared with the one before. `#[derive(Model)]` refuses what is not.
     const IS_COHERENT: bool = true;
+    /// Everything inside is computed: what a function can answer with.
+    const IS_ANSWER: bool = true;
     /// Takes `one_of`.
     const IS_WORD: bool = false;
     /// Takes `length`.
@@ -417,6 +419,7 @@ impl<T: AttributeType> AttributeType for Vec<T> {
     const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
     const NAMES: &'static [Name] = T::NAMES;
+    const IS_ANSWER: bool = T::IS_ANSWER;
     const HAS_PLACES: bool = T::HAS_PLACES;
     const IS_COHERENT: bool = T::IS_COHERENT && !T::REPLACES;
     fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
@@ -441,6 +444,7 @@ impl<T: AttributeType + Ord> AttributeType for BTreeSet<T> {
     const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
     const NAMES: &'static [Name] = T::NAMES;
+    const IS_ANSWER: bool = T::IS_ANSWER;
     const IS_COHERENT: bool = T::IS_COHERENT && !T::HAS_PLACES;
     fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
         if self == prior {
@@ -493,6 +497,7 @@ impl<T: AttributeType> AttributeType for Set<T> {
     const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
     const NAMES: &'static [Name] = T::NAMES;
+    const IS_ANSWER: bool = T::IS_ANSWER;
     const IS_COHERENT: bool = T::IS_COHERENT && !T::HAS_PLACES;
     fn keep_spelling(&mut self, prior: &Self, keep: Keep) {
         if self == prior {
@@ -516,6 +521,7 @@ impl<T: AttributeType> AttributeType for BTreeMap<String, T> {
     const HAS_LENGTH: bool = true;
     const SECRET: bool = T::SECRET;
     const NAMES: &'static [Name] = T::NAMES;
+    const IS_ANSWER: bool = T::IS_ANSWER;
     const HAS_PLACES: bool = T::HAS_PLACES;
     const IS_COHERENT: bool = T::IS_COHERENT && !T::REPLACES;
     fn keep_spelling(&mut self, prior: &Self, keep: Keep) {

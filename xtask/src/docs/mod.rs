@@ -143,6 +143,11 @@ fn function_page(provider: &str, function: &DescribedFunction, examples: &Exampl
             )
         });
         page.list(arguments.collect());
+        schema::write_objects(&mut page, function.parameters.iter().map(|it| (it.name, &it.ty)));
+    }
+    if function.output.nested().is_some() {
+        page.heading(2, "Result");
+        schema::write_objects(&mut page, [("result", &function.output)]);
     }
     Ok(page)
 }

@@ -23,7 +23,20 @@ pub fn write(page: &mut Page, attributes: &[Attribute]) {
             page.list(items(&group, "", &mut nested));
         }
     }
-    // In the order in which they were mentioned, each followed by what lies inside it.
+    write_nested(page, nested);
+}
+
+/// The members of objects that have a name, and what lies inside them: a function's arguments and answer.
+pub fn write_objects<'a>(page: &mut Page, objects: impl IntoIterator<Item = (&'a str, &'a Type)>) {
+    let nested = objects.into_iter().filter_map(|(name, ty)| {
+        let (_, attributes) = ty.nested()?;
+        Some(Nested { path: name.to_owned(), attributes })
+    });
+    write_nested(page, nested.collect());
+}
+
+/// In the order in which they were mentioned, each followed by what lies inside it.
+fn write_nested(page: &mut Page, mut nested: VecDeque<Nested<'_>>) {
     while let Some(Nested { path, attributes }) = nested.pop_front() {
         page.paragraph(&format!("<a id=\"{}\"></a>\n### Nested Schema for `{path}`", anchor(&path)));
         let mut inside = VecDeque::new();

@@ -3,7 +3,7 @@
 use super::{json, msgpack, pb};
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::dynamic::Dynamic;
-use crate::function::{AnyFunction, FunctionError};
+use crate::function::{AnyFunction, Refused};
 use crate::path::{AttributePath, Step};
 use crate::schema::{Attribute, Mode, Nesting, Type};
 
@@ -105,7 +105,7 @@ pub(super) fn to_function(function: &dyn AnyFunction) -> pb::Function {
             .into_iter()
             .map(|parameter| pb::function::Parameter {
                 name: parameter.name.to_owned(),
-                r#type: to_type(&parameter.ty),
+                r#type: parameter.ty.parameter_notation().to_string().into_bytes(),
                 allow_null_value: parameter.mode != Mode::Required,
                 allow_unknown_values: false,
                 description: parameter.description,
@@ -121,7 +121,7 @@ pub(super) fn to_function(function: &dyn AnyFunction) -> pb::Function {
     }
 }
 
-pub(super) fn to_function_error(error: FunctionError) -> pb::FunctionError {
+pub(super) fn to_function_error(error: Refused) -> pb::FunctionError {
     pb::FunctionError {
         text: error.text,
         function_argument: error.argument.and_then(|argument| i64::try_from(argument).ok()),

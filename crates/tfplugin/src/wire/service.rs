@@ -17,7 +17,7 @@ use super::pb;
 use crate::context::{catch, panicked};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dynamic::Dynamic;
-use crate::function::FunctionError;
+use crate::function::Refused;
 use crate::model::{self, Draft, Model};
 use crate::private::Private;
 use crate::provider::{Provider, ProviderType};
@@ -399,14 +399,14 @@ impl<P: ProviderType> pb::provider_server::Provider for Service<P> {
     async fn call_function(&self, request: Request<pb::call_function::Request>) -> Answer<pb::call_function::Response> {
         let request = request.into_inner();
         let called = || {
-            let function = self.offered.functions.get(request.name.as_str()).ok_or_else(|| FunctionError {
-                text: format!("There is no function `{}`.", request.name),
-                argument: None,
-            })?;
+            let function = self
+                .offered
+                .functions
+                .get(request.name.as_str())
+                .ok_or_else(|| Refused::of_none(format!("There is no function `{}`.", request.name)))?;
             let arguments = request.arguments.into_iter().map(|argument| from_value(Some(argument)));
-            let arguments = arguments
-                .collect::<Result<_, _>>()
-                .map_err(|diagnostic| FunctionError { text: diagnostic.to_string(), argument: None })?;
+            let arguments =
+                arguments.collect::<Result<_, _>>().map_err(|diagnostic| Refused::of_none(diagnostic.to_string()))?;
             function.call(arguments)
         };
         Ok(Response::new(match called() {

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Request;
 
 use self::vessel::{Berth, Cabin, Sailor, Vessel};
-use self::world::{Key, LookUp, Pair, Part, Repeat, Thing, World};
+use self::world::{Key, LookUp, Pair, Parcel, Part, Repeat, Thing, Weigh, Weight, World};
 use super::convert::{from_value, to_value};
 use super::pb;
 use super::pb::provider_server::Provider as _;
@@ -47,7 +47,7 @@ impl Cli {
     /// Before the provider's block was sent.
     fn unconfigured() -> Self {
         let offered = Provider::new().resource::<Thing>().resource::<Vessel>().data_source::<LookUp>();
-        let offered = offered.ephemeral::<Key>().function::<Repeat>();
+        let offered = offered.ephemeral::<Key>().function::<Repeat>().function::<Weigh>();
         let service = Service::new(offered, CancellationToken::new(), TaskTracker::new());
         Self { service, type_name: "test_thing", attributes: Thing::attributes() }
     }
@@ -150,9 +150,9 @@ impl Cli {
         self.service.read_data_source(Request::new(request)).await.unwrap().into_inner()
     }
 
-    async fn call(&self, arguments: &[Dynamic]) -> Result<Dynamic, (String, Option<i64>)> {
+    async fn call(&self, name: &str, arguments: &[Dynamic]) -> Result<Dynamic, (String, Option<i64>)> {
         let arguments = arguments.iter().filter_map(to_value).collect();
-        let request = pb::call_function::Request { name: "repeat".into(), arguments };
+        let request = pb::call_function::Request { name: name.into(), arguments };
         let answer = self.service.call_function(Request::new(request)).await.unwrap().into_inner();
         match answer.error {
             Some(error) => Err((error.text, error.function_argument)),

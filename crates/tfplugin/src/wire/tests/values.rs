@@ -106,17 +106,71 @@ async fn a_wrong_value_is_shown_at_its_place() {
 #[tokio::test]
 async fn a_function_says_which_argument_is_wrong() {
     let cli = Cli::new().await;
-    assert_eq!(cli.call(&[texts(&["a", "b"]), Dynamic::Int(2)]).await, Ok("abab".into()));
+    assert_eq!(cli.call("repeat", &[texts(&["a", "b"]), Dynamic::Int(2)]).await, Ok("abab".into()));
     for (arguments, argument) in [
         ([texts(&["a"]), Dynamic::Int(-1)], Some(1)),
         ([texts(&["a"]), Dynamic::Float(0.5)], Some(1)),
         ([Dynamic::List(vec![Dynamic::Null]), Dynamic::Int(1)], Some(0)),
         ([texts(&["a"]), Dynamic::Int(99)], None),
     ] {
-        let (text, at) = cli.call(&arguments).await.unwrap_err();
+        let (text, at) = cli.call("repeat", &arguments).await.unwrap_err();
         assert_eq!(at, argument, "{arguments:?}: {text}");
         assert!(!text.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_function_takes_and_gives_objects() {
+    let cli = Cli::new().await;
+    let parcel = |members: &[(&str, Dynamic)]| object(&Parcel::attributes(), members);
+    let weight =
+        |grams: i64, label: Dynamic| object(&Weight::attributes(), &[("grams", Dynamic::Int(grams)), ("label", label)]);
+    for (given, came) in [
+        (parcel(&[("edge", Dynamic::Int(2))]), Ok(weight(8, Dynamic::Null))),
+        (parcel(&[("edge", Dynamic::Int(3)), ("label", "a".into())]), Ok(weight(27, "a".into()))),
+        // Not even a member can be unknown to what is called.
+        (parcel(&[("edge", Dynamic::Int(3)), ("label", Dynamic::Unknown)]), Ok(Dynamic::Unknown)),
+        (parcel(&[("edge", Dynamic::Unknown)]), Ok(Dynamic::Unknown)),
+        (parcel(&[]), Err("`parcel.edge`: It is null here.")),
+        (parcel(&[("edge", Dynamic::Int(0))]), Err("`parcel.edge`: It is 0; 1 to 9 are possible.")),
+        (parcel(&[("edge", "two".into())]), Err("`parcel.edge`: Expected a whole number")),
+        (
+            parcel(&[("edge", Dynamic::Int(1)), ("label", "a".into()), ("mark", "b".into())]),
+            Err("`parcel.label`: Leave out one of `label` and `mark`."),
+        ),
+        (
+            parcel(&[("edge", Dynamic::Int(1)), ("label", "feather".into())]),
+            Err("`parcel.label`: Feathers weigh nothing."),
+        ),
+        (Dynamic::Null, Err("It is null here.")),
+        (Dynamic::Int(1), Err("Expected an object")),
+    ] {
+        match (cli.call("weigh", std::slice::from_ref(&given)).await, came) {
+            (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "{given:?}"),
+            (Err((text, at)), Err(expected)) => {
+                assert!(text.starts_with(expected), "{given:?}: {text}");
+                assert_eq!(at, Some(0), "{given:?}: {text}");
+            }
+            (answer, expected) => panic!("{given:?}: {answer:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_parameter_says_what_may_be_left_out() {
+    let cli = Cli::new().await;
+    let answer = cli.service.get_functions(Request::new(Default::default())).await.unwrap().into_inner();
+    let weigh = &answer.functions["weigh"];
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    assert_eq!(
+        json(&weigh.parameters[0].r#type),
+        serde_json::json!(["object", { "edge": "number", "label": "string", "mark": "string" }, ["label", "mark"]])
+    );
+    // In the type of an answer there is no such list: the CLIs refuse it.
+    assert_eq!(
+        json(&weigh.r#return.as_ref().unwrap().r#type),
+        serde_json::json!(["object", { "grams": "number", "label": "string" }])
+    );
 }
 
 #[tokio::test]

@@ -341,7 +341,55 @@ impl Function for Repeat {
 
     fn call(arguments: Self) -> Result<String, FunctionError> {
         assert_ne!(arguments.times, 99, "function");
-        let times = usize::try_from(arguments.times).map_err(|_| FunctionError::argument(1, "Not fewer than none."))?;
+        let times = usize::try_from(arguments.times)
+            .map_err(|_| FunctionError::at(path!(Repeat: times), "Not fewer than none."))?;
         Ok(arguments.texts.concat().repeat(times))
+    }
+}
+
+/// A parcel.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(super) struct Parcel {
+    /// Its edge.
+    #[attr(required, range = 1..=9)]
+    edge: i64,
+    /// What is written on it.
+    #[attr(optional, conflicts = "mark")]
+    label: Value<String>,
+    /// What is painted on it.
+    #[attr(optional)]
+    mark: Value<String>,
+}
+
+/// Weighs a parcel.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(super) struct Weigh {
+    /// The parcel.
+    #[attr(required)]
+    parcel: Parcel,
+}
+
+/// What a parcel weighs.
+#[derive(Clone, Debug, PartialEq, Model)]
+pub(super) struct Weight {
+    /// Grams.
+    #[attr(computed)]
+    grams: Value<i64>,
+    /// Its label.
+    #[attr(computed)]
+    label: Value<String>,
+}
+
+impl Function for Weigh {
+    const NAME: &'static str = "weigh";
+    const SUMMARY: &'static str = "Weighs a parcel.";
+    type Output = Weight;
+
+    fn call(arguments: Self) -> Result<Weight, FunctionError> {
+        let Parcel { edge, label, .. } = arguments.parcel;
+        if label.known().is_some_and(|label| label == "feather") {
+            return Err(FunctionError::at(path!(Weigh: parcel.label), "Feathers weigh nothing."));
+        }
+        Ok(Weight { grams: edge.pow(3).into(), label })
     }
 }
