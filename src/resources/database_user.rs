@@ -386,20 +386,7 @@ impl DatabaseUser {
     /// What others have from the user, and the statements that take it from them, in their order.
     fn granted_to_others(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Option<String> {
         let user = self.find(cx, principals).ok().flatten()?;
-        let granted = principals.granted_by(user);
-        let grantor = super::identifier(&user.name).ok()?;
-        let statements: Vec<String> = granted
-            .iter()
-            .filter_map(|it| Some(mssql_admin::advice::revoke_as(&it.name, &it.grantee.parse().ok()?, &grantor)))
-            .collect();
-        if statements.is_empty() {
-            return None;
-        }
-        Some(format!(
-            "On the database itself it has granted or denied, which a DBA ends in database {}:\n\n{}",
-            self.database,
-            statements.join("\n")
-        ))
+        super::granted_to_others(&self.database, principals, user)
     }
 
     /// The user, whatever it is called now: a name that means somebody else is a difference of the name.
