@@ -382,9 +382,14 @@ impl Server {
         if self.has_changed() { None } else { self.at_plan(cx, self.principals(database).await) }
     }
 
-    /// Some principals of a database, asked for now; `None` when the database is gone for certain.
-    pub async fn look(&self, database: &Identifier, sought: &Sought) -> Result<Option<DatabasePrincipals>> {
-        match self.instance.database(database).principals_like(sought).await.map_err(Error::from) {
+    /// Some principals of a database, or all, asked for now; `None` when the database is gone for certain.
+    pub async fn look(&self, database: &Identifier, sought: Option<&Sought>) -> Result<Option<DatabasePrincipals>> {
+        let asked = self.instance.database(database);
+        let looked = match sought {
+            Some(sought) => asked.principals_like(sought).await,
+            None => asked.principals().await,
+        };
+        match looked.map_err(Error::from) {
             Err(error) if self.is_gone(database, &error).await => Ok(None),
             principals => principals.map(Some),
         }

@@ -287,7 +287,7 @@ impl Resource for DatabaseGrants {
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
-        let Some(principals) = server.look(&state.database, &state.sought(cx, None)).await? else {
+        let Some(principals) = server.look(&state.database, Some(&state.sought(cx, None))).await? else {
             cx.provider.ledger().forget(&state.key());
             return Ok(());
         };
@@ -387,7 +387,7 @@ impl DatabaseGrants {
         match prior {
             Some(prior) if prior.principal != self.principal && server.has_changed() => {
                 let sought = self.sought(cx, Some(prior));
-                server.look(&self.database, &sought).await.ok().flatten().map(Arc::new)
+                server.look(&self.database, Some(&sought)).await.ok().flatten().map(Arc::new)
             }
             _ => server.principals_at_plan(cx, &self.database).await,
         }

@@ -195,9 +195,11 @@ impl Resource for DatabaseUser {
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let server = cx.provider.sql(&plan.server)?;
-        let sought = prior.sought(cx);
         let database = server.change().database(&plan.database);
-        let principals = database.principals_like(&sought).await?;
+        let principals = match prior.sought(cx) {
+            Some(sought) => database.principals_like(&sought).await?,
+            None => database.principals().await?,
+        };
         let Some(user) = prior.meant(cx, &principals)? else {
             return Err(not_there_any_more("user", prior.name.as_str()));
         };
@@ -246,7 +248,7 @@ impl Resource for DatabaseUser {
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
         let heir = state.transfer_schemas_to.known().map(Text::value);
-        let Some(principals) = server.look(&state.database, &state.sought(cx)).await? else {
+        let Some(principals) = server.look(&state.database, state.sought(cx).as_ref()).await? else {
             cx.provider.ledger().forget(&state.key());
             return Ok(());
         };
@@ -342,10 +344,12 @@ impl DatabaseUser {
         super::second_owner("user", &self.name).at(path!(DatabaseUser: name))
     }
 
-    /// Whom a look is for: the user, and whoever has its name.
-    fn sought(&self, cx: &Context<FabricMirror>) -> Sought {
+    /// Whom a look is for: the user, and whoever has its name. `None`: of one that was made and not seen nothing but its login
+    /// is known, and everybody is looked at.
+    fn sought(&self, cx: &Context<FabricMirror>) -> Option<Sought> {
         let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
-        Sought::known([noted.known(&self.name)])
+        let is_known = noted.identity.is_some() || noted.sid.is_some();
+        is_known.then(|| Sought::known([noted.known(&self.name)]))
     }
 
     fn known_sid(&self) -> Option<mssql_admin::Sid> {

@@ -368,6 +368,7 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
         ledger.note_login(Key::new(Login::NAME, &[&server.canonical(), name.as_str()]), sid);
     }
     if let (Some(at), Some(noted)) = (prior.password_last_set.known(), cx.private().get(PASSWORD_SET))
+        && plan.sid == prior.sid
         && prior.password_wo_version.is_known()
         && prior.password_wo_version == plan.password_wo_version
         && at != noted

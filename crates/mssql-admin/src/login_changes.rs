@@ -139,7 +139,8 @@ impl NewLogin {
     }
 
     /// All of it, and a look at what came of it. Nothing follows on a refusal: what has the name then is not ours. Whom the
-    /// directory took the name for shows afterwards: another kind than was meant goes again.
+    /// directory took the name for shows afterwards: another kind than was meant is rolled back (UNCONFIRMED that an instance
+    /// takes FROM EXTERNAL PROVIDER inside a transaction; that CREATE LOGIN is rolled back with one is documented).
     fn statement(&self) -> Statement {
         let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;", &[]);
         let is_looked_up =

@@ -45,7 +45,19 @@ pub(crate) fn of(number: u32) -> Option<Words> {
             login,
         ),
         15278 => words("The login is mapped to a user already", "", login),
-        15113..=15119 | 15156 => words("The server refuses the password", PASSWORD, password),
+        15113 => words(
+            "The login is locked out",
+            "Too many wrong passwords were tried. Wait until the lockout is over, or let a DBA end it with a new password.",
+            password,
+        ),
+        15114 => words("The password was changed too recently", "Run again later: the policy wants a pause.", password),
+        15115 => words(
+            "The password cannot be used now",
+            "The policy may know it from before. Raise `password_wo_version` with another password.",
+            password,
+        ),
+        15119 => words("A filter of the server refuses the password", "Choose another.", password),
+        15116..=15118 | 15156 => words("The server refuses the password", PASSWORD, password),
         15433 => words(
             "The SID is in use",
             "A SID belongs to one login alone. Who has it: SELECT [name], [sid] FROM [sys].[server_principals]; Choose \
@@ -174,6 +186,26 @@ pub(crate) fn of(number: u32) -> Option<Words> {
         ),
         22706 => words("The change feed is not enabled", "", database),
         22769 => words("The table is not in the change feed", "", None),
+        22770 => words("The procedure of the change feed wants a table", "", None),
+        1204 | 1205 | 1222 => words(
+            "Somebody else holds locks that this needs",
+            "It was rolled back, and tried again as often as makes sense. Run again; if it comes back, ask who holds them: \
+             SELECT [blocking_session_id], [wait_resource] FROM [sys].[dm_exec_requests] WHERE [blocking_session_id] <> 0;",
+            None,
+        ),
+        615 | 701 | 8645 | 8651 | 10928 | 10929 | 40501 | 49918..=49920 => words(
+            "The instance is short of something",
+            "Memory, workers or sessions are used up for the moment. Run again in some minutes, with a lower -parallelism if it \
+             comes back.",
+            None,
+        ),
+        20 | 64 | 233 | 926 | 3960 | 4221 | 10053 | 10054 | 10060 | 11001 | 40020 | 40143 | 40166 | 40197 | 40540
+        | 40613 | 42108 | 42109 => words(
+            "The instance is not available for the moment",
+            "It fails over, starts, or is being changed in Azure. Run again in some minutes: what was done is found and not done \
+             twice.",
+            None,
+        ),
         _ => None,
     }
 }
@@ -263,6 +295,28 @@ mod tests {
         }
         assert_eq!((refused(1).summary().as_str(), refused(1).fix()), (ANY, None));
         assert!(refused(33130).is_unknown_identity() && !refused(33134).is_unknown_identity());
+    }
+
+    /// What a reader sees of each number of sql-mi facts §1.4.
+    #[test]
+    fn the_words_of_every_number() {
+        let numbers = [
+            15025, 15023, 15151, 15118, 15113, 15114, 15115, 15116, 15117, 15119, 15156, 15434, 15138, 15136, 15421,
+            15154, 15183, 15184, 15284, 15433, 15419, 15405, 15402, 15150, 15278, 15063, 15007, 15247, 15562, 229, 297,
+            300, 262, 4060, 18456, 33130, 33131, 33134, 33136, 33129, 47072, 37545, 22706, 22769, 22770, 40613, 40197,
+            40501, 40540, 40143, 10928, 10929, 49918, 49919, 49920, 4221, 233, 64, 20, 10053, 10054, 10060, 1205, 1222,
+            1204, 11001, 3960, 8645, 8651, 701, 615, 926, 40020, 40166,
+        ];
+        let shown: Vec<String> = numbers
+            .iter()
+            .map(|number| {
+                let error = refused(*number);
+                let fix = error.fix().map(|fix| format!("\n      {fix}")).unwrap_or_default();
+                format!("{number} ({:?}): {}{fix}", error.fault(), error.summary())
+            })
+            .collect();
+        assert!(numbers.iter().all(|number| of(*number).is_some()), "each has words of its own");
+        insta::assert_snapshot!(shown.join("\n"));
     }
 
     #[test]
