@@ -202,7 +202,9 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
             } else {
                 "display_name"
             };
-            set(run, name, text("chosen anew"));
+            // Users and roles share their names.
+            let is_role = Type::of(&address) == Some(Type::Role);
+            set(run, name, text(if is_role { "a role chosen anew" } else { "chosen anew" }));
         }
         Way::StopAndStart => stop_and_start(run).await?,
         Way::DependsOn => depend(run, &address),
@@ -378,6 +380,13 @@ async fn sql(run: &mut Run, said: &Said, statement: &str) -> Result<()> {
     match run.world.sql(Speaker::Administrator, database, &statement).await? {
         Answer::Done => {}
         Answer::Refused(number, words) => {
+            // A member who is gone meanwhile is in no role any more.
+            let member = statement.split_once(" DROP MEMBER [").and_then(|(_, rest)| rest.strip_suffix("];"));
+            if let (15151, Some(member)) = (number, member)
+                && run.world.snapshot().await?.principal_named(database, &member.replace("]]", "]")).is_none()
+            {
+                return Ok(());
+            }
             // The advice offers alternatives, of which one may be there already; what is no T-SQL is a breach.
             if matches!(number, 102 | 156 | 170 | 15151 | 2812 | 4621) {
                 run.violate(
