@@ -24,15 +24,17 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 
 pub const LOGIN: [&str; 1] = ["name"];
 pub const DATABASE_USER: [&str; 2] = ["database", "name"];
+pub const DATABASE_ROLE: [&str; 2] = ["database", "name"];
 pub const DATABASE_GRANTS: [&str; 2] = ["database", "principal"];
 pub const CONNECTION: [&str; 1] = ["id"];
 pub const WORKSPACE_ROLE_ASSIGNMENT: [&str; 2] = ["workspace", "assignment"];
 pub const ITEM: [&str; 2] = ["workspace", "item"];
 
 /// The form of every type's id.
-pub const FORMS: [Form; 7] = [
+pub const FORMS: [Form; 8] = [
     Form::on_server("login", &LOGIN),
     Form::on_server("database_user", &DATABASE_USER),
+    Form::on_server("database_role", &DATABASE_ROLE),
     Form::on_server("database_grants", &DATABASE_GRANTS),
     Form::in_fabric("connection", &CONNECTION),
     Form::in_fabric("workspace_role_assignment", &WORKSPACE_ROLE_ASSIGNMENT),

@@ -7,7 +7,7 @@ use crate::import_id::FORMS;
 /// The id under which an object is imported: its parts, each percent-encoded, with `/` between them.
 ///
 /// - `login`: `[server/]name`
-/// - `database_user`: `[server/]database/name`
+/// - `database_user`, `database_role`: `[server/]database/name`
 /// - `database_grants`: `[server/]database/principal`
 /// - `connection`: `id`
 /// - `workspace_role_assignment`: `workspace/assignment`

@@ -231,7 +231,7 @@ impl Resource for DatabaseRole {
 
     /// `[server/]database/name`
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
-        let (server, [database, name]) = import_id::split_with_server(id, ["database", "name"])?;
+        let (server, [database, name]) = import_id::split_with_server(id, import_id::DATABASE_ROLE)?;
         let server_name = import_id::server(&cx.provider, server.as_deref())?;
         let (database, name) = (import_id::name(&database)?, import_id::name(&name)?);
         let server = cx.provider.sql(&server_name)?;

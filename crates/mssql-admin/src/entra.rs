@@ -98,10 +98,10 @@ impl Part for Letter {
     }
 }
 
-/// As a text constant.
+/// Between quotes.
 impl Part for EntraId {
     fn write(&self, statement: &mut String) {
-        let _ = write!(statement, "'{}'", self.0);
+        let _ = write!(statement, "{}", self.0);
     }
 }
 

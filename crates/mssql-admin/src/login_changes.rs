@@ -131,7 +131,7 @@ impl NewLogin {
                     &[&self.name, &Sid::from(id), &entra.letter()],
                 ),
                 KnownBy::ObjectId(id) => {
-                    statement.add("CREATE LOGIN {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {};", &[&self.name, &id])
+                    statement.add("CREATE LOGIN {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = '{}';", &[&self.name, &id])
                 }
                 KnownBy::Name => statement.add("CREATE LOGIN {} FROM EXTERNAL PROVIDER;", &[&self.name]),
             },

@@ -57,11 +57,11 @@ impl NewUser {
                 setup::create_user(&mut statement, name, login, schema.as_ref());
             }
             (UserSource::Entra(Entra { known_by: KnownBy::ObjectId(id), .. }), Some(schema)) => statement.add(
-                "CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {}, DEFAULT_SCHEMA = {};",
+                "CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = '{}', DEFAULT_SCHEMA = {};",
                 &[name, id, schema],
             ),
             (UserSource::Entra(Entra { known_by: KnownBy::ObjectId(id), .. }), None) => {
-                statement.add("CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = {};", &[name, id]);
+                statement.add("CREATE USER {} FROM EXTERNAL PROVIDER WITH OBJECT_ID = '{}';", &[name, id]);
             }
             (UserSource::Entra(_), Some(schema)) => {
                 statement.add("CREATE USER {} FROM EXTERNAL PROVIDER WITH DEFAULT_SCHEMA = {};", &[name, schema]);
