@@ -31,7 +31,7 @@ pub fn cases() -> Vec<Case> {
 /// From the interrupt until nobody works any more.
 const LIMIT: Duration = Duration::from_secs(2);
 /// Requests that an apply of the tutorial makes at least.
-const REQUESTS: usize = 48;
+const REQUESTS: usize = 40;
 const APPLY: [&str; 4] = ["apply", "-json", "-input=false", "-auto-approve"];
 
 /// Interrupts the CLI, and waits until it or its provider has ended: within the limit.
