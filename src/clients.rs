@@ -396,7 +396,7 @@ impl Server {
     }
 
     /// What a plan could look at, if the server answers. That it does not is said once.
-    pub fn at_plan<T>(&self, cx: &Context<Clients>, looked: Result<T>) -> Option<T> {
+    fn at_plan<T>(&self, cx: &Context<Clients>, looked: Result<T>) -> Option<T> {
         let error = match looked {
             Ok(seen) => return Some(seen),
             Err(error) => error,

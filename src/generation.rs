@@ -36,9 +36,17 @@ impl FromStr for Generation {
 }
 
 impl Generation {
-    /// On the database.
-    pub fn permissions(self) -> BTreeSet<PermissionName> {
-        let names: &[&str] = match self {
+    /// As a reader knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::May2025 => "May 2025",
+            Self::December2025 => "December 2025",
+        }
+    }
+
+    /// On the database, as the server spells them.
+    pub fn listed(self) -> &'static [&'static str] {
+        match self {
             Self::May2025 => &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"],
             Self::December2025 => &[
                 "SELECT",
@@ -46,8 +54,12 @@ impl Generation {
                 "VIEW DATABASE PERFORMANCE STATE",
                 "VIEW DATABASE SECURITY STATE",
             ],
-        };
-        names.iter().map(|name| name.parse().expect("a permission")).collect()
+        }
+    }
+
+    /// The same as a set.
+    pub fn permissions(self) -> BTreeSet<PermissionName> {
+        self.listed().iter().map(|name| name.parse().expect("a permission")).collect()
     }
 
     /// Of the login.

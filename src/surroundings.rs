@@ -14,6 +14,7 @@ use tfplugin::{Diagnostic, path};
 
 use crate::clients::{Clients, Server};
 use crate::error::Result;
+use crate::generation::Generation;
 use crate::mirror::Name;
 use crate::resources::Replication;
 
@@ -41,12 +42,6 @@ struct Source {
     tables: Option<SourceTables>,
 }
 
-/// The generations of the documentation (sql-mi facts §3.1), and the server role of the first.
-const MAY: (&str, &[&str]) = ("May 2025", &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW PERFORMANCE DEFINITION"]);
-const DECEMBER: (&str, &[&str]) = (
-    "December 2025",
-    &["SELECT", "ALTER ANY EXTERNAL MIRROR", "VIEW DATABASE PERFORMANCE STATE", "VIEW DATABASE SECURITY STATE"],
-);
 /// Whom the mirror works as.
 const WHOM: &str = "Let `principal` refer to the `principal` of the \
                     `fabricmirror_database_grants`, and that to the `fabricmirror_database_user` of the connection's login \
@@ -503,7 +498,7 @@ impl Candidate<'_> {
     }
 
     fn lacks_may(&self) -> Vec<&'static str> {
-        let mut lacks = self.lacking(MAY.1);
+        let mut lacks = self.lacking(Generation::May2025.listed());
         if self.reads_state == Some(false) && self.effective.holds("CONTROL") != Some(true) {
             lacks.push(STATE_READER);
         }
@@ -511,7 +506,7 @@ impl Candidate<'_> {
     }
 
     fn lacks_december(&self) -> Vec<&'static str> {
-        self.lacking(DECEMBER.1)
+        self.lacking(Generation::December2025.listed())
     }
 
     /// What is lacking for certain.
@@ -521,7 +516,8 @@ impl Candidate<'_> {
 
     /// One line for each generation, with the T-SQL that completes it, and the denies in the way.
     fn explain(&self) -> String {
-        let line = |generation: &str, lacks: Vec<&str>| {
+        let line = |generation: Generation, lacks: Vec<&str>| {
+            let generation = generation.name();
             if lacks.is_empty() {
                 return format!("- as documented in {generation}: complete");
             }
@@ -555,8 +551,8 @@ impl Candidate<'_> {
             self.user.name,
             self.login.unwrap_or("none"),
             self.database,
-            line(MAY.0, self.lacks_may()),
-            line(DECEMBER.0, self.lacks_december())
+            line(Generation::May2025, self.lacks_may()),
+            line(Generation::December2025, self.lacks_december())
         )
     }
 }

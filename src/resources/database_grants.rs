@@ -1,5 +1,6 @@
 //! `fabricmirror_database_grants`: what a principal may do in a database, exactly.
 
+mod changes;
 mod held;
 mod losses;
 mod said;
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mssql_admin::{
-    DatabasePrincipals, Grants, Identifier, Permission, PermissionChange, PermissionName, PermissionState, Principal,
+    DatabasePrincipals, Identifier, Permission, PermissionChange, PermissionName, PermissionState, Principal,
     PrincipalKind, ServerName, Sought,
 };
 use tfplugin::{AttributePath, Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
@@ -479,131 +480,6 @@ impl DatabaseGrants {
             (Some(named), Some(held)) => named.id == held.id,
             (Some(_), None) => false,
         }
-    }
-
-    /// The three sets that are wanted. CONNECT is wanted of every user, unless it is listed otherwise.
-    fn wanted(&self, grantee: &Principal) -> Grants {
-        let names = |set: &Names| -> BTreeSet<PermissionName> { set.iter().map(|name| name.value().clone()).collect() };
-        let [granted, with_grant_option, denied] = self.sets();
-        let mut wanted =
-            Grants { granted: names(granted), with_grant_option: names(with_grant_option), denied: names(denied) };
-        let connect: PermissionName = CONNECT.parse().expect("a legal name");
-        if !is_role(grantee) && !wanted.with_grant_option.contains(&connect) && !wanted.denied.contains(&connect) {
-            wanted.granted.insert(connect);
-        }
-        wanted
-    }
-
-    /// What leads a new object to what is wanted: nothing is revoked.
-    fn additions(&self, principals: &DatabasePrincipals, grantee: &Principal) -> Result<Vec<PermissionChange>> {
-        let rows = principals.permissions_of(grantee)?;
-        Ok(self.wanted(grantee).changes_from(&rows, principals.operator(), |_| false))
-    }
-
-    /// What leads from what the plan saw to what is wanted. Only that is revoked: what came since stays, and is the next
-    /// plan's to show.
-    fn changes(
-        &self,
-        cx: &Context<FabricMirror>,
-        prior: &Self,
-        principals: &DatabasePrincipals,
-        holder: &Principal,
-    ) -> Result<Vec<PermissionChange>> {
-        let rows = principals.permissions_of(holder)?;
-        let seen = Held::read(&cx.private(), HELD);
-        // Nothing is revoked in the update that switches it.
-        let switches = self.is_exclusive() != prior.is_exclusive();
-        let may_revoke = |row: &Permission| match row.state {
-            PermissionState::Denied => {
-                self.lifts()
-                    && (prior.denies(row.name.as_str()) || (is_implied(row, holder) && prior.connect == false.into()))
-            }
-            // Hidden, it is not taken away either.
-            PermissionState::Granted if is_implied(row, holder) && !contains(&prior.permissions, CONNECT) => false,
-            _ => {
-                !switches
-                    && prior.looks_at(row)
-                    && seen.as_ref().map_or_else(|| prior.lists(&row.name), |seen| seen.has(row))
-            }
-        };
-        // Not exclusive, what others hold is no difference.
-        let rows: Vec<_> = rows
-            .into_iter()
-            .filter(|row| self.looks_at(row) || prior.lists(&row.name) || is_implied(row, holder))
-            .collect();
-        let changes = self.wanted(holder).changes_from(&rows, principals.operator(), may_revoke);
-        // What the state holds and somebody has taken since is the next plan's to show, too.
-        let [granted, with_grant_option, denied] = prior.sets();
-        let is_unseen = |change: &PermissionChange| match change {
-            PermissionChange::Grant(name) if name.as_str() == CONNECT && !is_role(holder) => {
-                prior.connect == true.into()
-            }
-            PermissionChange::Grant(name) => contains(granted, name.as_str()),
-            PermissionChange::GrantWithGrantOption(name) => contains(with_grant_option, name.as_str()),
-            PermissionChange::Deny(name) => contains(denied, name.as_str()),
-            _ => false,
-        };
-        Ok(changes.into_iter().filter(|change| !is_unseen(change)).collect())
-    }
-
-    /// What was granted and the state does not list, and a DENY replaces. UNCONFIRMED that what others granted goes as well;
-    /// if it stays, this says too much.
-    fn taken_by_denies(
-        &self,
-        prior: &Self,
-        principals: &DatabasePrincipals,
-        holder: &Principal,
-        changes: &[PermissionChange],
-    ) -> Result<BTreeSet<String>> {
-        let is_denied =
-            |row: &Permission| changes.iter().any(|it| matches!(it, PermissionChange::Deny(name) if *name == row.name));
-        let rows = principals.permissions_of(holder)?;
-        let taken = rows.into_iter().filter(|row| {
-            row.state != PermissionState::Denied
-                && is_denied(row)
-                && !prior.lists(&row.name)
-                && !is_implied(row, holder)
-        });
-        Ok(taken.map(|row| row.name.to_string()).collect())
-    }
-
-    /// What takes away what is managed, and nothing else. A DENY goes only if it was ours, or if that is allowed: somebody
-    /// else's protects something.
-    fn removal(
-        &self,
-        cx: &Context<FabricMirror>,
-        principals: &DatabasePrincipals,
-        holder: &Principal,
-    ) -> Result<Vec<PermissionChange>> {
-        let rows = principals.permissions_of(holder)?;
-        let seen = Held::read(&cx.private(), HELD);
-        let ours = cx.private().get(OUR_DENIES).unwrap_or_default().to_owned();
-        let ours: BTreeSet<&str> = ours.split(',').collect();
-        let gave_connect = cx.private().get(GAVE_CONNECT).is_some();
-        let may_revoke = |row: &Permission| match row.state {
-            PermissionState::Denied => {
-                self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
-            }
-            _ => {
-                if is_implied(row, holder) && gave_connect {
-                    return mssql_admin::same_name(&row.grantor, principals.operator());
-                }
-                let is_ours = !is_implied(row, holder) || contains(self.sets()[1], CONNECT);
-                is_ours && seen.as_ref().map_or_else(|| self.lists(&row.name), |seen| seen.has(row))
-            }
-        };
-        let mut wanted = Grants::default();
-        let is_let_in = ours.contains(CONNECT) || rows.iter().any(|row| is_implied(row, holder));
-        if !is_role(holder) && !gave_connect && is_let_in {
-            // Whoever was let in before stays so.
-            let is_denied_by_others = rows
-                .iter()
-                .any(|row| is_implied(row, holder) && row.state == PermissionState::Denied && !may_revoke(row));
-            if !is_denied_by_others {
-                wanted.granted.insert(CONNECT.parse().expect("a legal name"));
-            }
-        }
-        Ok(wanted.changes_from(&rows, principals.operator(), may_revoke))
     }
 
     /// No plan can show what a new object would have to revoke: there was none before.

@@ -179,13 +179,13 @@ impl Resource for DatabaseRole {
             return Err(not_there_any_more("role", prior.name.as_str()));
         };
         refuse_other_kinds(role)?;
-        let mut name = super::identifier(&role.name)?;
+        let mut role = role.clone();
         let mut done = prior.clone();
         if prior.name != plan.name {
-            if name != *plan.name {
-                database.rename_role(&role.sid, &name, &plan.name).await?;
+            if !plan.name.is_exactly(&role.name) {
+                database.rename_role(&role, &plan.name).await?;
+                role.name = plan.name.as_str().to_owned();
             }
-            name = plan.name.value().clone();
             (done.name, done.principal) = (plan.name.clone(), plan.principal.clone());
             cx.provider.ledger().forget(&prior.key());
             done.note(cx.provider.ledger());
@@ -193,8 +193,8 @@ impl Resource for DatabaseRole {
         }
         if let Some(owner) = plan.owner.known().filter(|_| prior.owner != plan.owner) {
             // An owner that was renamed in this run is the same.
-            if !principals.owner_of(role).is_some_and(|it| owner.is(&it.name)) {
-                database.give_role(&role.sid, &name, owner).await?;
+            if !principals.owner_of(&role).is_some_and(|it| owner.is(&it.name)) {
+                database.give_role(&role, owner).await?;
             }
         }
         Ok(plan)
@@ -277,7 +277,7 @@ impl DatabaseRole {
         cx: &Context<FabricMirror>,
         principals: &'a DatabasePrincipals,
     ) -> mssql_admin::Result<Option<&'a Principal>> {
-        let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
+        let noted = Noted::with_sid(cx, &self.sid);
         principals.meant_role(noted.known(&self.name))
     }
 

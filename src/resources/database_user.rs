@@ -255,7 +255,7 @@ impl Resource for DatabaseUser {
         let database = server.change().database(&state.database);
         let looked = match state.meant(cx, &principals)? {
             None => Ok(principals),
-            Some(user) => match database.drop_user(&principals, user, heir).await {
+            Some(user) => match database.drop_user(&principals, user, heir, &state.name).await {
                 Ok(looked) => looked,
                 Err(error) => {
                     let has_granted = error.number() == Some(GRANTED_TO_OTHERS);
@@ -347,7 +347,7 @@ impl DatabaseUser {
     /// Whom a look is for: the user, and whoever has its name. `None`: of one that was made and not seen nothing but its login
     /// is known, and everybody is looked at.
     fn sought(&self, cx: &Context<FabricMirror>) -> Option<Sought> {
-        let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
+        let noted = Noted::with_sid(cx, &self.sid);
         let is_known = noted.identity.is_some() || noted.sid.is_some();
         is_known.then(|| Sought::known([noted.known(&self.name)]))
     }
@@ -367,7 +367,7 @@ impl DatabaseUser {
     /// What is known of the user: what was noted, and the SID of the state. Of one that was made and not seen neither is, but
     /// a login has one user in a database.
     fn noted(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Noted {
-        let noted = Noted { sid: self.sid.known().cloned(), ..Noted::of(cx) };
+        let noted = Noted::with_sid(cx, &self.sid);
         if noted.identity.is_some() || noted.sid.is_some() {
             return noted;
         }

@@ -148,7 +148,7 @@ impl Resource for Login {
         let new = plan.new_login(server.instance().server())?;
         // What the state held when this was planned, and nobody deleted since, is another block's.
         let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
-        let Created { login, refused, .. } =
+        let Created { login, refused } =
             server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(&server, error))?;
         cx.private().remove(IN_STATE);
         cx.private().remove(RENAMED);
@@ -224,7 +224,9 @@ impl Resource for Login {
             Ok(changed) => changed,
             Err(error) => {
                 // What comes before the statement that was refused is done.
-                if let Ok(Some(now)) = server.instance().login(prior.known_sid(), &prior.name).await {
+                if let Ok(Some(now)) = server.instance().login(prior.known_sid(), &prior.name).await
+                    && now.sid == prior.known_sid()
+                {
                     cx.keep(&prior.clone().matching(&now));
                 }
                 return Err(error.into());
@@ -239,6 +241,10 @@ impl Resource for Login {
             Ok(_) => plan,
             Err(error) => {
                 cx.warn(super::unseen("login", &plan.name, &error.into()));
+                if plan.password_last_set.is_unknown() {
+                    // When it was set, the next look tells.
+                    cx.private().remove(PASSWORD_SET);
+                }
                 plan.default_unknown()
             }
         })
@@ -535,7 +541,7 @@ impl Login {
 
     fn refuse_other_kinds(&self, login: &mssql_admin::Login) -> Result<()> {
         let is_managed = match self.entra.known() {
-            Some(entra) => entra.meant().is_kind(login.kind),
+            Some(entra) => entra.meant().kind() == login.kind,
             None => login.kind == LoginKind::Sql,
         };
         if is_managed {
@@ -583,7 +589,7 @@ impl Login {
         self.enabled.default_with(|| true.into());
         self.default_database.default_with(|| Value::Null);
         self.sid.default_with(|| Value::Null);
-        self.password_last_set = Value::Null;
+        self.password_last_set.default_with(|| Value::Null);
         self
     }
 

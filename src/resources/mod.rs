@@ -47,6 +47,12 @@ impl Noted {
         Self { identity: note(Self::IDENTITY), sid: note(Self::SID) }
     }
 
+    /// The same, with the SID that the state holds, where it holds one.
+    fn with_sid(cx: &Context<FabricMirror>, sid: &Value<String>) -> Self {
+        let noted = Self::of(cx);
+        Self { sid: sid.known().cloned().or(noted.sid), ..noted }
+    }
+
     fn write(cx: &Context<FabricMirror>, principal: &Principal) {
         let mut private = cx.private();
         private.set(Self::IDENTITY, principal.identity());

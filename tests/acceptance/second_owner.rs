@@ -5,6 +5,7 @@ use fabricmirror_tests::{Result, fail};
 use serde_json::{Value, json};
 
 use crate::hcl::{GRANTS, HEAD, LOGIN, PRINCIPALS, USER, edited, tutorial_with};
+use crate::tutorial::values;
 use crate::world::{generic_connection, holds, import, import_id, is_as, is_untouched, login, now};
 use crate::{Case, case};
 
@@ -13,6 +14,7 @@ pub fn cases() -> Vec<Case> {
         case!(a_second_team_takes_nothing_over),
         case!(two_blocks_for_one_thing_are_one_too_many),
         case!(what_is_of_another_kind_is_never_replaced),
+        case!(a_creation_that_is_refused_takes_nobody_over),
         case!(a_replacement_is_no_second_owner),
         case!(a_renamed_login_is_replaced_with_its_sid),
         case!(a_role_is_a_principal_of_grants),
@@ -206,6 +208,33 @@ async fn what_is_of_another_kind_is_never_replaced(run: &mut Run) -> Result<()> 
         let block = format!("resource \"fabricmirror_{kind}\" \"x\" {{\n  {body}\n}}\n");
         run.write("main.tf", &format!("{HEAD}{block}{}", import(&address, id)))?;
         run.plan().await?.said.fails_with(says)?;
+    }
+    Ok(())
+}
+
+/// The name went to somebody else since the plan, and the server refuses the creation for another reason.
+async fn a_creation_that_is_refused_takes_nobody_over(run: &mut Run) -> Result<()> {
+    // Another login comes first: an apply that has changed something looks no more before each creation.
+    let first = "resource \"fabricmirror_login\" \"first\" {\n  name = \"first\"\n  password_wo = \"Correct-Horse-7\"\n  \
+                 password_wo_version = 1\n}\n";
+    let then = "server_roles = [\"processadmin\"]\n  depends_on = [fabricmirror_login.first]";
+    run.write("main.tf", &format!("{}{first}", edited(PRINCIPALS, &[("server_roles        = []", then)])?))?;
+    run.plan().await?;
+    run.emulator.sql("master", "CREATE LOGIN fabric_login WITH PASSWORD = 'Of-A-Stranger-1'").await?;
+    let theirs = login(run, "fabric_login").await?;
+    let refusal = json!({
+        "match": { "channel": "sql", "sql": "CREATE LOGIN .fabric_login" },
+        "effect": { "sql_error": { "number": 15118, "severity": 16, "state": 1 } },
+    });
+    run.emulator.plant(refusal).await?;
+    run.apply_planned().await?.fails_with("The server refuses the password")?;
+    if !values(&run.state().await?, LOGIN).is_null() {
+        fail!("the stranger's login is in the state");
+    }
+    run.plan().await?.said.fails_with("The login fabric_login exists")?;
+    run.destroy().await?;
+    if login(run, "fabric_login").await? != theirs {
+        fail!("the stranger's login was {theirs} and is {}", login(run, "fabric_login").await?);
     }
     Ok(())
 }

@@ -9,10 +9,11 @@ use crate::effective::Covering;
 use crate::error::{Error, Fault, Result};
 use crate::login_changes::has;
 use crate::permission::{Change, Permission, PermissionName, PermissionState, Revocation};
-use crate::principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind};
+use crate::principals::{DatabasePrincipals, LoginRef, Principal, PrincipalKind};
 use crate::retry::Effect;
 use crate::row::{ResultSets, Row};
-use crate::sid::{AnySid, hex};
+use crate::sid::hex;
+use crate::sought::Sought;
 use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
 /// Who asks, and what that one may see.
@@ -145,57 +146,6 @@ SELECT s.name, s.principal_id FROM sys.schemas AS s WHERE s.schema_id BETWEEN 5 
         let results =
             self.send(&statement, Effect::Repeatable).await.map_err(|error| error.about(Fault::Permission))?;
         if has(&results, "absent") { Err(gone()) } else { Ok(self.looked(&results).await) }
-    }
-}
-
-/// Which principals a look is for: by number, SID or name.
-#[derive(Clone, Debug, Default)]
-pub struct Sought {
-    ids: Vec<i64>,
-    sids: Vec<AnySid>,
-    names: Vec<String>,
-}
-
-impl Sought {
-    /// Whoever has any of what is known.
-    pub fn known<'a>(known: impl IntoIterator<Item = Known<'a>>) -> Self {
-        let mut sought = Self::default();
-        for known in known {
-            sought.ids.extend(known.id());
-            sought.sids.extend(known.sid.and_then(AnySid::new));
-            sought.names.push(known.name.to_owned());
-        }
-        sought
-    }
-
-    /// The principal that was found, whatever it is called now.
-    pub(crate) fn number(id: i64) -> Self {
-        Self { ids: vec![id], ..Self::default() }
-    }
-
-    pub(crate) fn or_named(mut self, name: &Identifier) -> Self {
-        self.names.push(name.as_str().to_owned());
-        self
-    }
-}
-
-/// A condition on `u`, a row of `sys.database_principals`.
-impl Part for Sought {
-    fn write(&self, statement: &mut String) {
-        statement.push_str("(1 = 0");
-        for id in &self.ids {
-            statement.push_str(" OR u.principal_id = ");
-            Number(*id).write(statement);
-        }
-        for sid in &self.sids {
-            statement.push_str(" OR u.sid = ");
-            sid.write(statement);
-        }
-        for name in &self.names {
-            statement.push_str(" OR u.name = ");
-            Literal(name).write(statement);
-        }
-        statement.push(')');
     }
 }
 

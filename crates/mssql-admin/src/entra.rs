@@ -77,9 +77,9 @@ impl Entra {
         }
     }
 
-    /// Whether a login of this kind can be the principal's.
-    pub fn is_kind(&self, kind: LoginKind) -> bool {
-        kind == if self.is_group { LoginKind::ExternalGroup } else { LoginKind::External }
+    /// What its login is.
+    pub fn kind(&self) -> LoginKind {
+        if self.is_group { LoginKind::ExternalGroup } else { LoginKind::External }
     }
 
     /// `E` or `X`, as the catalog and CREATE LOGIN have it.

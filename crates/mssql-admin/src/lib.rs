@@ -25,20 +25,21 @@ mod script;
 mod server_name;
 mod setup;
 mod sid;
+mod sought;
 pub mod statement;
 mod table;
 mod users;
 mod words;
 
 pub use connection::{ConnectOptions, Credentials, TokenSource};
-pub use database::{Database, Sought};
+pub use database::Database;
 pub use effective::Effective;
 pub use entra::{Entra, EntraId, KnownBy, NoEntraId};
 pub use error::{Error, Fault, Refusal, Result};
 pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts, UpdatePolicy};
 pub use instance::Instance;
 pub use login::{Login, LoginKind, Logins, ServerPermission};
-pub use login_changes::{Created, LoginChange, LoginSource, NewLogin, Origin};
+pub use login_changes::{Created, LoginChange, LoginSource, NewLogin};
 pub use permission::{
     Change as PermissionChange, Grants, NoPermission, Permission, PermissionName, PermissionState, Revocation,
 };
@@ -47,6 +48,7 @@ pub use roles::NewRole;
 pub use server_name::ServerName;
 pub use setup::{ScriptName, Setup};
 pub use sid::{NoSid, Sid};
+pub use sought::Sought;
 pub use statement::{Identifier, same_name};
 pub use table::{Column, Eligibility, Finding, Severity, SourceTable, SourceTables, TableKey};
 pub use users::{NewUser, UserChange, UserSource};

@@ -7,7 +7,8 @@ use crate::instance::Instance;
 use crate::permission::{PermissionName, PermissionState};
 use crate::row::ResultSets;
 use crate::sid::{Sid, hex};
-use crate::statement::{Identifier, Literal, Part, Statement, named};
+use crate::sought::Sought;
+use crate::statement::{Identifier, Statement, named};
 
 /// A login as the catalog shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,46 +137,22 @@ impl Logins {
     }
 }
 
-/// Which logins a look is for: that of a SID, and those of some names.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sought<'a> {
-    pub sid: Option<Sid>,
-    pub names: &'a [&'a Identifier],
-}
-
-/// A condition on `p`, a row of `sys.server_principals`.
-impl Part for Sought<'_> {
-    fn write(&self, statement: &mut String) {
-        statement.push_str("(1 = 0");
-        if let Some(sid) = &self.sid {
-            statement.push_str(" OR p.sid = ");
-            sid.write(statement);
-        }
-        for name in self.names {
-            statement.push_str(" OR p.name = ");
-            Literal(name.as_str()).write(statement);
-        }
-        statement.push(')');
-    }
-}
-
-/// Adds the look for some logins to a batch: of a size that does not depend on how many there are. [`some`] reads what it
-/// answers.
-pub(crate) fn add_look(statement: &mut Statement, sought: Sought<'_>) {
+/// Adds the look for some logins to a batch. [`some`] reads what it answers.
+pub(crate) fn add_look(statement: &mut Statement, sought: &Sought) {
     statement.add(
         "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DEFINITION') AS view_definition,
        HAS_PERMS_BY_NAME(NULL, NULL, 'ALTER ANY LOGIN') AS alter_login;
-SELECT p.principal_id, p.name, p.sid, RTRIM(p.type) AS type, CAST(p.is_disabled AS int) AS is_disabled,
-       p.default_database_name,
-       CONVERT(nvarchar(30), LOGINPROPERTY(p.name, 'PasswordLastSetTime'), 126) AS password_last_set
-FROM sys.server_principals AS p WHERE p.type IN ('S', 'E', 'X', 'U', 'G', 'C', 'K') AND {};
+SELECT u.principal_id, u.name, u.sid, RTRIM(u.type) AS type, CAST(u.is_disabled AS int) AS is_disabled,
+       u.default_database_name,
+       CONVERT(nvarchar(30), LOGINPROPERTY(u.name, 'PasswordLastSetTime'), 126) AS password_last_set
+FROM sys.server_principals AS u WHERE u.type IN ('S', 'E', 'X', 'U', 'G', 'C', 'K') AND {};
 SELECT m.member_principal_id, m.role_principal_id, r.name AS role_name
-FROM sys.server_principals AS p JOIN sys.server_role_members AS m ON m.member_principal_id = p.principal_id
+FROM sys.server_principals AS u JOIN sys.server_role_members AS m ON m.member_principal_id = u.principal_id
     LEFT JOIN sys.server_principals AS r ON r.principal_id = m.role_principal_id WHERE {};
-SELECT s.grantee_principal_id, s.permission_name, RTRIM(s.state) AS state, p.name AS grantee
-FROM sys.server_principals AS p JOIN sys.server_permissions AS s ON s.grantee_principal_id = p.principal_id
-WHERE s.class = 100 AND {};",
-        &[&sought, &sought, &sought],
+SELECT p.grantee_principal_id, p.permission_name, RTRIM(p.state) AS state, u.name AS grantee
+FROM sys.server_principals AS u JOIN sys.server_permissions AS p ON p.grantee_principal_id = u.principal_id
+WHERE p.class = 100 AND {};",
+        &[sought, sought, sought],
     );
 }
 
@@ -188,7 +165,7 @@ pub(crate) fn some(results: &mut ResultSets<'_>) -> Result<Logins, String> {
 
 impl Instance {
     /// Some logins, in one round trip.
-    pub(crate) async fn logins_like(&self, sought: Sought<'_>) -> Result<Logins> {
+    pub(crate) async fn logins_like(&self, sought: &Sought) -> Result<Logins> {
         let mut statement = Statement::new("SET NOCOUNT ON;", &[]);
         add_look(&mut statement, sought);
         let results = self.read(&statement).await?;
@@ -200,7 +177,7 @@ impl Instance {
     /// # Errors
     /// [`Error::Invisible`]: there is no such row, and the reader would not see it if there were.
     pub async fn login(&self, sid: Option<Sid>, name: &Identifier) -> Result<Option<Login>> {
-        let logins = self.logins_like(Sought { sid, names: &[name] }).await?;
+        let logins = self.logins_like(&Sought::default().or_sid(sid).or_named(name)).await?;
         Ok(logins.find(sid, name.as_str())?.cloned())
     }
 

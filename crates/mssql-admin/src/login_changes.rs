@@ -8,13 +8,14 @@ use secrecy::SecretString;
 
 use crate::connection::{Credentials, Results};
 use crate::entra::{Entra, KnownBy, patience};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Fault, Refusal, Result};
 use crate::instance::Instance;
-use crate::login::{Login, LoginKind, Sought, add_look, some};
+use crate::login::{Login, LoginKind, add_look, some};
 use crate::retry::Effect;
-use crate::row::ResultSets;
+use crate::row::{ResultSets, Row};
 use crate::setup;
 use crate::sid::{AnySid, Sid};
+use crate::sought::Sought;
 use crate::statement::{Identifier, Literal, Number, Part, SecretLiteral, Statement};
 
 #[derive(Clone, Debug)]
@@ -48,19 +49,9 @@ pub struct LoginChange {
     pub removed_roles: Vec<Identifier>,
 }
 
-/// Where a login that is there now comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// This call has made it.
-    Made,
-    /// It was there, and this call's password proves it ours.
-    TakenOver,
-}
-
-/// A login that is there now.
+/// A login that is there now: made, or taken over.
 #[derive(Debug)]
 pub struct Created {
-    pub origin: Origin,
     /// As the server has it.
     pub login: Result<Login>,
     /// What else was asked of the login, and refused: it is there all the same.
@@ -80,40 +71,36 @@ impl NewLogin {
         }
     }
 
-    fn sought<'a>(&self, names: &'a [&'a Identifier]) -> Sought<'a> {
-        Sought { sid: self.sid(), names }
-    }
-
-    fn is_kind(&self, kind: LoginKind) -> bool {
-        match &self.source {
-            LoginSource::Password { .. } => kind == LoginKind::Sql,
-            LoginSource::Entra(entra) => entra.is_kind(kind),
-        }
-    }
-
-    /// What CREATE LOGIN does not do, and follows it in the same batch.
-    fn rest(&self) -> LoginChange {
-        let is_sql = matches!(self.source, LoginSource::Password { .. });
-        LoginChange {
-            // The two forms of CREATE LOGIN do not take it alike.
-            default_database: self.default_database.clone().filter(|_| !is_sql),
-            enabled: Some(false).filter(|_| !self.enabled && !is_sql),
-            added_roles: self.server_roles.iter().cloned().collect(),
-            ..LoginChange::default()
-        }
-    }
-
-    /// What is done once the answer is there: a login that is disabled proves by no password whose it is.
-    fn last(&self) -> LoginChange {
-        let is_sql = matches!(self.source, LoginSource::Password { .. });
-        LoginChange { enabled: Some(false).filter(|_| !self.enabled && is_sql), ..LoginChange::default() }
+    fn sought(&self) -> Sought {
+        Sought::default().or_sid(self.sid()).or_named(&self.name)
     }
 
     fn kind(&self) -> LoginKind {
         match &self.source {
             LoginSource::Password { .. } => LoginKind::Sql,
-            LoginSource::Entra(entra) if entra.is_group => LoginKind::ExternalGroup,
-            LoginSource::Entra(_) => LoginKind::External,
+            LoginSource::Entra(entra) => entra.kind(),
+        }
+    }
+
+    /// What is wanted besides its being there.
+    fn wanted(&self) -> LoginChange {
+        LoginChange {
+            default_database: self.default_database.clone(),
+            enabled: Some(self.enabled),
+            added_roles: self.server_roles.iter().cloned().collect(),
+            ..LoginChange::default()
+        }
+    }
+
+    /// What of it follows CREATE LOGIN in the same batch.
+    fn rest(&self) -> LoginChange {
+        let is_sql = matches!(self.source, LoginSource::Password { .. });
+        LoginChange {
+            // The two forms of CREATE LOGIN do not take it alike.
+            default_database: self.default_database.clone().filter(|_| !is_sql),
+            // Once it is disabled, no password proves whose it is: that waits for the answer.
+            enabled: Some(false).filter(|_| !self.enabled && !is_sql),
+            ..self.wanted()
         }
     }
 
@@ -138,9 +125,10 @@ impl NewLogin {
         }
     }
 
-    /// All of it, and a look at what came of it. Nothing follows on a refusal: what has the name then is not ours. Whom the
-    /// directory took the name for shows afterwards: another kind than was meant is rolled back (UNCONFIRMED that an instance
-    /// takes FROM EXTERNAL PROVIDER inside a transaction; that CREATE LOGIN is rolled back with one is documented).
+    /// All of it, and a look at what came of it. A refusal of CREATE LOGIN ends the batch: what has the name then is not ours.
+    /// One of what follows is a row, so that nobody takes the one for the other. Whom the directory took the name for shows
+    /// afterwards: another kind than was meant is rolled back (UNCONFIRMED that an instance takes FROM EXTERNAL PROVIDER
+    /// inside a transaction; that CREATE LOGIN is rolled back with one is documented).
     fn statement(&self) -> Statement {
         let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;", &[]);
         let is_looked_up =
@@ -163,24 +151,24 @@ COMMIT TRANSACTION;",
         }
         let rest = self.rest();
         if !rest.is_nothing() {
-            if !is_looked_up {
-                statement.add("IF @@ERROR <> 0 RETURN;", &[]);
-            }
+            statement.add("IF @@ERROR <> 0 RETURN;\nBEGIN TRY", &[]);
             rest.add_to(&mut statement, &self.name, self.kind());
+            statement.add(
+                "END TRY
+BEGIN CATCH
+SELECT ERROR_NUMBER() AS refused, ERROR_SEVERITY() AS class, ERROR_STATE() AS state, ERROR_MESSAGE() AS text;
+END CATCH",
+                &[],
+            );
         }
-        add_look(&mut statement, self.sought(&[&self.name]));
+        add_look(&mut statement, &self.sought());
         statement
     }
 }
 
 impl LoginChange {
     pub fn is_nothing(&self) -> bool {
-        self.name.is_none()
-            && self.password.is_none()
-            && self.default_database.is_none()
-            && self.enabled.is_none()
-            && self.added_roles.is_empty()
-            && self.removed_roles.is_empty()
+        self.size() == 0
     }
 
     /// Each in a statement of its own: the server takes some of them only alone. The name comes last.
@@ -256,9 +244,7 @@ impl Instance {
     /// See [`Error`]; then there is no login of ours.
     pub async fn create_login(&self, new: &NewLogin, take_over: bool) -> Result<Created> {
         let statement = new.statement();
-        let names = [&new.name];
-        let sought = new.sought(&names);
-        let made = |login, refused| Ok(Created { origin: Origin::Made, login, refused });
+        let sought = new.sought();
         let invisible = || Error::Invisible { what: format!("login `{}`", new.name), right: "VIEW ANY DEFINITION" };
         let (mut may_repeat, mut pauses) = (true, patience());
         loop {
@@ -267,16 +253,11 @@ impl Instance {
                     return Err(Error::OtherKind { name: new.name.to_string(), meant: new.kind().describe() });
                 }
                 Ok(results) => {
-                    let login = self.looked(&results, sought).and_then(|it| it.ok_or_else(invisible));
-                    return match &login {
-                        Ok(made_login) if !new.last().is_nothing() => {
-                            match self.change_login(made_login, &new.last()).await {
-                                Ok(changed) => made(changed, None),
-                                Err(error) => made(login, Some(error)),
-                            }
-                        }
-                        _ => made(login, None),
-                    };
+                    let refused = refusal(&results).map_err(|cause| self.unreadable(cause)).transpose();
+                    let look = if refused.is_some() { &results[1..] } else { &results[..] };
+                    let login = self.looked(look, new.sid(), &new.name).and_then(|it| it.ok_or_else(invisible));
+                    let refused = refused.map(|it| it.unwrap_or_else(|unreadable| unreadable).about_login());
+                    return Ok(self.completed(new, login, refused).await);
                 }
                 Err(error) => error,
             };
@@ -286,22 +267,14 @@ impl Instance {
                 self.sleep(pause).await?;
                 continue;
             }
-            let is_there = error.number() == Some(15025);
-            if !error.is_lost() && !is_there && new.rest().is_nothing() {
+            if !error.is_lost() && error.number() != Some(15025) {
                 return Err(error);
             }
-            let logins = match self.logins_like(sought).await {
+            let logins = match self.logins_like(&sought).await {
                 Ok(logins) => logins,
-                Err(_) if error.is_lost() => return Err(error),
-                Err(look) if is_there => return Err(look),
-                // It may be there: what cannot be seen is not given up.
-                Err(look) => return made(Err(look), Some(error.about_login())),
+                Err(look) => return Err(if error.is_lost() { error } else { look }),
             };
             match logins.by_name(new.name.as_str()) {
-                // What follows the creation was refused.
-                Some(login) if !error.is_lost() && !is_there => {
-                    return made(Ok(login.clone()), Some(error.about_login()));
-                }
                 Some(login) => return self.take_over(new, login, take_over, error).await,
                 // It provably did not happen.
                 None if error.is_lost() && logins.is_proof() && may_repeat => may_repeat = false,
@@ -310,11 +283,20 @@ impl Instance {
         }
     }
 
+    /// A login that is there, with what it has not got yet of what is wanted: what was refused before is tried once more.
+    async fn completed(&self, new: &NewLogin, login: Result<Login>, refused: Option<Error>) -> Created {
+        let Ok(there) = &login else { return Created { login, refused } };
+        match self.change_login(there, &new.wanted().missing_in(there)).await {
+            Ok(login) => Created { login, refused: None },
+            Err(error) => Created { login, refused: Some(error) },
+        }
+    }
+
     async fn take_over(&self, new: &NewLogin, login: &Login, allowed: bool, error: Error) -> Result<Created> {
         let exists = |details: String| {
             Err(Error::AlreadyExists { what: "login", name: login.name.clone(), details: Some(details) })
         };
-        if !new.is_kind(login.kind) {
+        if new.kind() != login.kind {
             return exists(format!("{}, SID {}", login.kind.describe(), login.sid_text));
         }
         let is_other = new.sid().is_some_and(|sid| login.sid != Some(sid));
@@ -331,17 +313,7 @@ impl Instance {
             LoginSource::Entra(_) if error.is_lost() && login.server_roles.is_empty() => {}
             LoginSource::Entra(_) => return exists(format!("SID {}", login.sid_text)),
         }
-        let wanted = LoginChange {
-            default_database: new.default_database.clone(),
-            enabled: Some(new.enabled),
-            added_roles: new.server_roles.iter().cloned().collect(),
-            ..LoginChange::default()
-        };
-        let (login, refused) = match self.change_login(login, &wanted.missing_in(login)).await {
-            Ok(login) => (login, None),
-            Err(error) => (Ok(login.clone()), Some(error)),
-        };
-        Ok(Created { origin: Origin::TakenOver, login, refused })
+        Ok(self.completed(new, Ok(login.clone()), None).await)
     }
 
     /// Changes what differs in one round trip: of the login that was found before, whatever it is called by now. Answers what
@@ -358,23 +330,28 @@ impl Instance {
         let mut rest = change.clone();
         for _ in 0..ATTEMPTS {
             let current: Identifier = now.name.parse().map_err(|_| gone())?;
-            let mut names = vec![&current];
-            names.extend(change.name.as_ref());
-            let sought = Sought { sid: login.sid, names: if login.sid.is_some() { &[] } else { &names } };
+            let wanted_name = change.name.as_ref().unwrap_or(&current);
+            let sought = match login.sid {
+                Some(sid) => Sought::default().or_sid(Some(sid)),
+                None => Sought::default().or_named(&current).or_named(wanted_name),
+            };
             let mut statement = Statement::new("SET NOCOUNT ON;\nSET XACT_ABORT ON;", &[]);
-            guard(&mut statement, &now, &current)?;
+            let sid = AnySid::new(&now.sid_text).ok_or_else(gone)?;
+            add_guard(&mut statement, &current, &sid);
             statement.add("BEGIN", &[]);
             rest.add_to(&mut statement, &current, login.kind);
             statement.add("END\nELSE SELECT 1 AS absent;", &[]);
-            add_look(&mut statement, sought);
+            add_look(&mut statement, &sought);
             let error = match self.send(&statement, Effect::Once).await {
                 Ok(results) if has(&results, "absent") => None,
-                Ok(results) => return Ok(self.looked(&results, sought).and_then(|it| it.ok_or_else(gone))),
+                Ok(results) => {
+                    return Ok(self.looked(&results, login.sid, wanted_name).and_then(|it| it.ok_or_else(gone)));
+                }
                 // 15151: not permitted, or what should go is gone already, as it is when this is sent a second time.
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about_login()),
             };
-            let found = match (self.logins_like(sought).await, &error) {
+            let found = match (self.logins_like(&sought).await, &error) {
                 (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
                 (logins, _) => logins?.meant(login.sid, current.as_str())?.cloned(),
             };
@@ -396,7 +373,14 @@ impl Instance {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let statement = on_login(sid, &current, "DROP LOGIN {};", &[&current as &dyn Part]);
+            let mut statement = Statement::default();
+            if let Some(sid) = &sid {
+                add_guard(&mut statement, &current, sid);
+            }
+            statement.add("DROP LOGIN {};", &[&current]);
+            if sid.is_some() {
+                statement.add("ELSE SELECT 1 AS absent;", &[]);
+            }
             let error = match self.send(&statement, Effect::Once).await {
                 Ok(results) if !has(&results, "absent") => return Ok(()),
                 Ok(_) => None,
@@ -417,7 +401,7 @@ impl Instance {
                 }
                 _ => {}
             }
-            let logins = match (self.logins_like(Sought { sid, names: &[&current] }).await, &error) {
+            let logins = match (self.logins_like(&Sought::default().or_sid(sid).or_named(&current)).await, &error) {
                 (Err(_), Some(error)) if error.is_lost() => return Err(error.clone()),
                 (logins, _) => logins?,
             };
@@ -435,7 +419,11 @@ impl Instance {
     }
 
     async fn end_sessions(&self, sid: Option<Sid>, name: &Identifier) -> Result<()> {
-        self.send(&Statement::new("ALTER LOGIN {} DISABLE;", &[name]), Effect::Repeatable).await?;
+        match self.send(&Statement::new("ALTER LOGIN {} DISABLE;", &[name]), Effect::Repeatable).await {
+            // 33129: a group's login cannot be.
+            Err(error) if error.number() == Some(33129) => {}
+            result => drop(result?),
+        }
         let words = "SELECT CAST(session_id AS int) AS session_id FROM sys.dm_exec_sessions
 WHERE security_id = {} AND session_id <> @@SPID;";
         let sessions = match &sid {
@@ -456,11 +444,9 @@ WHERE security_id = {} AND session_id <> @@SPID;";
     }
 
     /// What the look at the end of a batch has found.
-    fn looked(&self, results: &Results, sought: Sought<'_>) -> Result<Option<Login>> {
+    fn looked(&self, results: &[Vec<Row>], sid: Option<Sid>, name: &Identifier) -> Result<Option<Login>> {
         let logins = some(&mut ResultSets::new(results)).map_err(|cause| self.unreadable(cause))?;
-        let by_sid = sought.sid.and_then(|sid| logins.by_sid(sid));
-        let found = by_sid.or_else(|| sought.names.iter().rev().find_map(|name| logins.by_name(name.as_str())));
-        Ok(found.cloned())
+        Ok(sid.and_then(|sid| logins.by_sid(sid)).or_else(|| logins.by_name(name.as_str())).cloned())
     }
 }
 
@@ -475,28 +461,28 @@ impl Part for SidOf<'_> {
     }
 }
 
-/// What follows is only run if the name still belongs to the SID: somebody else may have taken it.
-fn guard(statement: &mut Statement, login: &Login, name: &Identifier) -> Result<()> {
-    let illegal = || Error::NotFound { what: "login", name: name.to_string(), fault: Fault::Sid };
-    let sid = AnySid::new(&login.sid_text).ok_or_else(illegal)?;
+/// The statement that follows is only run if the name still belongs to the SID: somebody else may have taken it.
+fn add_guard(statement: &mut Statement, name: &Identifier, sid: &dyn Part) {
     statement.add(
         "IF EXISTS (SELECT 1 FROM sys.server_principals WHERE name = {} AND sid = {})",
-        &[&Literal(name.as_str()), &sid],
+        &[&Literal(name.as_str()), sid],
     );
-    Ok(())
 }
 
-/// A statement on a login that is only run if the name still belongs to the SID.
-fn on_login(sid: Option<Sid>, name: &Identifier, words: &'static str, parts: &[&dyn Part]) -> Statement {
-    let Some(sid) = sid else { return Statement::new(words, parts) };
-    let literal = Literal(name.as_str());
-    let mut statement = Statement::new(
-        "IF EXISTS (SELECT 1 FROM sys.server_principals WHERE name = {} AND sid = {})",
-        &[&literal, &sid],
-    );
-    statement.add(words, parts);
-    statement.add("ELSE SELECT 1 AS absent;", &[]);
-    statement
+/// What follows CREATE LOGIN in its batch, and was refused: a row in front of the look.
+fn refusal(results: &Results) -> Result<Option<Error>, String> {
+    let Some(row) = results.first().and_then(|rows| rows.first()).filter(|row| row.has("refused")) else {
+        return Ok(None);
+    };
+    let number = |column| row.required_int(column).map(|it| it.try_into().unwrap_or_default());
+    let refusal = Refusal {
+        number: row.required_int("refused")?.try_into().unwrap_or_default(),
+        class: number("class")?,
+        state: number("state")?,
+        text: row.required_text("text")?,
+        database: None,
+    };
+    Ok(Some(Error::Refused { refusal, fault: Fault::Other }))
 }
 
 /// Whether the first result set is this one column: the batch did not do what it was for.

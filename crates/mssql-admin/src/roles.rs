@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::connection::Results;
-use crate::database::Database;
+use crate::database::{Database, add_guard};
 use crate::error::{Error, Fault, Result};
+use crate::login_changes::has;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
-use crate::sid::{AnySid, hex};
-use crate::statement::{Identifier, Literal, Part, Statement};
+use crate::sid::hex;
+use crate::statement::{Identifier, Literal, Statement};
 
 #[derive(Clone, Debug)]
 pub struct NewRole {
@@ -95,37 +96,42 @@ impl Database {
         }
     }
 
-    /// Renames the role of this SID. `name` is what it was called last.
-    pub async fn rename_role(&self, sid: &str, name: &Identifier, new_name: &Identifier) -> Result<()> {
-        let mut current = name.clone();
+    /// Renames the role that was found before, whatever it is called now.
+    pub async fn rename_role(&self, role: &Principal, new_name: &Identifier) -> Result<()> {
+        let identity = role.identity();
+        let mut now = role.clone();
         for _ in 0..ATTEMPTS {
-            let mut statement = guard(sid, &current)?;
-            statement.add("ALTER ROLE {} WITH NAME = {};\nELSE SELECT 1 AS absent;", &[&current, new_name]);
+            let current = identifier(&now.name)?;
+            let mut statement = Statement::default();
+            add_guard(&mut statement, &now, &current);
+            statement.add("ALTER ROLE {} WITH NAME = {};\nEND\nELSE SELECT 1 AS absent;", &[&current, new_name]);
             let error = match self.send(&statement, Effect::Once).await {
-                Ok(results) if results.iter().all(Vec::is_empty) => return Ok(()),
+                Ok(results) if !has(&results, "absent") => return Ok(()),
                 Ok(_) => None,
                 Err(error) if error.is_lost() || error.number() == Some(15151) => Some(error),
                 Err(error) => return Err(error.about(Fault::Name)),
             };
             let principals = self.after(error.as_ref(), None).await?;
-            let found = principals.meant_role(Known { identity: None, sid: Some(sid), name: current.as_str() })?;
+            let found = principals.meant_role(Known { identity: Some(&identity), sid: None, name: &now.name })?;
             match (found, error) {
                 // Done, by us or by somebody else.
-                (Some(role), _) if new_name.is_exactly(&role.name) => return Ok(()),
+                (Some(found), _) if new_name.is_exactly(&found.name) => return Ok(()),
                 (Some(_), Some(error)) if !error.is_lost() => return Err(error.about(Fault::Name)),
-                (Some(role), _) => current = role.name.parse().map_err(|_| gone(name))?,
-                (None, _) => return Err(gone(name)),
+                (Some(found), _) => now = found.clone(),
+                (None, _) => return Err(gone(role)),
             }
         }
-        Err(gone(name))
+        Err(gone(role))
     }
 
-    /// Gives the role of this SID to another owner, a user or a role. `role` is what it is called now.
-    pub async fn give_role(&self, sid: &str, role: &Identifier, owner: &Identifier) -> Result<()> {
-        let mut statement = guard(sid, role)?;
-        statement.add("ALTER AUTHORIZATION ON ROLE::{} TO {};\nELSE SELECT 1 AS absent;", &[role, owner]);
+    /// Gives a role to another owner, a user or a role. `role` has the name of now.
+    pub async fn give_role(&self, role: &Principal, owner: &Identifier) -> Result<()> {
+        let name = identifier(&role.name)?;
+        let mut statement = Statement::default();
+        add_guard(&mut statement, role, &name);
+        statement.add("ALTER AUTHORIZATION ON ROLE::{} TO {};\nEND\nELSE SELECT 1 AS absent;", &[&name, owner]);
         match self.send(&statement, Effect::Repeatable).await {
-            Ok(results) if results.iter().all(Vec::is_empty) => Ok(()),
+            Ok(results) if !has(&results, "absent") => Ok(()),
             Ok(_) => Err(gone(role)),
             Err(error) => Err(error.about(Fault::Owner)),
         }
@@ -144,7 +150,7 @@ impl Database {
         let (mut role, mut leaving) = (role.clone(), leaving.iter().map(|it| (*it).clone()).collect::<Vec<_>>());
         for attempt in 1.. {
             let error = match self.send(&drop_statement(&role, &leaving)?, Effect::Once).await {
-                Ok(results) if results.iter().all(Vec::is_empty) => return Ok(()),
+                Ok(results) if !has(&results, "absent") => return Ok(()),
                 Ok(_) => None,
                 // 15151: the role or a member is not there, or may not be touched; 15144: somebody is in it still, perhaps
                 // one who is leaving, under another name. Only the catalog tells.
@@ -169,8 +175,8 @@ impl Database {
     }
 }
 
-fn gone(name: &Identifier) -> Error {
-    Error::NotFound { what: "role", name: name.to_string(), fault: Fault::Name }
+fn gone(role: &Principal) -> Error {
+    Error::NotFound { what: "role", name: role.name.clone(), fault: Fault::Name }
 }
 
 fn identifier(name: &str) -> Result<Identifier> {
@@ -183,33 +189,15 @@ fn sid(results: &Results) -> Option<String> {
     Some(hex(Some(&bytes)))
 }
 
-/// The statement that follows is only run if the name still belongs to the SID: somebody else may have taken it.
-fn guard(sid: &str, name: &Identifier) -> Result<Statement> {
-    let mut statement = Statement::default();
-    add_guard(&mut statement, sid, name)?;
-    Ok(statement)
-}
-
-fn add_guard(statement: &mut Statement, sid: &str, name: &Identifier) -> Result<()> {
-    // A text that is no SID belongs to nobody.
-    let sid = AnySid::new(sid).ok_or_else(|| gone(name))?;
-    statement.add(
-        "IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = {} AND sid = {})",
-        &[&Literal(name.as_str()) as &dyn Part, &sid],
-    );
-    Ok(())
-}
-
 /// A member who is somebody else by now stays, and so does the role then: it has a member.
 fn drop_statement(role: &Principal, leaving: &[Principal]) -> Result<Statement> {
     let name = identifier(&role.name)?;
     let mut statement = Statement::new("SET XACT_ABORT ON;\nBEGIN TRANSACTION;", &[]);
-    add_guard(&mut statement, &role.sid, &name)?;
-    statement.add("BEGIN", &[]);
+    add_guard(&mut statement, role, &name);
     for member in leaving {
         let member_name = identifier(&member.name)?;
-        add_guard(&mut statement, &member.sid, &member_name)?;
-        statement.add("ALTER ROLE {} DROP MEMBER {};", &[&name, &member_name]);
+        add_guard(&mut statement, member, &member_name);
+        statement.add("ALTER ROLE {} DROP MEMBER {};\nEND", &[&name, &member_name]);
     }
     statement.add("DROP ROLE {};\nEND\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[&name]);
     Ok(statement)

@@ -64,6 +64,12 @@ impl AnySid {
     }
 }
 
+impl From<Sid> for AnySid {
+    fn from(sid: Sid) -> Self {
+        Self(sid.to_string())
+    }
+}
+
 impl Part for AnySid {
     fn write(&self, statement: &mut String) {
         statement.push_str(&self.0);

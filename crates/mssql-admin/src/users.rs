@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::database::{Database, Sought, add_guard, add_look};
+use crate::database::{Database, add_guard, add_look};
 use crate::entra::{Entra, KnownBy, patience};
 use crate::error::{Error, Fault, Result};
 use crate::login_changes::has;
@@ -12,6 +12,7 @@ use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
 use crate::setup;
 use crate::sid::Sid;
+use crate::sought::Sought;
 use crate::statement::{Identifier, Literal, Number, Part, Statement};
 
 #[derive(Clone, Debug)]
@@ -287,12 +288,13 @@ impl Database {
 
     /// Drops the user that was found before, whatever it is called by now. Gone already is done, if that is proven. Schemas it
     /// owns are given to `transfer_schemas_to` first; without that, owning one is an error. Answers what a look shows then,
-    /// for it and for whoever has its name.
+    /// for it and for whoever has its name, or the last one that is known.
     pub async fn drop_user(
         &self,
         principals: &DatabasePrincipals,
         user: &Principal,
         transfer_schemas_to: Option<&Identifier>,
+        last_name: &Identifier,
     ) -> Result<Result<DatabasePrincipals>> {
         let gone = || Error::NotFound { what: "user", name: user.name.clone(), fault: Fault::Name };
         let mut now = user.clone();
@@ -302,7 +304,7 @@ impl Database {
         loop {
             attempt += 1;
             let current: Identifier = now.name.parse().map_err(|_| gone())?;
-            let sought = Sought::number(user.id).or_named(&current);
+            let sought = Sought::number(user.id).or_named(&current).or_named(last_name);
             let mut statement = Statement::new(BEGIN, &[]);
             add_guard(&mut statement, &now, &current);
             if let Some(owner) = transfer_schemas_to {

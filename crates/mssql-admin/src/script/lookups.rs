@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::sent::new_login;
 use super::*;
-use crate::{LoginChange, LoginKind, NewUser, Origin, Principal, PrincipalKind, UserChange, UserSource};
+use crate::{LoginChange, LoginKind, NewLogin, NewUser, Principal, PrincipalKind, UserChange, UserSource};
 
 const OURS: &str = "5|o]brien|0x0123456789ABCDEF0123456789ABCDEF|S";
 const RENAMED: &str = "5|other|0x0123456789ABCDEF0123456789ABCDEF|S";
@@ -65,12 +65,45 @@ async fn a_login_is_taken_over_with_proof_only() {
 async fn what_is_taken_over_gets_its_default_database() {
     for (database, changes) in [("Sales", true), ("MASTER", false)] {
         let script = Script::new([Answer::Broken, logins(true, &[OURS])]).with_password("it's $ecret");
-        let created = script.instance().create_login(&new_login(Some(database)), true).await.unwrap();
-        assert_eq!(created.origin, Origin::TakenOver);
+        script.instance().create_login(&new_login(Some(database)), true).await.unwrap().login.ok();
         let sent = script.sent();
         assert!(sent.contains("-- o]brien logs in to master"), "{sent}");
         assert_eq!(sent.contains("ALTER LOGIN [o]]brien] WITH DEFAULT_DATABASE"), changes, "{sent}");
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_after_the_creation_is_told_from_a_refused_creation() {
+    let new = NewLogin { server_roles: [name("r")].into(), ..new_login(None) };
+    // The password is refused, and somebody else has a login of the name: nothing is ours, and nothing is asked.
+    let script = Script::new([Answer::Refused(15118), logins(true, &[OURS])]);
+    assert_eq!(outcome(script.instance().create_login(&new, true).await.map(drop)), "15118");
+    assert_eq!(script.heads().len(), 1);
+    // The role is refused: the login is there, and the role is tried once more, alone.
+    let refused = || {
+        let columns = "refused|class|state|text";
+        let Answer::Rows(mut results) = logins(true, &[OURS]) else { unreachable!() };
+        results.insert(0, rows(columns, &["15151|16|1|Cannot alter the server role 'r'."]));
+        Answer::Rows(results)
+    };
+    let again = [Answer::Refused(15151), logins(true, &[OURS])];
+    let script = Script::new([refused()].into_iter().chain(again));
+    let created = script.instance().create_login(&new, true).await.unwrap();
+    let error = created.refused.unwrap();
+    assert_eq!((created.login.unwrap().name.as_str(), error.number()), ("o]brien", Some(15151)));
+    let sent = script.sent();
+    assert_eq!((sent.matches("CREATE LOGIN").count(), sent.matches("ADD MEMBER").count()), (1, 2), "{sent}");
+    // It was a deadlock, and passes.
+    let script = Script::new([refused(), logins(true, &[OURS])]);
+    let created = script.instance().create_login(&new, true).await.unwrap();
+    assert!(created.refused.is_none() && created.login.is_ok());
+    // The login cannot be seen: it is there all the same.
+    let Answer::Rows(mut results) = refused() else { unreachable!() };
+    results[2].clear();
+    let script = Script::new([Answer::Rows(results)]);
+    let created = script.instance().create_login(&new, true).await.unwrap();
+    assert_eq!(created.refused.unwrap().fault(), Fault::Role);
+    assert!(matches!(created.login, Err(Error::Invisible { .. })));
 }
 
 #[tokio::test]
@@ -220,7 +253,7 @@ async fn a_user_is_dropped_and_renamed_whatever_it_is_called() {
         let (before, user) = found(&[OURS], "u").await;
         let script = Script::new(answers.clone());
         let database = script.instance().database(&name("Sales"));
-        let came = outcome(database.drop_user(&before, &user, None).await.map(std::mem::drop));
+        let came = outcome(database.drop_user(&before, &user, None, &name("u")).await.map(std::mem::drop));
         assert_eq!(format!("{came} {}", script.sent().matches("DROP USER [").count()), drop, "{answers:?}");
         let script = Script::new(answers.clone());
         let database = script.instance().database(&name("Sales"));

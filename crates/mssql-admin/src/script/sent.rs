@@ -163,8 +163,8 @@ async fn the_batches_of_users() {
     };
     database.change_user(&user("u'x"), &everything).await.unwrap().unwrap_err();
     let found = before.named("u'x").unwrap();
-    database.drop_user(&before, found, None).await.unwrap().unwrap_err();
-    database.drop_user(&before, found, Some(&name("dbo"))).await.unwrap().unwrap_err();
+    database.drop_user(&before, found, None, &name("old")).await.unwrap().unwrap_err();
+    database.drop_user(&before, found, Some(&name("dbo")), &name("old")).await.unwrap().unwrap_err();
     insta::assert_snapshot!(script.sent());
 }
 
