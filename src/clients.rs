@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fabric_api::auth::{SQL_SCOPE, Tokens};
+use fabric_api::auth::Tokens;
 use fabric_api::connections::Connection;
-use fabric_api::{Client, Credential};
+use fabric_api::{Client, Cloud, Credential, Service};
 use mssql_admin::{
-    ConnectOptions, Credentials, DatabasePrincipals, Identifier, Instance, Logins, ServerName, Sought, TokenSource,
+    CertificateName, ConnectOptions, Credentials, DatabasePrincipals, Encryption, Identifier, Instance, Logins,
+    ServerName, Sought, TokenSource,
 };
 use secrecy::SecretString;
 use tfplugin::{CancellationToken, Context, Diagnostic, Diagnostics, Text, Value, path};
@@ -34,6 +35,7 @@ pub enum Settings<T> {
 pub struct Fabric {
     pub endpoint: String,
     pub credential: Credential,
+    pub cloud: Cloud,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +43,9 @@ pub struct Sql {
     pub server: Option<ServerName>,
     /// Servers that get the credentials besides.
     pub other_servers: Vec<ServerName>,
+    /// Of `server`, or of any where none is named.
+    pub certificate_name: Option<CertificateName>,
+    pub encryption: Encryption,
     pub credentials: SqlCredentials,
 }
 
@@ -118,6 +123,7 @@ impl Clients {
         let client = Client::new(&fabric_api::Options {
             endpoint: fabric.endpoint.clone(),
             credential: fabric.credential.clone(),
+            cloud: fabric.cloud,
             authority_host: None,
             ca_certificates: self.certificates.clone(),
             user_agent: AGENT.to_owned(),
@@ -225,6 +231,8 @@ impl Clients {
         let options = ConnectOptions {
             credentials,
             ca_certificates: self.certificates.clone(),
+            certificate_name: sql.certificate_name.clone().filter(|_| sql.server.as_ref().is_none_or(|it| *it == name)),
+            encryption: sql.encryption,
             application: AGENT.to_owned(),
             stop: self.stop.clone(),
         };
@@ -288,7 +296,7 @@ struct EntraTokens(Tokens);
 
 impl TokenSource for EntraTokens {
     fn token(&self) -> Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send + '_>> {
-        Box::pin(async { self.0.token(SQL_SCOPE).await.map_err(|error| error.to_string()) })
+        Box::pin(async { self.0.token(Service::Sql).await.map_err(|error| error.to_string()) })
     }
 }
 

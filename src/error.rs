@@ -273,8 +273,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
             fabric_api::Error::Auth(_) => (
                 "Entra gives no token",
                 &["client_id"],
-                "Check tenant, client id and secret: in the provider's block, or FABRIC_TENANT_ID, FABRIC_CLIENT_ID and \
-                 FABRIC_CLIENT_SECRET.",
+                "Check tenant, client id and what proves the identity – secret, certificate or OIDC token: in the provider's \
+                 block, or FABRIC_TENANT_ID, FABRIC_CLIENT_ID and FABRIC_CLIENT_SECRET, FABRIC_CLIENT_CERTIFICATE_FILE_PATH \
+                 or FABRIC_USE_OIDC.",
             ),
             // Under a code that nobody knows, or none: it may be hidden as well as gone.
             error if matches!(error.status(), Some(404 | 410)) => (

@@ -11,6 +11,7 @@ mod generation;
 mod import_id;
 mod ledger;
 mod mirror;
+mod operator;
 mod pace;
 mod provider;
 mod resources;

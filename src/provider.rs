@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use fabric_api::Credential;
-use mssql_admin::ServerName;
-use secrecy::SecretString;
-use tfplugin::{CancellationToken, Diagnostic, Model, Provider, ProviderType, Secret, Set, Text, Value, path};
+use mssql_admin::{CertificateName, Encryption, ServerName};
+use tfplugin::{CancellationToken, Diagnostic, Model, Provider, ProviderType, Secret, Set, Text, Value, Word, path};
 
-use crate::clients::{Clients, Fabric, Settings, Sql, SqlCredentials};
+use crate::clients::{Clients, Settings, Sql, SqlCredentials};
 use crate::data_sources::{ReplicationStatus, ServerIdentity};
 use crate::ephemeral::Password;
 use crate::error::{Error, Result};
 use crate::functions::{ImportId, MirroringPermissions, ParseServer, PublicEndpoint, SetupSql};
+use crate::operator::{Setting, variable};
 use crate::resources::{
     Connection, DatabaseGrants, DatabaseRole, DatabaseUser, Login, MirroredDatabase, Replication,
     WorkspaceRoleAssignment,
@@ -44,43 +43,86 @@ pub type FabricMirror = Clients;
 /// Mirrors databases of Azure SQL Managed Instances into Microsoft Fabric.
 ///
 /// What the block leaves out is taken from the environment, under the names that Microsoft's own Fabric provider uses.
-/// Of several ways to prove an identity, `use_msi` goes before `use_cli`, that before `use_oidc`, and that before the
-/// client secret. `AZURE_AUTHORITY_HOST` names another login endpoint of Entra than the public cloud's.
+/// Of several ways to prove an identity, `use_msi` goes before `use_cli`, that before `use_oidc`, that before a client
+/// certificate, and that before the client secret. One identity calls Fabric and, where `sql` has no user name, logs in to
+/// instances. `AZURE_AUTHORITY_HOST` names another login endpoint of Entra than the cloud's.
 #[derive(Clone, Debug, PartialEq, Model)]
 pub struct Config {
     /// Entra tenant. Environment: `FABRIC_TENANT_ID`.
     #[attr(optional)]
-    tenant_id: Value<String>,
+    pub tenant_id: Value<String>,
 
     /// Client id of the application that calls Fabric; with `use_msi`, of a user-assigned identity. Environment:
     /// `FABRIC_CLIENT_ID`.
     #[attr(optional)]
-    client_id: Value<String>,
+    pub client_id: Value<String>,
 
     /// Its secret. Environment: `FABRIC_CLIENT_SECRET`.
     #[attr(optional, sensitive)]
-    client_secret: Value<Secret>,
+    pub client_secret: Value<Secret>,
 
-    /// Prove the application's identity with a token of another issuer, in the file that `oidc_token_file_path` names.
-    /// Environment: `FABRIC_USE_OIDC`.
+    /// File with its certificate and RSA key, in PEM or PKCS #12 (`.pfx`). Environment:
+    /// `FABRIC_CLIENT_CERTIFICATE_FILE_PATH`.
     #[attr(optional)]
-    use_oidc: Value<bool>,
+    pub client_certificate_file_path: Value<String>,
 
-    /// File with that token, such as a pod or a CI job has one. Environment: `FABRIC_OIDC_TOKEN_FILE_PATH`.
+    /// The same as text: PEM, or PKCS #12 in base64. Goes before the file. Environment: `FABRIC_CLIENT_CERTIFICATE`.
+    #[attr(optional, sensitive)]
+    pub client_certificate: Value<Secret>,
+
+    /// What the certificate's key is encrypted with, if it is. Environment: `FABRIC_CLIENT_CERTIFICATE_PASSWORD`.
+    #[attr(optional, sensitive)]
+    pub client_certificate_password: Value<Secret>,
+
+    /// Prove the application's identity with a token of another issuer, which the application has to trust (a federated
+    /// credential). The token is, in this order: `oidc_token`, what lies in `oidc_token_file_path`, or asked for – in Azure
+    /// Pipelines with `azure_devops_service_connection_id`, in GitHub Actions at the address that the job has when it is
+    /// given `permissions: id-token: write`. Environment: `FABRIC_USE_OIDC`.
     #[attr(optional)]
-    oidc_token_file_path: Value<String>,
+    pub use_oidc: Value<bool>,
+
+    /// The token itself. Issuers make it for minutes: a run that takes longer needs one of the other ways. Environment:
+    /// `FABRIC_OIDC_TOKEN`.
+    #[attr(optional, sensitive)]
+    pub oidc_token: Value<Secret>,
+
+    /// File with the token, such as a pod or a CI job has one; read again whenever a token is needed. Environment:
+    /// `FABRIC_OIDC_TOKEN_FILE_PATH`.
+    #[attr(optional)]
+    pub oidc_token_file_path: Value<String>,
+
+    /// Where a GitHub Actions job asks for a token. Environment: `FABRIC_OIDC_REQUEST_URL`, else
+    /// `ACTIONS_ID_TOKEN_REQUEST_URL`, which GitHub sets.
+    #[attr(optional)]
+    pub oidc_request_url: Value<String>,
+
+    /// What proves there that it is this job; in Azure Pipelines `$(System.AccessToken)`. Environment:
+    /// `FABRIC_OIDC_REQUEST_TOKEN`, else `ACTIONS_ID_TOKEN_REQUEST_TOKEN`, which GitHub sets, else `SYSTEM_ACCESSTOKEN`.
+    #[attr(optional, sensitive)]
+    pub oidc_request_token: Value<Secret>,
+
+    /// In Azure Pipelines, the id of a service connection with workload identity federation, whose application this is.
+    /// Where to ask stands in `SYSTEM_OIDCREQUESTURI`, which the agent sets. Environment:
+    /// `FABRIC_AZURE_DEVOPS_SERVICE_CONNECTION_ID`.
+    #[attr(optional)]
+    pub azure_devops_service_connection_id: Value<String>,
 
     /// Be the managed identity of this machine. Environment: `FABRIC_USE_MSI`.
     #[attr(optional)]
-    use_msi: Value<bool>,
+    pub use_msi: Value<bool>,
 
     /// Be whoever is logged in to the Azure CLI. Environment: `FABRIC_USE_CLI`.
     #[attr(optional)]
-    use_cli: Value<bool>,
+    pub use_cli: Value<bool>,
 
-    /// Fabric's endpoint. Environment: `FABRIC_ENDPOINT`; else that of the public cloud.
+    /// Which of Microsoft's clouds: where to log in, and whose tokens. `public` when left out. Fabric's endpoint and the
+    /// tokens' names outside the public cloud could not be checked against a tenant. Environment: `FABRIC_ENVIRONMENT`.
+    #[attr(optional, one_of = ["public", "usgovernment", "china"])]
+    pub environment: Value<Word>,
+
+    /// Fabric's endpoint. Environment: `FABRIC_ENDPOINT`; else the cloud's.
     #[attr(optional)]
-    endpoint: Value<String>,
+    pub endpoint: Value<String>,
 
     /// File with certificates in PEM form that are trusted besides the system's, for Fabric, Entra and instances alike:
     /// where a proxy or a test stands between. Environment: `FABRICMIRROR_CA_CERTIFICATE_FILE`.
@@ -104,6 +146,16 @@ pub struct SqlBlock {
     /// only where neither this nor `server` is set, they go to whatever server an object names.
     #[attr(optional)]
     other_servers: Value<Set<Text<ServerName>>>,
+
+    /// The name that `server`'s certificate is issued to, where that is not the name it is reached by: behind a private
+    /// endpoint with a zone of its own. A host, or `*.ZONE.database.windows.net`. The certificate is checked all the same.
+    #[attr(optional)]
+    host_name_in_certificate: Value<Text<CertificateName>>,
+
+    /// `mandatory`: TLS begins as instances do it, which is the rule. `strict`: before the first byte, as in TDS 8.0, for
+    /// servers that take it. Nothing is ever sent without TLS.
+    #[attr(optional, one_of = ["mandatory", "strict"])]
+    encrypt: Value<Word>,
 
     /// A SQL login; left out, the identity that calls Fabric logs in with an Entra token. Environment:
     /// `FABRICMIRROR_SQL_USERNAME`.
@@ -130,69 +182,19 @@ impl ProviderType for FabricMirror {
     }
 }
 
-/// A variable of the environment that is set to something.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// What the configuration says, else the environment.
-fn text(configured: &Value<String>, name: &str) -> Setting<String> {
-    match configured {
-        Value::Known(value) => Setting::Known(value.clone()),
-        Value::Null => variable(name).map_or(Setting::Missing, Setting::Known),
-        _ => Setting::Unknown,
-    }
-}
-
-fn secret(configured: &Value<Secret>, name: &str) -> Setting<SecretString> {
-    match configured {
-        Value::Known(value) => Setting::Known(value.inner().clone()),
-        Value::Null => variable(name).map_or(Setting::Missing, |value| Setting::Known(value.into())),
-        _ => Setting::Unknown,
-    }
-}
-
-fn flag(configured: &Value<bool>, name: &str) -> Result<Setting<bool>> {
-    match configured {
-        Value::Known(value) => Ok(Setting::Known(*value)),
-        Value::Null => match variable(name).map(|value| value.to_ascii_lowercase()).as_deref() {
-            None | Some("false" | "0" | "no") => Ok(Setting::Known(false)),
-            Some("true" | "1" | "yes") => Ok(Setting::Known(true)),
-            Some(other) => {
-                let detail = format!("{name} is `{other}`: set it to `true` or `false`.");
-                Err(Diagnostic::error("A variable of the environment is unclear", detail).into())
-            }
-        },
-        _ => Ok(Setting::Unknown),
-    }
-}
-
-/// A part of the block.
-enum Setting<T> {
-    Missing,
-    Unknown,
-    Known(T),
-}
-
-impl<T> Setting<T> {
-    /// The value; for something that is needed.
-    fn need(self, why_missing: impl FnOnce() -> Diagnostic) -> Result<Settings<T>> {
-        match self {
-            Self::Known(value) => Ok(Settings::Known(value)),
-            Self::Unknown => Ok(Settings::Unknown),
-            Self::Missing => Err(why_missing().into()),
-        }
-    }
-}
-
 impl ConfigDraft {
     /// Certificates that are trusted besides the system's: read and checked once, for every channel. `None`: which file
     /// it is, is not known yet.
     fn certificates(&self) -> Result<Option<Option<Arc<[u8]>>>> {
-        let file = match text(&self.ca_certificate_file, "FABRICMIRROR_CA_CERTIFICATE_FILE") {
-            Setting::Known(file) => file,
-            Setting::Missing => return Ok(Some(None)),
-            Setting::Unknown => return Ok(None),
+        let setting = Setting::of(
+            &self.ca_certificate_file,
+            path!(Config: ca_certificate_file),
+            &["FABRICMIRROR_CA_CERTIFICATE_FILE"],
+        );
+        let file = match setting.optional() {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Some(None)),
+            Err(_) => return Ok(None),
         };
         let unusable = |why: String| {
             Diagnostic::error(
@@ -210,78 +212,6 @@ impl ConfigDraft {
         Ok(Some(Some(pem.into())))
     }
 
-    /// How to call Fabric. What is missing is an error only once something needs Fabric.
-    fn fabric(&self) -> Result<Settings<Fabric>> {
-        let flags = (
-            flag(&self.use_oidc, "FABRIC_USE_OIDC")?,
-            flag(&self.use_msi, "FABRIC_USE_MSI")?,
-            flag(&self.use_cli, "FABRIC_USE_CLI")?,
-        );
-        let (Setting::Known(oidc), Setting::Known(msi), Setting::Known(cli)) = flags else {
-            return Ok(Settings::Unknown);
-        };
-        let tenant = text(&self.tenant_id, "FABRIC_TENANT_ID");
-        let client = text(&self.client_id, "FABRIC_CLIENT_ID");
-        let missing = |what: &str, variable: &str, path| {
-            Diagnostic::error(
-                format!("`{what}` is not set"),
-                format!("Set `{what}` in the provider's block or {variable} in the environment."),
-            )
-            .at(path)
-        };
-        let needed = || -> Result<Settings<Credential>> {
-            if msi {
-                return Ok(match client {
-                    Setting::Unknown => Settings::Unknown,
-                    Setting::Missing => Settings::Known(Credential::ManagedIdentity { client_id: None }),
-                    Setting::Known(id) => Settings::Known(Credential::ManagedIdentity { client_id: Some(id) }),
-                });
-            }
-            if cli {
-                return Ok(match tenant {
-                    Setting::Unknown => Settings::Unknown,
-                    Setting::Missing => Settings::Known(Credential::AzureCli { tenant_id: None }),
-                    Setting::Known(id) => Settings::Known(Credential::AzureCli { tenant_id: Some(id) }),
-                });
-            }
-            let tenant = tenant.need(|| missing("tenant_id", "FABRIC_TENANT_ID", path!(Config: tenant_id)))?;
-            let client = client.need(|| missing("client_id", "FABRIC_CLIENT_ID", path!(Config: client_id)))?;
-            if oidc {
-                let file = text(&self.oidc_token_file_path, "FABRIC_OIDC_TOKEN_FILE_PATH").need(|| {
-                    missing("oidc_token_file_path", "FABRIC_OIDC_TOKEN_FILE_PATH", path!(Config: oidc_token_file_path))
-                })?;
-                return Ok(match (tenant, client, file) {
-                    (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(file)) => {
-                        Settings::Known(Credential::WorkloadIdentity { tenant_id, client_id, token_file: file.into() })
-                    }
-                    _ => Settings::Unknown,
-                });
-            }
-            let secret = secret(&self.client_secret, "FABRIC_CLIENT_SECRET")
-                .need(|| missing("client_secret", "FABRIC_CLIENT_SECRET", path!(Config: client_secret)))?;
-            Ok(match (tenant, client, secret) {
-                (Settings::Known(tenant_id), Settings::Known(client_id), Settings::Known(client_secret)) => {
-                    Settings::Known(Credential::ClientSecret { tenant_id, client_id, client_secret })
-                }
-                _ => Settings::Unknown,
-            })
-        };
-        let credential = match needed() {
-            Ok(Settings::Known(credential)) => credential,
-            Ok(Settings::Missing(why)) => return Ok(Settings::Missing(why)),
-            Ok(Settings::Unknown) => return Ok(Settings::Unknown),
-            // Kept until something needs Fabric: a configuration of SQL objects alone needs no Entra identity.
-            Err(Error::Said(why)) => return Ok(Settings::Missing(why)),
-            Err(other) => return Err(other),
-        };
-        let endpoint = match text(&self.endpoint, "FABRIC_ENDPOINT") {
-            Setting::Known(endpoint) => endpoint,
-            Setting::Missing => fabric_api::client::DEFAULT_ENDPOINT.to_owned(),
-            Setting::Unknown => return Ok(Settings::Unknown),
-        };
-        Ok(Settings::Known(Fabric { endpoint, credential }))
-    }
-
     /// How to reach the instance.
     fn sql(&self) -> Result<Settings<Sql>> {
         let block = match &self.sql {
@@ -289,6 +219,8 @@ impl ConfigDraft {
             Value::Null => SqlBlock {
                 server: Value::Null,
                 other_servers: Value::Null,
+                host_name_in_certificate: Value::Null,
+                encrypt: Value::Null,
                 username: Value::Null,
                 password: Value::Null,
             },
@@ -308,12 +240,24 @@ impl ConfigDraft {
             Value::Null => Vec::new(),
             _ => return Ok(Settings::Unknown),
         };
-        let username = text(&block.username, "FABRICMIRROR_SQL_USERNAME");
-        let password = secret(&block.password, "FABRICMIRROR_SQL_PASSWORD");
+        let certificate_name = match &block.host_name_in_certificate {
+            Value::Known(name) => Some(name.value().clone()),
+            Value::Null => None,
+            _ => return Ok(Settings::Unknown),
+        };
+        let encryption = match &block.encrypt {
+            Value::Known(word) if word.as_str() == "strict" => Encryption::Strict,
+            Value::Known(_) | Value::Null => Encryption::Mandatory,
+            _ => return Ok(Settings::Unknown),
+        };
+        let username =
+            Setting::of(&block.username, path!(Config: sql.username), &["FABRICMIRROR_SQL_USERNAME"]).optional();
+        let password =
+            Setting::of(&block.password, path!(Config: sql.password), &["FABRICMIRROR_SQL_PASSWORD"]).optional();
+        let (Ok(username), Ok(password)) = (username, password) else { return Ok(Settings::Unknown) };
         let credentials = match (username, password) {
-            (Setting::Unknown, _) | (_, Setting::Unknown) => return Ok(Settings::Unknown),
-            (Setting::Known(username), Setting::Known(password)) => SqlCredentials::Login { username, password },
-            (Setting::Known(username), Setting::Missing) => {
+            (Some(username), Some(password)) => SqlCredentials::Login { username, password },
+            (Some(username), None) => {
                 return Err(Diagnostic::error(
                     "`sql.password` is not set",
                     format!(
@@ -324,8 +268,8 @@ impl ConfigDraft {
                 .at(path!(Config: sql.password))
                 .into());
             }
-            (Setting::Missing, _) => SqlCredentials::Entra,
+            (None, _) => SqlCredentials::Entra,
         };
-        Ok(Settings::Known(Sql { server, other_servers, credentials }))
+        Ok(Settings::Known(Sql { server, other_servers, certificate_name, encryption, credentials }))
     }
 }

@@ -84,8 +84,8 @@ const CONNECT: &str = "CONNECT";
 const HELD: &str = "held";
 /// Private state: the denies that the configuration asked for.
 const OUR_DENIES: &str = "denied";
-/// Private state: this object gave CONNECT to a user who had none, and takes it away again.
-const GAVE_CONNECT: &str = "gave_connect";
+/// Private state: the user had no CONNECT before this object granted or denied it, and has none after it.
+const WAS_KEPT_OUT: &str = "gave_connect";
 
 impl Resource for DatabaseGrants {
     const NAME: &'static str = "database_grants";
@@ -227,7 +227,7 @@ impl Resource for DatabaseGrants {
         let changes = plan.additions(&principals, grantee)?;
         let looked = database.change_permissions(grantee, &changes).await?;
         cx.provider.ledger().note(plan.key());
-        note_connect(cx, grantee, &changes);
+        note_connect(cx, &principals, grantee, &changes)?;
         plan.connect = if is_role(grantee) { Value::Null } else { Value::Known(!plan.denies(CONNECT)) };
         Ok(plan.noted(cx, looked, grantee))
     }
@@ -282,7 +282,7 @@ impl Resource for DatabaseGrants {
         prior.warn_of_what_came(cx, &principals, &came, &changes);
         cx.provider.ledger().forget(&prior.key());
         cx.provider.ledger().note(plan.key());
-        note_connect(cx, holder, &changes);
+        note_connect(cx, &principals, holder, &changes)?;
         Ok(plan.noted(cx, looked, holder))
     }
 
@@ -577,7 +577,7 @@ impl DatabaseGrants {
         let rows: Vec<&Permission> = all_rows.iter().copied().filter(|row| self.looks_at(row)).collect();
         if !Noted::of(cx).is(grantee) {
             // What this object did to somebody else of that name.
-            cx.private().remove(GAVE_CONNECT);
+            cx.private().remove(WAS_KEPT_OUT);
             cx.private().remove(OUR_DENIES);
         }
         Noted::write(cx, grantee);
@@ -624,13 +624,24 @@ fn check_names(principals: &DatabasePrincipals, sets: [Option<&Names>; 3]) -> Re
     Ok(())
 }
 
-/// Whoever had CONNECT before this object keeps it after it; whom this object denied it had it.
-fn note_connect(cx: &Context<FabricMirror>, holder: &Principal, changes: &[PermissionChange]) {
-    let gives = |it: &PermissionChange| matches!(it, PermissionChange::Grant(name) if name.as_str() == CONNECT);
+/// Whoever had CONNECT before this object keeps it after it, and whoever had none has none.
+fn note_connect(
+    cx: &Context<FabricMirror>,
+    before: &DatabasePrincipals,
+    holder: &Principal,
+    changes: &[PermissionChange],
+) -> Result<()> {
+    let had_some = before.permissions_of(holder)?.iter().any(|row| is_implied(row, holder));
     let denied = cx.private().get(OUR_DENIES).is_some_and(|denies| denies.split(',').any(|name| name == CONNECT));
-    if !is_role(holder) && changes.iter().any(gives) && !denied {
-        cx.private().set(GAVE_CONNECT, "yes");
+    let begins = changes.iter().any(|change| match change {
+        PermissionChange::Grant(name) => name.as_str() == CONNECT,
+        PermissionChange::Deny(name) => name.as_str() == CONNECT && !had_some,
+        _ => false,
+    });
+    if !is_role(holder) && begins && !denied {
+        cx.private().set(WAS_KEPT_OUT, "yes");
     }
+    Ok(())
 }
 
 /// A database role enters nothing: CONNECT is a permission like any other to it.

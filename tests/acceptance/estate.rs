@@ -1,9 +1,9 @@
 //! Many principals: what each of them costs does not depend on how many others there are.
 
+use fabricmirror_tests::estate::principals;
 use fabricmirror_tests::run::Run;
 use fabricmirror_tests::{Result, fail};
 
-use crate::hcl::HEAD;
 use crate::world::now;
 use crate::{Case, case};
 
@@ -13,37 +13,8 @@ pub fn cases() -> Vec<Case> {
 
 const DATABASES: [&str; 2] = ["Sales", "Inventory"];
 
-/// So many logins, each with a user in one of the databases, and its grants.
 fn estate(count: usize, permission: &str) -> String {
-    format!(
-        "{HEAD}
-locals {{
-  names = {{ for index in range({count}) : format(\"app%04d\", index) => element([{}], index) }}
-}}
-resource \"fabricmirror_login\" \"app\" {{
-  for_each            = local.names
-  name                = each.key
-  password_wo         = \"Correct-Horse-7\"
-  password_wo_version = 1
-  server_roles        = [\"##MS_ServerStateReader##\"]
-  default_database    = each.value
-}}
-resource \"fabricmirror_database_user\" \"app\" {{
-  for_each   = local.names
-  database   = each.value
-  name       = each.key
-  login_name = fabricmirror_login.app[each.key].principal
-  roles      = [\"db_datareader\"]
-}}
-resource \"fabricmirror_database_grants\" \"app\" {{
-  for_each    = local.names
-  database    = each.value
-  principal   = fabricmirror_database_user.app[each.key].principal
-  permissions = [\"SELECT\", \"{permission}\"]
-}}
-",
-        DATABASES.map(|name| format!("{name:?}")).join(", ")
-    )
+    principals(count, &DATABASES, permission)
 }
 
 /// Round trips since then, and the characters sent in the longest.

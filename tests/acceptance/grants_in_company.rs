@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         case!(what_others_granted_is_revoked_in_their_name),
         case!(what_is_denied_by_the_configuration_is_no_surprise),
         case!(that_a_user_may_connect_lifts_no_deny),
+        case!(whoever_was_kept_out_stays_so),
         case!(the_switch_to_exclusive_revokes_nothing),
         case!(a_deny_takes_nothing_unsaid),
         case!(a_deletion_names_a_deny_that_came_since),
@@ -167,6 +168,23 @@ async fn that_a_user_may_connect_lifts_no_deny(run: &mut Run) -> Result<()> {
     run.apply().await?.success()?;
     run.plan().await?.is_empty()?;
     holds(run, "Sales", "fabric_user", &[CONNECT, SELECT]).await
+}
+
+/// CONNECT denied by the configuration to a user who had none: when the DENY goes, there is none again.
+async fn whoever_was_kept_out_stays_so(run: &mut Run) -> Result<()> {
+    run.emulator.sql("Sales", "CREATE USER guarded WITHOUT LOGIN; GRANT SELECT TO guarded;").await?;
+    let denied = grants("guarded", "permissions = []\n  exclusive = false\n  denied = [\"CONNECT\"]");
+    for (before, after) in [("GRANT", vec![CONNECT, SELECT]), ("REVOKE", vec![SELECT])] {
+        run.emulator.sql("Sales", &format!("{before} CONNECT TO guarded")).await?;
+        run.write("main.tf", &denied)?;
+        run.apply().await?.success()?;
+        run.plan().await?.is_empty()?;
+        holds(run, "Sales", "guarded", &["DENY CONNECT by dbo", SELECT]).await?;
+        run.write("main.tf", HEAD)?;
+        run.apply().await?.success()?;
+        holds(run, "Sales", "guarded", &after).await?;
+    }
+    Ok(())
 }
 
 async fn the_switch_to_exclusive_revokes_nothing(run: &mut Run) -> Result<()> {

@@ -23,6 +23,7 @@ mod mirror_in_company;
 mod moments;
 mod monitor;
 mod names_and_sids;
+mod operator;
 mod principals;
 mod proof;
 mod role_members;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
         entra::cases(),
         estate::cases(),
         names_and_sids::cases(),
+        operator::cases(),
         roles::cases(),
         role_members::cases(),
         grants_in_company::cases(),

@@ -1,5 +1,6 @@
 //! Which server credentials go to, what is said of one that does not answer, and whose certificates are trusted.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fabricmirror_tests::emulator::Options;
@@ -23,6 +24,8 @@ pub fn cases() -> Vec<Case> {
         case!(a_server_that_does_not_answer_is_waited_for_once),
         case!(certificates_in_a_file_of_any_name),
         case!(a_certificate_file_needs_no_ending),
+        case!(a_server_whose_certificate_has_another_name),
+        case!(tls_from_the_first_byte),
     ]
 }
 
@@ -102,22 +105,32 @@ async fn credentials_go_where_they_are_meant_to_go(run: &mut Run) -> Result<()> 
     is_as(run, &before).await
 }
 
-/// A way to the instance that can be closed.
+/// A way to the instance that can be closed, and knows with which byte each connection began.
 struct Way {
     port: u16,
+    began: Began,
     open: Vec<JoinHandle<()>>,
 }
 
+type Began = Arc<Mutex<Vec<u8>>>;
+
 impl Way {
-    async fn to(port: u16) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// At an address of its own.
+    async fn at(address: &str, port: u16) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
         let way = listener.local_addr()?.port();
-        let mut open = vec![tokio::spawn(lead(listener, port))];
-        // Where `localhost` is both.
-        if let Ok(listener) = TcpListener::bind(("::1", way)).await {
-            open.push(tokio::spawn(lead(listener, port)));
+        let began = Began::default();
+        let open = vec![tokio::spawn(lead(listener, port, began.clone()))];
+        Ok(Self { port: way, began, open })
+    }
+
+    /// Wherever `localhost` is.
+    async fn to(port: u16) -> Result<Self> {
+        let mut way = Self::at("127.0.0.1", port).await?;
+        if let Ok(listener) = TcpListener::bind(("::1", way.port)).await {
+            way.open.push(tokio::spawn(lead(listener, port, way.began.clone())));
         }
-        Ok(Self { port: way, open })
+        Ok(way)
     }
 
     async fn close(self) {
@@ -128,9 +141,11 @@ impl Way {
     }
 }
 
-async fn lead(listener: TcpListener, port: u16) {
+async fn lead(listener: TcpListener, port: u16, began: Began) {
     while let Ok((mut from, _)) = listener.accept().await {
-        if let Ok(mut to) = TcpStream::connect(("localhost", port)).await {
+        let mut first = [0];
+        if let (Ok(mut to), Ok(1)) = (TcpStream::connect(("localhost", port)).await, from.peek(&mut first).await) {
+            began.lock().unwrap().push(first[0]);
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
         }
     }
@@ -237,4 +252,62 @@ async fn a_certificate_file_needs_no_ending(run: &mut Run) -> Result<()> {
     run.use_tutorial()?;
     run.apply().await?.success()?;
     run.plan().await?.is_empty()
+}
+
+/// A name of its own for the instance, as a private endpoint has: a certificate is checked by the name it carries.
+async fn a_server_whose_certificate_has_another_name(run: &mut Run) -> Result<()> {
+    let sql = run.emulator.ready.sql.clone();
+    // 127.0.0.2 is nobody's: the certificate is for localhost, 127.0.0.1 and ::1.
+    let way = Way::at("127.0.0.2", sql.port).await?;
+    let server = format!("127.0.0.2,{}", way.port);
+    let with = |inside: &str| {
+        format!("{PRINCIPALS}provider \"fabricmirror\" {{\n  sql = {{ server = \"{server}\"{inside} }}\n}}\n")
+    };
+    run.write("main.tf", &with(""))?;
+    let error = run.apply().await?.fails_with("The server cannot be reached")?;
+    for text in ["certificate", "`sql.host_name_in_certificate`"] {
+        if !error.detail.contains(text) {
+            fail!("{text:?} is not said: {}", error.detail);
+        }
+    }
+    if error.detail.to_lowercase().contains("trust_cert") || error.detail.contains("TrustServerCertificate") {
+        fail!("it advises to trust any certificate: {}", error.detail);
+    }
+    run.write("main.tf", &with(", host_name_in_certificate = \"mi.contoso.net\""))?;
+    run.apply().await?.fails_with("mi.contoso.net")?;
+    run.write("main.tf", &with(", host_name_in_certificate = \"https://localhost\""))?;
+    let error = run.plan().await?.said.fails_with("is no name of a certificate")?;
+    if !error.detail.contains("*.abc123.database.windows.net") {
+        fail!("what is expected is not said: {}", error.detail);
+    }
+    run.write("main.tf", &with(", host_name_in_certificate = \"localhost\""))?;
+    run.apply().await?.success()?;
+    run.plan().await?.is_empty()?;
+    run.destroy().await?.success()?;
+    way.close().await;
+    Ok(())
+}
+
+async fn tls_from_the_first_byte(run: &mut Run) -> Result<()> {
+    const PRELOGIN: u8 = 0x12;
+    const TLS_HANDSHAKE: u8 = 0x16;
+    for (words, first) in
+        [("", PRELOGIN), (", encrypt = \"mandatory\"", PRELOGIN), (", encrypt = \"strict\"", TLS_HANDSHAKE)]
+    {
+        let way = Way::to(run.emulator.ready.sql.port).await?;
+        let block =
+            format!("provider \"fabricmirror\" {{\n  sql = {{ server = \"localhost,{}\"{words} }}\n}}\n", way.port);
+        run.write("main.tf", &format!("{PRINCIPALS}{block}"))?;
+        run.apply().await?.success()?;
+        run.plan().await?.is_empty()?;
+        run.destroy().await?.success()?;
+        let began = way.began.lock().unwrap().clone();
+        if began.is_empty() || began.iter().any(|byte| *byte != first) {
+            fail!("{words:?}: connections began with {began:x?}");
+        }
+        way.close().await;
+    }
+    let block = "provider \"fabricmirror\" {\n  sql = { encrypt = \"disable\" }\n}\n";
+    run.write("main.tf", &format!("{PRINCIPALS}{block}"))?;
+    run.plan().await?.said.fails_with("mandatory").map(drop)
 }

@@ -202,9 +202,15 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
             } else {
                 "display_name"
             };
-            // Users and roles share their names.
+            // Users and roles share their names; and somebody may have taken the one chosen before.
             let is_role = Type::of(&address) == Some(Type::Role);
-            set(run, name, text(if is_role { "a role chosen anew" } else { "chosen anew" }));
+            let chosen = if is_role { "a role chosen anew" } else { "chosen anew" };
+            let block = run.us.configuration.blocks.iter().find(|block| block.address == address);
+            let again = match block.and_then(|block| block.attributes.get(name)) {
+                Some(Expression::Value(Dynamic::String(now))) if now.starts_with(chosen) => format!("{now} again"),
+                _ => chosen.to_owned(),
+            };
+            set(run, name, text(&again));
         }
         Way::StopAndStart => stop_and_start(run).await?,
         Way::DependsOn => depend(run, &address),

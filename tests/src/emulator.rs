@@ -72,6 +72,10 @@ pub struct Entra {
     pub tenant_id: String,
     pub client_id: String,
     pub client_secret: String,
+    pub github_request_url: String,
+    pub azure_devops_request_url: String,
+    pub azure_devops_service_connection_id: String,
+    pub oidc_request_token: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -174,6 +178,11 @@ impl Emulator {
                 Ok((name.to_owned(), value.trim_matches('\'').replace("'\\''", "'")))
             })
             .collect()
+    }
+
+    /// A client that trusts the emulator.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     async fn control(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value> {

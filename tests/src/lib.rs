@@ -5,6 +5,7 @@ pub mod browser;
 pub mod build;
 pub mod cli;
 pub mod emulator;
+pub mod estate;
 pub mod openapi;
 pub mod packages;
 pub mod proxy;

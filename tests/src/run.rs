@@ -16,7 +16,7 @@ use crate::{Result, fail};
 
 /// The version the provider is installed as.
 const VERSION: &str = "0.1.0";
-/// The longest a CLI may take: a hang is a failure, not a wait.
+/// What a command of the tests may take.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// A CLI in a folder.
@@ -26,6 +26,8 @@ pub struct Run {
     pub emulator: Emulator,
     pub folder: PathBuf,
     pub binaries: Binaries,
+    /// The longest a CLI may take: a hang is a failure, not a wait.
+    pub limit: Duration,
     environment: BTreeMap<String, String>,
     step: usize,
 }
@@ -62,7 +64,7 @@ impl Run {
         environment.insert("TF_IN_AUTOMATION".into(), "1".into());
         environment.insert("TF_INPUT".into(), "0".into());
         environment.insert("CHECKPOINT_DISABLE".into(), "1".into());
-        let run = Self { cli, emulator, folder, binaries, environment, step: 0 };
+        let run = Self { cli, emulator, folder, binaries, limit: LIMIT, environment, step: 0 };
         run.install_as_development_build(&configuration)?;
         Ok(run)
     }
@@ -154,9 +156,9 @@ impl Run {
             (child.stdout.take().ok_or("no stdout")?, child.stderr.take().ok_or("no stderr")?);
         let everything =
             async { tokio::try_join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err), child.wait()) };
-        let status = match tokio::time::timeout(LIMIT, everything).await {
+        let status = match tokio::time::timeout(self.limit, everything).await {
             Ok(done) => done?.2,
-            Err(_) => fail!("{} {} took longer than {LIMIT:?}", self.cli.name, arguments.join(" ")),
+            Err(_) => fail!("{} {} took longer than {:?}", self.cli.name, arguments.join(" "), self.limit),
         };
         let said = Said {
             command: format!("{} {}", self.cli.name, arguments.join(" ")),
@@ -224,16 +226,7 @@ impl Run {
 
     /// The providers that run for this folder.
     pub fn providers(&self) -> Vec<u32> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let is_ours = std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == self.binaries.provider);
-            let is_here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == self.folder);
-            if is_ours && is_here {
-                found.push(pid);
-            }
-        }
-        found
+        providers(&self.binaries.provider, &self.folder)
     }
 
     /// Ctrl-C, as the CLI gets it.
@@ -251,6 +244,20 @@ impl Run {
     pub fn is_opentofu(&self) -> bool {
         self.cli.kind == Kind::OpenTofu
     }
+}
+
+/// The processes of this provider that run in a folder.
+pub fn providers(provider: &Path, folder: &Path) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let is_ours = std::fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == provider);
+        let is_here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
+        if is_ours && is_here {
+            found.push(pid);
+        }
+    }
+    found
 }
 
 /// The text of `examples/tutorial/main.tf`.

@@ -32,7 +32,7 @@ const CLI_WORDS: [&str; 14] = [
     "null",
 ];
 /// Words of the services, as Microsoft spells them.
-const SERVICE_WORDS: [&str; 14] = [
+const SERVICE_WORDS: [&str; 15] = [
     "ServicePrincipal",
     "Contributor",
     "AzureSqlMI",
@@ -47,11 +47,14 @@ const SERVICE_WORDS: [&str; 14] = [
     "is_change_feed_enabled",
     "is_data_lake_replication_enabled",
     "sys.databases",
+    "permissions: id-token: write",
 ];
-/// Commands of the Azure CLI (learn.microsoft.com: `az sql mi update`, `az fabric capacity resume`).
-const COMMANDS: [&str; 2] = ["az sql mi update --database-format AlwaysUpToDate", "az fabric capacity resume"];
+/// Commands of the Azure CLI (learn.microsoft.com: `az sql mi update`, `az fabric capacity resume`) and of OpenSSL.
+const COMMANDS: [&str; 3] =
+    ["az sql mi update --database-format AlwaysUpToDate", "az fabric capacity resume", "openssl pkcs8 -topk8 -in KEY"];
 /// Examples inside a text, which name nothing.
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
+    ".pfx",
     "mi.public.ZONE.database.windows.net,3342",
     "mi.public.abc123.database.windows.net,3342",
     "60m",
@@ -62,8 +65,20 @@ const EXAMPLES: [&str; 9] = [
     "/",
     "00000000-0000-0000-0000-000000000000",
 ];
-/// Hosts that a text may lead to.
-const HOSTS: [&str; 3] = ["api.fabric.microsoft.com", "database.windows.net", "learn.microsoft.com"];
+/// Hosts that a text may lead to, and what stands in the place of one.
+const HOSTS: [&str; 11] = [
+    "api.fabric.microsoft.com",
+    "api.fabric.microsoft.us",
+    "api.fabric.azure.cn",
+    "database.windows.net",
+    "database.usgovcloudapi.net",
+    "database.chinacloudapi.cn",
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.chinacloudapi.cn",
+    "learn.microsoft.com",
+    "AzureADTokenExchange",
+];
 
 /// A string of the sources, and where it stands.
 struct Said {
@@ -259,7 +274,7 @@ fn every_variable_of_the_environment_in_a_text_is_read() {
     let is_name = |text: &str| text.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
     let read: BTreeSet<&str> = texts
         .iter()
-        .filter(|said| said.place == "src/provider.rs" && is_name(&said.text))
+        .filter(|said| ["src/provider.rs", "src/operator.rs"].contains(&&*said.place) && is_name(&said.text))
         .map(|said| said.text.as_str())
         .collect();
     assert!(read.contains("FABRIC_CLIENT_SECRET"), "{read:?}");

@@ -115,10 +115,9 @@ impl Work<'_> {
                 fixed: false,
             },
         );
-        // CREATE USER grants CONNECT.
-        if let Some(permission) =
-            find(Class::Database, "CONNECT").filter(|_| !matches!(source, UserSource::WithoutLogin))
-        {
+        // CREATE USER grants CONNECT (sql-mi facts §2), to a user without login too: who could not enter the database could
+        // not be impersonated in it.
+        if let Some(permission) = find(Class::Database, "CONNECT") {
             database.permissions.push(PermissionRow {
                 major: 0,
                 minor: 0,

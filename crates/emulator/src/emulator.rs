@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::control::{self, Control};
 use crate::data::{DataError, Keeper, Ports};
 use crate::entra::endpoint::{self, Entra};
+use crate::entra::issuers;
 use crate::entra::managed_identity::{self, Host};
 use crate::entra::{self, Verifier};
 use crate::fabric::gateway_keys::GatewayKeys;
@@ -251,6 +252,10 @@ impl Emulator {
                 imds_endpoint: http(self.endpoints.identity) + managed_identity::IMDS_PATH,
                 identity_endpoint: http(self.endpoints.identity) + managed_identity::APP_SERVICE_PATH,
                 identity_header: managed_identity::IDENTITY_HEADER.to_owned(),
+                github_request_url: https(self.endpoints.entra) + issuers::GITHUB_PATH,
+                azure_devops_request_url: https(self.endpoints.entra) + issuers::AZURE_DEVOPS_PATH,
+                azure_devops_service_connection_id: issuers::SERVICE_CONNECTION.to_owned(),
+                oidc_request_token: issuers::REQUEST_TOKEN.to_owned(),
             },
             scenario: ReadyScenario {
                 workspace_id: first(workspace.map(|workspace| workspace.id)),
@@ -407,6 +412,15 @@ pub struct ReadyEntra {
     pub identity_endpoint: String,
     #[serde(default)]
     pub identity_header: String,
+    /// Where a job of GitHub Actions and one of Azure Pipelines ask for a token that the application trusts, and with what.
+    #[serde(default)]
+    pub github_request_url: String,
+    #[serde(default)]
+    pub azure_devops_request_url: String,
+    #[serde(default)]
+    pub azure_devops_service_connection_id: String,
+    #[serde(default)]
+    pub oidc_request_token: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

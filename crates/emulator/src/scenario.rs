@@ -28,7 +28,7 @@ use uuid::{Uuid, uuid};
 
 use crate::answers::Answers;
 use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
-use crate::entra::{Directory, Principal, PrincipalKind};
+use crate::entra::{Directory, Principal, PrincipalKind, issuers};
 use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
 use crate::world::{Facts, OfInstance, PrimaryIdentity, Standing, UpdatePolicy};
@@ -256,7 +256,8 @@ fn default_principals() -> Vec<Principal> {
         user_principal_name: None,
         app_id: None,
         secrets: Vec::new(),
-        public_keys: Vec::new(),
+        certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         managed_identity: None,
         members: Vec::new(),
     };
@@ -264,6 +265,7 @@ fn default_principals() -> Vec<Principal> {
         Principal {
             app_id: Some(APPLICATION),
             secrets: vec!["Em7~only-for-tests-on-loopback".to_owned()],
+            federated_credentials: issuers::trusted(),
             ..principal(APPLICATION_OBJECT, PrincipalKind::ServicePrincipal, "terraform")
         },
         Principal {

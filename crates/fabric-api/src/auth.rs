@@ -1,7 +1,9 @@
 //! Who calls: an Entra identity that gives tokens.
 
+mod certificate;
+mod federation;
+
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
@@ -12,21 +14,21 @@ use azure_core::http::{
 };
 use azure_core::time::Duration;
 use azure_identity::{
-    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
+    AzureCliCredential, AzureCliCredentialOptions, AzurePipelinesCredential, AzurePipelinesCredentialOptions,
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
+pub use self::certificate::ClientCertificate;
+use self::certificate::Signed;
+use self::federation::{Given, Requested};
+use crate::cloud::{Cloud, Service};
 use crate::error::{Error, Result, chain};
 use crate::outage::Outage;
 use crate::stop::Stop;
-
-/// The scope of tokens for Fabric.
-pub const FABRIC_SCOPE: &str = "https://api.fabric.microsoft.com/.default";
-/// The scope of tokens for an instance.
-pub const SQL_SCOPE: &str = "https://database.windows.net/.default";
 
 /// How the caller proves who it is.
 #[derive(Clone, Debug)]
@@ -36,11 +38,16 @@ pub enum Credential {
         client_id: String,
         client_secret: SecretString,
     },
-    /// A token of another issuer in a file, exchanged for one of Entra (OpenID Connect federation).
-    WorkloadIdentity {
+    ClientCertificate {
         tenant_id: String,
         client_id: String,
-        token_file: PathBuf,
+        certificate: Arc<ClientCertificate>,
+    },
+    /// A token of another issuer, exchanged for one of Entra (OpenID Connect federation).
+    Federated {
+        tenant_id: String,
+        client_id: String,
+        issued: Issued,
     },
     /// The identity of the machine; with a client id, a user-assigned one.
     ManagedIdentity {
@@ -52,33 +59,48 @@ pub enum Credential {
     },
 }
 
+/// Where the token of another issuer comes from.
+#[derive(Clone, Debug)]
+pub enum Issued {
+    /// A file, read again when a token is needed.
+    File(PathBuf),
+    /// The token itself: good for as long as its issuer made it.
+    Token(SecretString),
+    /// Asked for at a GitHub Actions job's issuer.
+    Request { url: String, token: SecretString },
+    /// Asked for at Azure Pipelines' issuer, which the variable `SYSTEM_OIDCREQUESTURI` of a job names.
+    Pipeline { service_connection_id: String, access_token: SecretString },
+}
+
 /// Gives tokens, and keeps them until shortly before they expire.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     credential: Arc<dyn TokenCredential>,
+    cloud: Cloud,
     outage: Outage,
     stop: Stop,
 }
 
 impl Tokens {
-    /// `authority_host` is an https URL; without it `AZURE_AUTHORITY_HOST` or the public cloud. After `stop` no token
-    /// is asked for.
+    /// `authority_host` is an https URL; without it `AZURE_AUTHORITY_HOST`, else the cloud's. After `stop` no token is
+    /// asked for.
     ///
     /// # Errors
     /// [`Error::Setup`] when the credential's parts are unusable.
     pub fn new(
         credential: &Credential,
+        cloud: Cloud,
         authority_host: Option<&str>,
         http: &reqwest::Client,
         stop: CancellationToken,
     ) -> Result<Self> {
         let outage = Outage::default();
+        let in_environment = std::env::var("AZURE_AUTHORITY_HOST").ok().filter(|host| !host.is_empty());
+        let authority = authority_host.or(in_environment.as_deref()).unwrap_or(cloud.authority_host());
+        let mut configuration = CustomConfiguration::default();
+        authority.clone_into(&mut configuration.authority_host);
         let client_options = ClientOptions {
-            cloud: authority_host.map(|host| {
-                let mut cloud = CustomConfiguration::default();
-                cloud.authority_host = host.to_owned();
-                Arc::new(CloudConfiguration::from(cloud))
-            }),
+            cloud: Some(Arc::new(CloudConfiguration::from(configuration))),
             transport: Some(Transport::new(Arc::new(Http { http: http.clone(), outage: outage.clone() }))),
             // The library's eight times in a minute would be a silent minute where a certificate is not trusted.
             retry: RetryOptions::exponential(ExponentialRetryOptions {
@@ -88,7 +110,6 @@ impl Tokens {
             }),
             ..Default::default()
         };
-        let setup = |error: azure_core::Error| Error::Setup(format!("the Entra credential cannot be used: {error}"));
         let credential: Arc<dyn TokenCredential> = match credential {
             Credential::ClientSecret { tenant_id, client_id, client_secret } => ClientSecretCredential::new(
                 tenant_id,
@@ -97,15 +118,38 @@ impl Tokens {
                 Some(ClientSecretCredentialOptions { client_options }),
             )
             .map_err(setup)?,
-            Credential::WorkloadIdentity { tenant_id, client_id, token_file } => {
-                WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+            Credential::ClientCertificate { tenant_id, client_id, certificate } => {
+                let signed = Signed {
+                    certificate: certificate.clone(),
+                    client_id: client_id.clone(),
+                    audience: format!("{}/{tenant_id}/oauth2/v2.0/token", authority.trim_end_matches('/')),
+                };
+                asserted(tenant_id, client_id, signed, client_options)?
+            }
+            Credential::Federated { tenant_id, client_id, issued } => match issued {
+                Issued::File(file) => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
                     credential_options: ClientAssertionCredentialOptions { client_options },
                     client_id: Some(client_id.clone()),
                     tenant_id: Some(tenant_id.clone()),
-                    token_file_path: Some(token_file.clone()),
+                    token_file_path: Some(file.clone()),
                 }))
-                .map_err(setup)?
-            }
+                .map_err(setup)?,
+                Issued::Token(token) => asserted(tenant_id, client_id, Given(token.clone()), client_options)?,
+                Issued::Request { url, token } => {
+                    let requested = Requested::new(url, token.clone(), client_options.clone()).map_err(Error::Setup)?;
+                    asserted(tenant_id, client_id, requested, client_options)?
+                }
+                Issued::Pipeline { service_connection_id, access_token } => AzurePipelinesCredential::new(
+                    tenant_id.clone(),
+                    client_id.clone(),
+                    service_connection_id,
+                    access_token.expose_secret().to_owned(),
+                    Some(AzurePipelinesCredentialOptions {
+                        credential_options: ClientAssertionCredentialOptions { client_options },
+                    }),
+                )
+                .map_err(setup)?,
+            },
             Credential::ManagedIdentity { client_id } => {
                 ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                     client_options,
@@ -119,15 +163,16 @@ impl Tokens {
             }))
             .map_err(setup)?,
         };
-        Ok(Self { credential, outage, stop: Stop::new(stop) })
+        Ok(Self { credential, cloud, outage, stop: Stop::new(stop) })
     }
 
-    /// A token for `scope`.
+    /// A token for a service.
     ///
     /// # Errors
     /// [`Error::Auth`], with Entra's own words; [`Error::Interrupted`].
-    pub async fn token(&self, scope: &str) -> Result<SecretString> {
-        let scopes = [scope];
+    pub async fn token(&self, service: Service) -> Result<SecretString> {
+        let scope = self.cloud.scope(service);
+        let scopes = [scope.as_str()];
         let asked = self.stop.or_drop(self.credential.get_token(&scopes, None)).await;
         let token = asked.map_err(|_| Error::Interrupted { operation: "getting a token from Entra" })?;
         let token = token.map_err(|error| {
@@ -140,6 +185,21 @@ impl Tokens {
         })?;
         Ok(SecretString::from(token.token.secret().to_owned()))
     }
+}
+
+fn setup(error: azure_core::Error) -> Error {
+    Error::Setup(format!("the Entra credential cannot be used: {error}"))
+}
+
+fn asserted(
+    tenant_id: &str,
+    client_id: &str,
+    assertion: impl ClientAssertion + 'static,
+    client_options: ClientOptions,
+) -> Result<Arc<dyn TokenCredential>> {
+    let options = ClientAssertionCredentialOptions { client_options };
+    let made = ClientAssertionCredential::new(tenant_id.to_owned(), client_id.to_owned(), assertion, Some(options));
+    Ok(made.map_err(setup)?)
 }
 
 /// No connection was made, whatever the library wrapped around that.
@@ -155,24 +215,14 @@ struct Http {
     outage: Outage,
 }
 
+#[async_trait::async_trait]
 impl HttpClient for Http {
-    // As `async_trait` has it, in which the trait is written.
-    fn execute_request<'a, 'b, 'c>(
-        &'a self,
-        request: &'b Request,
-    ) -> Pin<Box<dyn Future<Output = azure_core::Result<AsyncRawResponse>> + Send + 'c>>
-    where
-        'a: 'c,
-        'b: 'c,
-        Self: 'c,
-    {
-        Box::pin(async move {
-            if let Some(cause) = self.outage.lately(1) {
-                return Err(azure_core::Error::with_message(ErrorKind::Other, cause));
-            }
-            let response = self.http.execute_request(request).await?;
-            self.outage.is_over();
-            Ok(response)
-        })
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        if let Some(cause) = self.outage.lately(1) {
+            return Err(azure_core::Error::with_message(ErrorKind::Other, cause));
+        }
+        let response = self.http.execute_request(request).await?;
+        self.outage.is_over();
+        Ok(response)
     }
 }

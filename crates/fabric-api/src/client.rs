@@ -14,14 +14,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::auth::{Credential, FABRIC_SCOPE, Tokens};
+use crate::auth::{Credential, Tokens};
 use crate::certificates::check_certificates;
+use crate::cloud::{Cloud, Service};
 use crate::error::{Error, ErrorBody, Result, chain, says_capacity_is_inactive};
 use crate::outage::Outage;
 use crate::stop::{Stop, Stopped};
-
-/// The public cloud's endpoint.
-pub const DEFAULT_ENDPOINT: &str = "https://api.fabric.microsoft.com";
 
 /// One request, answer included, takes no longer.
 const REQUEST_LIMIT: Duration = Duration::from_secs(100);
@@ -46,7 +44,9 @@ pub struct Options {
     /// Scheme and host; `/v1` is added.
     pub endpoint: String,
     pub credential: Credential,
-    /// Entra's login endpoint; `None` is `AZURE_AUTHORITY_HOST` or the public cloud.
+    /// Whose tokens are asked for.
+    pub cloud: Cloud,
+    /// Entra's login endpoint; `None` is `AZURE_AUTHORITY_HOST`, else the cloud's.
     pub authority_host: Option<String>,
     /// Certificates in PEM form that are trusted besides the system's; see [`crate::check_certificates`].
     pub ca_certificates: Option<Arc<[u8]>>,
@@ -225,7 +225,7 @@ impl Client {
         }
         let http = http.build().map_err(|error| Error::Setup(format!("no HTTP client: {}", chain(&error))))?;
         let (authority_host, stop) = (options.authority_host.as_deref(), options.stop.clone());
-        let tokens = Tokens::new(&options.credential, authority_host, &http, stop.clone())?;
+        let tokens = Tokens::new(&options.credential, options.cloud, authority_host, &http, stop.clone())?;
         Ok(Self { http, base, tokens, stop: Stop::new(stop), outage: Outage::default(), haste: 1 })
     }
 
@@ -356,7 +356,7 @@ impl Client {
         if let Some(cause) = self.outage.lately(self.haste) {
             return Err(at_once(Error::Unreachable { operation, cause }));
         }
-        let token = self.tokens.token(FABRIC_SCOPE).await.map_err(|error| match error {
+        let token = self.tokens.token(Service::Fabric).await.map_err(|error| match error {
             Error::Interrupted { .. } => at_once(Error::Interrupted { operation }),
             error => at_once(error),
         })?;

@@ -7,6 +7,7 @@
 pub mod auth;
 mod certificates;
 pub mod client;
+mod cloud;
 pub mod connections;
 mod decode;
 pub mod definition;
@@ -22,5 +23,6 @@ pub mod workspaces;
 pub use auth::Credential;
 pub use certificates::check_certificates;
 pub use client::{Client, Options};
+pub use cloud::{Cloud, NoCloud, Service};
 pub use error::{Error, ErrorBody, Result};
 pub use ids::{CapacityId, ConnectionId, FolderId, ItemId, NoId, PrincipalId, WorkspaceId};

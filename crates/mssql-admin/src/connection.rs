@@ -1,5 +1,5 @@
-//! Connections: TLS always, one per database, thrown away as soon as anything went wrong on it. Every wait ends at an
-//! interrupt, and a server that cannot be reached costs one time-out.
+//! Connections: TLS always, one per database and no more than sixteen at once, thrown away as soon as anything went wrong
+//! on it. Every wait ends at an interrupt, and a server that cannot be reached costs one time-out.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use secrecy::SecretString;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::retry::{Effect, Next, is_transient, lost, next};
 use crate::row::Row;
-use crate::server_name::ServerName;
+use crate::server_name::{CertificateName, ServerName};
 use crate::statement::{Identifier, Statement};
 
 /// As whom to log in.
@@ -51,6 +52,10 @@ pub struct ConnectOptions {
     pub credentials: Credentials,
     /// Certificates that are trusted besides the system's: a PEM bundle that was checked already.
     pub ca_certificates: Option<Arc<[u8]>>,
+    /// What the server's certificate is issued to, where that is not the host it is reached by: behind a private endpoint
+    /// under a name of one's own.
+    pub certificate_name: Option<CertificateName>,
+    pub encryption: Encryption,
     /// Shown in `sys.dm_exec_sessions.program_name`.
     pub application: String,
     /// Cancelled by an interrupt: every wait ends within 1.5 s, and nothing new is sent.
@@ -67,6 +72,16 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
+/// How TLS begins. There is no connection without it, and no certificate that is not checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// After the server was asked (TDS 7.4): what every instance does.
+    #[default]
+    Mandatory,
+    /// Before the first byte (TDS 8.0). UNCONFIRMED that managed instances take it (sql-mi facts §6.4).
+    Strict,
+}
+
 /// TCP, TLS and login together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// A connection that is refused or breaks is tried again for so long.
@@ -80,17 +95,31 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A connection that was idle for longer may have been closed on the way: a change is not sent into the void.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// The connection to one database, if it is open, and when it was last used.
-type Slot = tokio::sync::Mutex<Option<(Link, Instant)>>;
+/// So many connections to a server are open at once, those that nobody uses included.
+const OPEN_LIMIT: usize = 16;
+
+/// The connection to one database, if it is open.
+type Slot = tokio::sync::Mutex<Option<Open>>;
+
+/// An open connection that nobody uses.
+struct Open {
+    link: Link,
+    used: Instant,
+    place: OwnedSemaphorePermit,
+}
 
 /// The result sets of a batch.
 pub(crate) type Results = Vec<Vec<Row>>;
 
-/// Connections to one server, at most one for each database.
+/// Connections to one server, at most one for each database and [`OPEN_LIMIT`] together.
 pub(crate) struct Connections {
     server: ServerName,
     options: ConnectOptions,
     links: Mutex<HashMap<String, Arc<Slot>>>,
+    /// One for each connection that may be open.
+    places: Arc<Semaphore>,
+    /// A connection was closed, or lies idle now.
+    freed: Notify,
     reach: Mutex<Reach>,
     /// Held by the one that connects while nobody has succeeded: the others wait for what comes of it.
     gate: tokio::sync::Mutex<()>,
@@ -121,6 +150,8 @@ impl Connections {
             server,
             options,
             links: Mutex::default(),
+            places: Arc::new(Semaphore::new(OPEN_LIMIT)),
+            freed: Notify::new(),
             reach: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             covering: OnceLock::new(),
@@ -145,6 +176,8 @@ impl Connections {
     pub(crate) async fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
         // By its spelling: on a server that distinguishes case two spellings are two databases.
         let slot = locked(&self.links).entry(database.as_str().to_owned()).or_default().clone();
+        // Said when the slot is unlocked again: it is dropped after it.
+        let _freed = Freed(&self.freed);
         let mut slot = self.unless_stopped(slot.lock()).await?;
         let mut attempt = 0;
         // Something was sent, and may have happened.
@@ -152,22 +185,23 @@ impl Connections {
         loop {
             attempt += 1;
             // Taken out: if this future is dropped half-way, the connection goes with it.
-            let link = match slot.take() {
-                Some((link, used)) if used.elapsed() < IDLE_LIMIT && !self.options.stop.is_cancelled() => Ok(link),
-                _ => self.connect(database).await,
+            let fresh = |open: &Open| open.used.elapsed() < IDLE_LIMIT && !self.options.stop.is_cancelled();
+            let connected = match slot.take().filter(fresh) {
+                Some(open) => Ok((open.link, open.place)),
+                None => self.connect(database).await,
             };
-            let mut link = match link {
-                Ok(link) => link,
+            let (mut link, place) = match connected {
+                Ok(connected) => connected,
                 Err(error) => return Err(sent.unwrap_or(error)),
             };
             let error = match self.exchange(&mut link, statement, effect).await {
                 Ok(results) => {
-                    *slot = Some((link, Instant::now()));
+                    *slot = Some(Open { link, used: Instant::now(), place });
                     return Ok(results);
                 }
                 Err(error) => error,
             };
-            drop(link);
+            drop((link, place));
             if effect != Effect::Reads && matches!(error, Error::Connect { .. }) {
                 sent = Some(lost(error.clone()));
             }
@@ -227,7 +261,8 @@ impl Connections {
 
     /// Connects, sharing the wait for a server that may not be reachable: while no connection has succeeded, one tries
     /// and the others get its error.
-    async fn connect(&self, database: &Identifier) -> Result<Link> {
+    async fn connect(&self, database: &Identifier) -> Result<(Link, OwnedSemaphorePermit)> {
+        let place = self.place().await?;
         let mut gate = if self.is_reached()? { None } else { Some(self.unless_stopped(self.gate.lock()).await?) };
         // Whoever held the gate may have found out.
         if self.is_reached()? {
@@ -243,7 +278,28 @@ impl Connections {
             Err(_) => {}
         }
         drop(gate);
-        connected
+        Ok((connected?, place))
+    }
+
+    /// Leave to open one more connection: at once, or for the one that lies idle longest, or when somebody is done.
+    async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        loop {
+            let freed = self.freed.notified();
+            if let Ok(place) = self.places.clone().try_acquire_owned() {
+                return Ok(place);
+            }
+            if !self.close_idle() {
+                self.unless_stopped(freed).await?;
+            }
+        }
+    }
+
+    /// Closes the connection that lies idle longest. Whether there was one.
+    fn close_idle(&self) -> bool {
+        let links = locked(&self.links);
+        let idle = links.values().filter_map(|slot| Some((slot.try_lock().ok()?.as_ref()?.used, slot)));
+        let oldest = idle.min_by_key(|(used, _)| *used).map(|(_, slot)| slot);
+        oldest.and_then(|slot| slot.try_lock().ok()?.take()).is_some()
     }
 
     /// An error while it is known that the server cannot be reached.
@@ -287,7 +343,18 @@ impl Connections {
 
     /// Logs in with other credentials, once, and logs out. Never tried again: that could lock the login.
     pub(crate) async fn log_in(&self, database: &Identifier, credentials: &Credentials) -> Result<()> {
+        let _freed = Freed(&self.freed);
+        let _place = self.place().await?;
         self.unless_stopped(self.connect_once(database, credentials)).await?.map(drop)
+    }
+}
+
+/// Tells one who waits for a place that there may be one.
+struct Freed<'a>(&'a Notify);
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

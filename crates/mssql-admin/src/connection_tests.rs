@@ -5,7 +5,14 @@ use tokio::net::TcpListener;
 
 fn options(stop: &CancellationToken) -> ConnectOptions {
     let credentials = Credentials::SqlLogin { username: "sa".into(), password: "x".to_owned().into() };
-    ConnectOptions { credentials, ca_certificates: None, application: "tests".into(), stop: stop.clone() }
+    ConnectOptions {
+        credentials,
+        ca_certificates: None,
+        certificate_name: None,
+        encryption: Encryption::default(),
+        application: "tests".into(),
+        stop: stop.clone(),
+    }
 }
 
 fn scripted(answers: Vec<Answer>, stop: &CancellationToken) -> (Connections, Script) {
@@ -210,4 +217,65 @@ fn no_debug_shows_a_certificate_or_a_password() {
     let options = ConnectOptions { credentials, ca_certificates: Some(b"PEM"[..].into()), ..options(&stop) };
     let shown = format!("{options:?}");
     assert!(!shown.contains("$ecret") && shown.contains("SqlLogin(u)") && shown.contains("Some(3)"), "{shown}");
+}
+
+fn open(connections: &Connections) -> Vec<String> {
+    let links = locked(&connections.links);
+    let mut open: Vec<String> = links
+        .iter()
+        .filter(|(_, slot)| slot.try_lock().is_ok_and(|open| open.is_some()))
+        .map(|(name, _)| name.clone())
+        .collect();
+    open.sort();
+    open
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_databases_the_last_ones_stay_open() {
+    let (connections, script) = scripted(Vec::new(), &CancellationToken::new());
+    let connections = Arc::new(connections);
+    let statement = Statement::new("SELECT 1;", &[]);
+    for number in 10..50 {
+        connections.run(&name(&format!("D{number}")), &statement, Effect::Reads).await.unwrap();
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    let last: Vec<String> = (50 - OPEN_LIMIT..50).map(|number| format!("D{number}")).collect();
+    assert_eq!(open(&connections), last);
+    // All at once, several times each.
+    let runs = (0..200).map(|number| {
+        let connections = connections.clone();
+        tokio::spawn(async move {
+            let (database, statement) = (name(&format!("D{}", 10 + number % 40)), Statement::new("SELECT 1;", &[]));
+            connections.run(&database, &statement, Effect::Once).await.map(drop)
+        })
+    });
+    for ran in runs.collect::<Vec<_>>() {
+        ran.await.unwrap().unwrap();
+    }
+    assert_eq!((open(&connections).len(), script.heads().len()), (OPEN_LIMIT, 240));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_connection_too_many_waits_for_another_to_end() {
+    let stop = CancellationToken::new();
+    let (connections, _) = scripted(vec![Answer::Never; OPEN_LIMIT], &stop);
+    let connections = Arc::new(connections);
+    let run = |number: usize| {
+        let connections = connections.clone();
+        tokio::spawn(async move {
+            let database = name(&format!("D{number}"));
+            connections.run(&database, &Statement::new("SELECT 1;", &[]), Effect::Reads).await.map(drop)
+        })
+    };
+    let busy: Vec<_> = (0..OPEN_LIMIT).map(run).collect();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let (mut late, mut later) = (run(90), run(91));
+    for waits in [&mut late, &mut later] {
+        assert!(tokio::time::timeout(Duration::from_secs(30), waits).await.is_err());
+    }
+    // One ends, and both go on, one after the other, on what it leaves.
+    busy[0].abort();
+    late.await.unwrap().unwrap();
+    later.await.unwrap().unwrap();
+    assert_eq!(open(&connections), ["D91"]);
 }

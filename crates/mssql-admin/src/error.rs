@@ -184,8 +184,10 @@ impl Error {
                     .to_owned()
             }
             Self::Tls { .. } => {
-                "Use the host name that the certificate carries. A certificate authority of your own goes into the file \
-                 that FABRICMIRROR_CA_CERTIFICATE_FILE names."
+                "Use the host name that the certificate carries; where the server is reached under another one, such as that \
+                 of a private endpoint in a zone of your own, `sql.host_name_in_certificate` of the provider's block says \
+                 which one the certificate has. A certificate authority of your own goes into the file that \
+                 FABRICMIRROR_CA_CERTIFICATE_FILE names."
                     .to_owned()
             }
             _ => return None,

@@ -30,7 +30,14 @@ impl Instance {
     #[cfg(test)]
     pub(crate) fn scripted(script: crate::script::Script, stop: tokio_util::sync::CancellationToken) -> Self {
         let credentials = Credentials::SqlLogin { username: "sa".into(), password: "x".to_owned().into() };
-        let options = ConnectOptions { credentials, ca_certificates: None, application: "tests".into(), stop };
+        let options = ConnectOptions {
+            credentials,
+            ca_certificates: None,
+            certificate_name: None,
+            encryption: crate::Encryption::default(),
+            application: "tests".into(),
+            stop,
+        };
         let mut connections = Connections::new("mi.abc.database.windows.net".parse().expect("a name"), options);
         connections.script = Some(script);
         Self { connections: Arc::new(connections), master: "master".parse().expect("a legal name") }

@@ -31,7 +31,7 @@ mod table;
 mod users;
 mod words;
 
-pub use connection::{ConnectOptions, Credentials, TokenSource};
+pub use connection::{ConnectOptions, Credentials, Encryption, TokenSource};
 pub use database::Database;
 pub use effective::Effective;
 pub use entra::{Entra, EntraId, KnownBy, NoEntraId};
@@ -45,7 +45,7 @@ pub use permission::{
 };
 pub use principals::{DatabasePrincipals, Known, LoginRef, Principal, PrincipalKind, Taken};
 pub use roles::NewRole;
-pub use server_name::ServerName;
+pub use server_name::{CertificateName, NoCertificateName, ServerName};
 pub use setup::{ScriptName, Setup};
 pub use sid::{NoSid, Sid};
 pub use sought::Sought;

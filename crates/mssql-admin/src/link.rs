@@ -5,7 +5,7 @@ use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use crate::connection::{ConnectOptions, Credentials, Results};
+use crate::connection::{ConnectOptions, Credentials, Encryption, Results};
 use crate::error::{Error, Fault, Refusal, Result};
 use crate::retry::{Effect, ends_connection};
 use crate::row::Row;
@@ -78,7 +78,13 @@ async fn config(
     config.port(port);
     config.database(database.as_str());
     config.application_name(&options.application);
-    config.encryption(EncryptionLevel::Required);
+    config.encryption(match options.encryption {
+        Encryption::Mandatory => EncryptionLevel::Required,
+        Encryption::Strict => EncryptionLevel::Strict,
+    });
+    if let Some(name) = &options.certificate_name {
+        config.hostname_in_certificate(name.for_host(host));
+    }
     if let Some(bundle) = &options.ca_certificates {
         // Besides the system's certificates, not instead of them.
         config.trust_cert_ca_bundle(bundle.to_vec());

@@ -272,3 +272,31 @@ fn whatever_is_pasted_a_server_is_itself() {
     }
     assert!(servers > 1_000, "only {servers} texts named a server: the pieces are wrong");
 }
+
+#[test]
+fn other_clouds_have_instances_too() {
+    for suffix in SUFFIXES {
+        let public: ServerName = format!("mi.public.z{suffix}").parse().unwrap();
+        assert_eq!(public, format!("MI.z{suffix},1433").parse().unwrap());
+        assert_eq!((public.instance(), public.port()), (Some(("mi", "z")), 3342));
+        assert_eq!(public.public_endpoint().unwrap(), format!("mi.public.z{suffix},3342"));
+    }
+    let elsewhere: ServerName = "mi.public.z.database.example.net".parse().unwrap();
+    assert_eq!((elsewhere.instance(), elsewhere.public_endpoint()), (None, None));
+}
+
+#[test]
+fn a_certificate_is_issued_to_a_host_or_a_zone() {
+    for (text, host, checked) in [
+        ("mi.z.database.windows.net", "10.0.0.4", "mi.z.database.windows.net"),
+        (" *.Z.database.windows.net. ", "mi.privatelink.contoso.net", "mi.z.database.windows.net"),
+        ("*.z.net", "mi", "mi.z.net"),
+        ("localhost", "mi", "localhost"),
+    ] {
+        assert_eq!(text.parse::<CertificateName>().unwrap().for_host(host), checked, "{text}");
+    }
+    for wrong in ["", "*", "*.net", "a b", "mi..net", "mi.*.net", "https://mi.z.net", "mi,1433", &"a".repeat(64)] {
+        let error = wrong.parse::<CertificateName>().unwrap_err();
+        assert!(error.to_string().contains("expected a host"), "{error}");
+    }
+}

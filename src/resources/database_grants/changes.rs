@@ -8,7 +8,7 @@ use mssql_admin::{
 use tfplugin::Context;
 
 use super::held::Held;
-use super::{CONNECT, DatabaseGrants, GAVE_CONNECT, HELD, Names, OUR_DENIES, contains, is_implied, is_role};
+use super::{CONNECT, DatabaseGrants, HELD, Names, OUR_DENIES, WAS_KEPT_OUT, contains, is_implied, is_role};
 use crate::error::Result;
 use crate::provider::FabricMirror;
 
@@ -115,13 +115,13 @@ impl DatabaseGrants {
         let seen = Held::read(&cx.private(), HELD);
         let ours = cx.private().get(OUR_DENIES).unwrap_or_default().to_owned();
         let ours: BTreeSet<&str> = ours.split(',').collect();
-        let gave_connect = cx.private().get(GAVE_CONNECT).is_some();
+        let was_kept_out = cx.private().get(WAS_KEPT_OUT).is_some();
         let may_revoke = |row: &Permission| match row.state {
             PermissionState::Denied => {
                 self.denies(row.name.as_str()) && (self.lifts() || ours.contains(row.name.as_str()))
             }
             _ => {
-                if is_implied(row, holder) && gave_connect {
+                if is_implied(row, holder) && was_kept_out {
                     return mssql_admin::same_name(&row.grantor, principals.operator());
                 }
                 let is_ours = !is_implied(row, holder) || contains(self.sets()[1], CONNECT);
@@ -130,7 +130,7 @@ impl DatabaseGrants {
         };
         let mut wanted = Grants::default();
         let is_let_in = ours.contains(CONNECT) || rows.iter().any(|row| is_implied(row, holder));
-        if !is_role(holder) && !gave_connect && is_let_in {
+        if !is_role(holder) && !was_kept_out && is_let_in {
             // Whoever was let in before stays so.
             let is_denied_by_others = rows
                 .iter()

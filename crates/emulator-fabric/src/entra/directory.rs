@@ -28,9 +28,12 @@ pub struct Principal {
     /// Client secrets of the application, for tests.
     #[serde(default, skip_serializing)]
     pub secrets: Vec<String>,
-    /// Public keys (PEM, RSA) that client assertions of the application are verified with.
-    #[serde(default)]
-    pub public_keys: Vec<String>,
+    /// Certificates (PEM, RSA) of the application, whose keys its assertions are signed with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
+    /// Whose tokens prove that a caller is the application.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub federated_credentials: Vec<FederatedCredential>,
     /// A managed identity of the machine or app that clients run on: its tokens come from
     /// [`super::managed_identity`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,6 +41,15 @@ pub struct Principal {
     /// Object ids of a group's members.
     #[serde(default)]
     pub members: Vec<Uuid>,
+}
+
+/// Tokens of another issuer that are taken for the application. Compared letter by letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederatedCredential {
+    pub issuer: String,
+    pub subject: String,
+    pub audiences: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! The token endpoint in both versions: client credentials (a secret, in the form or as Basic authorization, or an
-//! assertion signed with a registered key). Sources: Learn, "OAuth 2.0 client credentials flow" and, of version 1,
+//! assertion: [`assertion`]). Sources: Learn, "OAuth 2.0 client credentials flow" and, of version 1,
 //! "Service to service calls using client credentials".
 //!
 //! A device code can be had, and nobody ever signs in with it: an application with a secret polls until it expires, one
@@ -14,13 +14,13 @@ use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::assertion;
 use super::directory::{Directory, Principal};
 use super::discovery::{self, Called};
+use super::issuers;
 use super::refusal::Refusal;
 use super::resources::{self, ScopeError};
 use super::tokens::{Proof, Tokens};
@@ -62,7 +62,8 @@ pub fn router(entra: Entra) -> Router {
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device_code))
         .merge(discovery::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
-        .with_state(entra)
+        .with_state(entra.clone())
+        .merge(issuers::router(entra.tokens))
 }
 
 async fn device_code(
@@ -197,50 +198,15 @@ impl Entra {
             }
             return Err(Refusal::wrong_secret(application));
         }
-        if let Some(assertion) = form.get("client_assertion") {
+        if let Some(given) = form.get("client_assertion") {
             if form.required("client_assertion_type")? != JWT_BEARER {
                 return Err(Refusal::bad_assertion("client_assertion_type must be jwt-bearer"));
             }
-            return self.check_assertion(application, assertion, called).map(|()| Proof::Assertion);
+            let tenant = self.tokens.tenant();
+            let here = [&self.authority, &called.base].map(|base| format!("{base}/{tenant}/"));
+            return assertion::check(application, given, &here, &self.tokens).map(|()| Proof::Assertion);
         }
         Err(Refusal::missing_credential())
-    }
-
-    /// RS256, by one of the application's keys, issued by it for this endpoint, and not expired.
-    fn check_assertion(&self, application: &Principal, assertion: &str, called: &Called) -> Result<(), Refusal> {
-        #[derive(Deserialize)]
-        struct Claims {
-            aud: String,
-            iss: String,
-            sub: String,
-            exp: i64,
-        }
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let claims = application
-            .public_keys
-            .iter()
-            .filter_map(|pem| DecodingKey::from_rsa_pem(pem.as_bytes()).ok())
-            .find_map(|key| jsonwebtoken::decode::<Claims>(assertion, &key, &validation).ok())
-            .ok_or_else(|| Refusal::bad_assertion("the key was not found or the signature is invalid"))?
-            .claims;
-        let app_id = application.app_id.unwrap_or_default().to_string();
-        if !claims.iss.eq_ignore_ascii_case(&app_id) || !claims.sub.eq_ignore_ascii_case(&app_id) {
-            return Err(Refusal::bad_assertion("issuer and subject must be the application"));
-        }
-        let tenant = self.tokens.tenant();
-        let is_here = |base: &str| claims.aud.starts_with(&format!("{base}/{tenant}/"));
-        if !is_here(&self.authority) && !is_here(&called.base) {
-            return Err(Refusal::bad_assertion("the audience must be the token endpoint"));
-        }
-        // The client signs by the machine's clock, not by the virtual one.
-        if claims.exp <= jiff::Timestamp::now().as_second() {
-            return Err(Refusal::bad_assertion("the assertion has expired"));
-        }
-        Ok(())
     }
 }
 

@@ -65,6 +65,36 @@ impl Refusal {
         let text = format!("Client assertion failed signature validation or is not acceptable: {reason}.");
         Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 700_027, text)
     }
+    pub fn malformed_assertion(why: &impl ToString) -> Self {
+        let text = format!("The assertion is malformed: {}", why.to_string());
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", 50_027, text)
+    }
+    pub fn unregistered_certificate(application: &Principal, thumbprint: &str) -> Self {
+        let text = format!(
+            "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - \
+             The key was not found., Thumbprint of key used by client: '{thumbprint}', application: '{}'].",
+            application.app_id.unwrap_or_default()
+        );
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 700_027, text)
+    }
+    pub fn foreign_audience(audience: &str) -> Self {
+        let text = format!("Client assertion audience claim does not match Realm issuer: '{audience}'.");
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 700_023, text)
+    }
+    pub fn not_valid_now() -> Self {
+        let text = "Client assertion is not within its valid time range.";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 700_024, text)
+    }
+    pub fn untrusted(number: u32, claim: &str, value: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion {claim} '{value}'. Check your federated \
+             identity credential Subject, Audience and Issuer against the presented assertion."
+        );
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", number, text)
+    }
+    pub fn forged() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", 50_013, "Assertion failed signature validation.")
+    }
     pub fn bad_scope(scope: &str) -> Self {
         let text = format!("The provided request must include a single valid scope; '{scope}' is not valid.");
         Self::new(StatusCode::BAD_REQUEST, "invalid_scope", 70_011, text)

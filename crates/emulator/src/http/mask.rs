@@ -1,11 +1,11 @@
-//! Secrets never reach the journal: values of telling names become `***`, tokens included.
+//! Secrets never reach the journal: values of telling names become `***`, and so do tokens under any name.
 
 use serde_json::Value;
 
 const MASKED: &str = "***";
 
 /// Names whose values are secrets, in requests of Fabric and Entra and in token answers (compared without case).
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 15] = [
     "password",
     "serviceprincipalsecret",
     "key",
@@ -16,6 +16,7 @@ const SECRETS: [&str; 14] = [
     "access_token",
     "refresh_token",
     "id_token",
+    "oidctoken",
     "privatekey",
     "passphrase",
     "encryptedcredentials",
@@ -51,8 +52,14 @@ fn json(value: &mut Value) {
             }
         }
         Value::Array(elements) => elements.iter_mut().for_each(json),
+        Value::String(text) if is_token(text) => *text = MASKED.to_owned(),
         _ => {}
     }
+}
+
+/// A signed token: a header in base64, which begins like any object, and two more parts.
+fn is_token(text: &str) -> bool {
+    text.starts_with("eyJ") && text.split('.').count() == 3
 }
 
 fn form(text: &str) -> String {
@@ -86,6 +93,9 @@ mod tests {
         assert_eq!(masked, "client_id=a&client_secret=***&scope=x");
         let masked = body("application/json", br#"{"access_token":"eyJ","expires_in":1}"#).unwrap();
         assert_eq!(masked, r#"{"access_token":"***","expires_in":1}"#);
+        let masked =
+            body("application/json", br#"{"value":"eyJhbGciOiJ.eyJpc3MiOiJ.c2ln","count":["eyJ","a.b.c"]}"#).unwrap();
+        assert_eq!(masked, r#"{"count":["eyJ","a.b.c"],"value":"***"}"#);
     }
 
     #[test]

@@ -178,7 +178,7 @@ async fn refusals_carry_their_numbers() {
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("scope", scope),
     ];
-    assert_eq!(site.post_token(&tenant, &assertion).await.body["error_codes"][0], 700_027);
+    assert_eq!(site.post_token(&tenant, &assertion).await.body["error_codes"][0], 50_027);
 }
 
 #[tokio::test]
@@ -262,42 +262,118 @@ async fn fabric_takes_only_its_own_live_tokens() {
 }
 
 #[tokio::test]
-async fn an_assertion_signed_with_a_registered_key_is_taken() {
+async fn an_assertion_signed_with_a_registered_certificate_is_taken() {
+    use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use jsonwebtoken::{Algorithm, Header};
+
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["terraform".to_owned()]).unwrap().self_signed(&key).unwrap();
     let mut scenario = Scenario::default();
-    scenario.directory.principals[0].public_keys = vec![key.public_key_pem()];
+    scenario.directory.principals[0].certificates = vec![certificate.pem()];
     let site = Site::with(scenario).await;
     let tenant = site.ready.entra.tenant_id.to_string();
     let client = site.ready.entra.client_id.to_string();
     let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", site.ready.entra.authority_host);
     let now = jiff::Timestamp::now().as_second();
-    let sign = |changed: serde_json::Value| {
+    let sign = |header: &Header, changed: serde_json::Value| {
         let mut claims =
             serde_json::json!({ "aud": endpoint, "iss": client, "sub": client, "exp": now + 300, "nbf": now });
         claims.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
         let key = jsonwebtoken::EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).unwrap();
-        jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key).unwrap()
+        jsonwebtoken::encode(header, &claims, &key).unwrap()
     };
-    let ask = async |assertion: String| {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", client.as_str()),
-            ("client_assertion", assertion.as_str()),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("scope", "https://database.windows.net/.default"),
-        ];
-        site.post_token(&tenant, &form).await
+    let sha1 = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+    let named = |algorithm, name: &dyn Fn(&mut Header)| {
+        let mut header = Header::new(algorithm);
+        name(&mut header);
+        header
     };
-    let answer = ask(sign(serde_json::json!({}))).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let caller =
-        site.emulator.parts.tokens.verifier().verify(answer.body["access_token"].as_str().unwrap(), SQL).unwrap();
-    assert_eq!(caller.app_id, site.ready.entra.client_id);
-    for wrong in [
-        serde_json::json!({ "exp": now - 1 }),
-        serde_json::json!({ "aud": "https://login.example/token" }),
-        serde_json::json!({ "sub": "somebody else" }),
+    let usual = named(Algorithm::RS256, &|header| header.x5t = Some(URL_SAFE_NO_PAD.encode(sha1)));
+    // As the libraries of Go, of .NET, and the provider name it.
+    for header in [
+        usual.clone(),
+        named(Algorithm::RS256, &|header| header.x5t = Some(STANDARD.encode(sha1))),
+        named(Algorithm::PS256, &|header| {
+            header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(digest(&SHA256, certificate.der())));
+        }),
     ] {
-        assert_eq!(ask(sign(wrong)).await.body["error_codes"][0], 700_027);
+        let answer = ask_with(&site, &sign(&header, serde_json::json!({}))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let token = answer.body["access_token"].as_str().unwrap();
+        let caller = site.emulator.parts.tokens.verifier().verify(token, SQL).unwrap();
+        assert_eq!(caller.app_id, site.ready.entra.client_id);
     }
+    let other = named(Algorithm::RS256, &|header| header.x5t = Some(URL_SAFE_NO_PAD.encode([7; 20])));
+    for (header, changed, number) in [
+        (&usual, serde_json::json!({ "exp": now - 1 }), 700_024),
+        (&usual, serde_json::json!({ "nbf": now + 3_600 }), 700_024),
+        (&usual, serde_json::json!({ "aud": "https://login.example/token" }), 700_023),
+        (&usual, serde_json::json!({ "sub": "somebody else" }), 700_027),
+        (&other, serde_json::json!({}), 700_027),
+        (&Header::new(Algorithm::RS256), serde_json::json!({}), 700_027),
+        (&usual, serde_json::json!({ "iss": "https://login.example" }), 700_211),
+    ] {
+        assert_eq!(ask_with(&site, &sign(header, changed)).await.body["error_codes"][0], number);
+    }
+    assert_eq!(ask_with(&site, "no token").await.body["error_codes"][0], 50_027);
+}
+
+/// Asks for a token of the application with an assertion.
+async fn ask_with(site: &Site, assertion: &str) -> Answer {
+    let client = site.ready.entra.client_id.to_string();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client.as_str()),
+        ("client_assertion", assertion),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("scope", "https://database.windows.net/.default"),
+    ];
+    site.post_token(&site.ready.entra.tenant_id.to_string(), &form).await
+}
+
+#[tokio::test]
+async fn tokens_of_other_issuers_are_taken_where_the_application_trusts_them() {
+    let entra = |site: &Site| site.ready.entra.clone();
+    let site = Site::new().await;
+    let ready = entra(&site);
+    let ask = async |request: reqwest::RequestBuilder| Answer::read(request.send().await.unwrap()).await;
+    let audience = "audience=api%3A%2F%2FAzureADTokenExchange";
+    let github = format!("{}&{audience}", ready.github_request_url);
+    let devops = format!(
+        "{}?api-version=7.1&serviceConnectionId={}",
+        ready.azure_devops_request_url, ready.azure_devops_service_connection_id
+    );
+    let of_github = ask(site.http.get(&github).bearer_auth(&ready.oidc_request_token)).await;
+    let of_devops = ask(site.http.post(&devops).bearer_auth(&ready.oidc_request_token)).await;
+    let tokens =
+        [&of_github.body["value"], &of_devops.body["oidcToken"]].map(|token| token.as_str().unwrap().to_owned());
+    for token in &tokens {
+        assert_eq!(ask_with(&site, token).await.status, 200);
+    }
+    // What a job may not ask, and what an application does not trust.
+    assert_eq!(ask(site.http.get(&github).bearer_auth("another")).await.status, 401);
+    assert_eq!(ask(site.http.post(&devops)).await.status, 401);
+    let nobodys = devops.replace("5c0", "5c1");
+    assert_eq!(ask(site.http.post(&nobodys).bearer_auth(&ready.oidc_request_token)).await.status, 404);
+    let unversioned = devops.replace("7.1", "1.0");
+    assert_eq!(ask(site.http.post(&unversioned).bearer_auth(&ready.oidc_request_token)).await.status, 400);
+    let usual = ask(site.http.get(&ready.github_request_url).bearer_auth(&ready.oidc_request_token)).await;
+    assert_eq!(ask_with(&site, usual.body["value"].as_str().unwrap()).await.body["error_codes"][0], 700_212);
+
+    let mut scenario = Scenario::default();
+    let trusted = &mut scenario.directory.principals[0].federated_credentials;
+    trusted.remove(1);
+    trusted[0].subject = "repo:contoso/mirrors:ref:refs/heads/other".to_owned();
+    let other = Site::with(scenario).await;
+    assert_eq!(ask_with(&other, &tokens[0]).await.body["error_codes"][0], 700_213);
+    assert_eq!(ask_with(&other, &tokens[1]).await.body["error_codes"][0], 700_211);
+    // The same words, signed by somebody else.
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).unwrap();
+    let claims: serde_json::Value = jsonwebtoken::dangerous::insecure_decode(&tokens[0]).unwrap().claims;
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+    let forged = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    assert_eq!(ask_with(&site, &forged).await.body["error_codes"][0], 50_013);
 }

@@ -29,7 +29,8 @@ async fn site(identities: &[(Uuid, ManagedIdentityKind)]) -> Site {
         user_principal_name: None,
         app_id: Some(client(*id)),
         secrets: Vec::new(),
-        public_keys: Vec::new(),
+        certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         managed_identity: Some(ManagedIdentity { kind: *kind, resource_id: resource_id(*id) }),
         members: Vec::new(),
     }));

@@ -105,7 +105,7 @@ async fn tokens_are_not_waited_for() {
     let error =
         interrupted(&service, 0, client.create_mirrored_database(workspace(), &new_mirror())).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { operation: "creating the mirrored database" }), "{error:?}");
-    let error = client.tokens().token(fabric_api::auth::SQL_SCOPE).await.unwrap_err();
+    let error = client.tokens().token(fabric_api::Service::Sql).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
 }
 

@@ -174,7 +174,7 @@ async fn a_service_that_cannot_be_reached_is_tried_for_five_seconds_and_then_lef
     let mut options = service.options();
     options.endpoint = format!("https://localhost:{port}");
     let client = Client::new(&options).unwrap().hurried(10);
-    client.tokens().token(fabric_api::auth::FABRIC_SCOPE).await.unwrap();
+    client.tokens().token(fabric_api::Service::Fabric).await.unwrap();
     let started = std::time::Instant::now();
     let error = client.create_connection(&new_connection()).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");

@@ -111,6 +111,7 @@ impl Service {
                 client_id: "00000000-0000-0000-0000-00000000000b".into(),
                 client_secret: SECRET.to_owned().into(),
             },
+            cloud: fabric_api::Cloud::Public,
             authority_host: Some(self.endpoint.clone()),
             ca_certificates: Some(self.certificate.clone()),
             user_agent: "tests".into(),

@@ -1,6 +1,8 @@
 //! `make bench`: how long a provider takes from its start to its handshake line, ours beside every binary in `PEERS`
 //! (paths, separated by blanks); how long an emulator takes from its start to its ready-file and for one request, ours
-//! beside every binary in `EMULATOR_PEERS`.
+//! beside every binary in `EMULATOR_PEERS`; and what an [`estate`] of principals takes.
+
+mod estate;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +23,10 @@ const REQUESTS: usize = 2000;
 fn main() -> ExitCode {
     let measured = measure().and_then(|()| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(measure_emulators())
+        runtime.block_on(async {
+            measure_emulators().await?;
+            estate::measure().await
+        })
     });
     match measured {
         Ok(()) => ExitCode::SUCCESS,
