@@ -154,6 +154,12 @@ fn placed(diagnostic: Diagnostic, path: Option<AttributePath>) -> Diagnostic {
 /// What an error of the instance means for a user.
 fn sql(error: &mssql_admin::Error, attributes: &[Attribute]) -> Diagnostic {
     use mssql_admin::Fault;
+    // Entra's refusal is the same for instances as for Fabric.
+    if let mssql_admin::Error::Token(refused) = error
+        && let Some(cause) = refused.strip_prefix("no token from Entra: ")
+    {
+        return fabric(&fabric_api::Error::Auth(cause.to_owned()), attributes);
+    }
     let places: &[&str] = match error.fault() {
         Fault::Name => &["name", "principal"],
         Fault::Password => &["password_wo", "basic.password_wo"],
@@ -314,7 +320,7 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::fabric;
+    use super::{fabric, sql};
 
     #[test]
     fn a_certificate_that_entra_refuses_is_not_entras_own() {
@@ -323,5 +329,8 @@ mod tests {
             "AADSTS700027: The certificate with identifier used to sign the client assertion is not registered";
         assert_eq!(summary(refused), "Entra gives no token");
         assert_eq!(summary("invalid peer certificate: UnknownIssuer"), "Entra's certificate is not trusted");
+        let of_fabric = fabric_api::Error::Auth(refused.to_owned());
+        let of_instance = mssql_admin::Error::Token(of_fabric.to_string());
+        assert_eq!(sql(&of_instance, &[]), fabric(&of_fabric, &[]));
     }
 }
