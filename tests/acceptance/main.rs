@@ -34,6 +34,7 @@ mod spelling;
 mod starts;
 mod third_party;
 mod tutorial;
+mod vectors;
 mod world;
 
 use std::collections::BTreeSet;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
         entra::cases(),
         estate::cases(),
         names_and_sids::cases(),
+        vectors::cases(),
         roles::cases(),
         role_members::cases(),
         grants_in_company::cases(),
