@@ -26,9 +26,11 @@ pub(crate) struct Script {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     /// The password that logs in, besides the operator's.
     password: Arc<Mutex<Option<String>>>,
-    /// Where and how, and the batch; of a log-in nothing.
-    sent: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
+
+/// Where and how, and the batch; of a log-in none.
+type Sent = (String, Option<String>);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
@@ -82,7 +84,7 @@ impl Script {
         }
     }
 
-    fn take(&self) -> Vec<(String, Option<String>)> {
+    fn take(&self) -> Vec<Sent> {
         std::mem::take(&mut self.sent.lock().unwrap())
     }
 

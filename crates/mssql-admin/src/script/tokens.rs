@@ -26,8 +26,10 @@ const NAMES: usize = 6;
 /// A call of this crate that sends names, or a password.
 struct Call {
     name: &'static str,
-    make: for<'a> fn(&'a Made, &'a Instance) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+    make: for<'a> fn(&'a Made, &'a Instance) -> Making<'a>,
 }
+
+type Making<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 macro_rules! calls {
     ($($function:ident)*) => {
@@ -266,46 +268,55 @@ fn held_by(token: &mut Token) -> Option<&mut String> {
     }
 }
 
-/// The tokens of what a call sends with plain texts, batch by batch.
+/// What a call sends with plain texts.
 struct Plain {
     call: &'static Call,
-    batches: Vec<(Vec<Token>, Vec<(Kind, String)>)>,
+    batches: Vec<Batch>,
+}
+
+struct Batch {
+    text: String,
+    theirs: Vec<Token>,
+    ours: Vec<(Kind, String)>,
+    /// How many of them are plain texts.
+    plain: usize,
 }
 
 impl Plain {
     async fn of(call: &'static Call) -> Self {
         let plain = Made::plain();
+        let is_plain = |text: &String| plain.instead_of(text).is_some();
         let mut batches = Vec::new();
-        let mut texts = 0;
-        for batch in plain.sends(call).await {
-            let (theirs, ours) = (of_sqlparser(&batch), of_emulator(&batch));
-            let is_plain = |text: &String| plain.instead_of(text).is_some();
-            let found =
-                theirs.iter().cloned().filter(|token| held_by(&mut token.clone()).is_some_and(|it| is_plain(it)));
-            let found = (found.count(), ours.iter().filter(|(_, text)| is_plain(text)).count());
-            let written = batch.matches("plain-").count();
-            assert_eq!(found, (written, written), "{}: a text is no token of its own: {batch}", call.name);
-            texts += written;
-            batches.push((theirs, ours));
+        for text in plain.sends(call).await {
+            let (mut theirs, ours) = (of_sqlparser(&text), of_emulator(&text));
+            let found = theirs.iter_mut().filter_map(held_by).filter(|it| is_plain(it)).count();
+            let found = (found, ours.iter().filter(|(_, text)| is_plain(text)).count());
+            let written = text.matches("plain-").count();
+            assert_eq!(found, (written, written), "{}: a text is no token of its own: {text}", call.name);
+            batches.push(Batch { text, theirs, ours, plain: written });
         }
-        assert!(texts > 0, "{} sends nothing that was given to it", call.name);
+        let sends = batches.iter().any(|batch| batch.plain > 0);
+        assert!(sends, "{} sends nothing that was given to it", call.name);
         Self { call, batches }
     }
 
     /// The same tokens, with what was made up in the places of what is plain.
     fn check(&self, made: &Made, sent: &[String]) {
         assert_eq!(sent.len(), self.batches.len(), "{}: other batches", self.call.name);
-        for (batch, (theirs, ours)) in sent.iter().zip(&self.batches) {
-            let mut theirs = theirs.clone();
+        for (text, batch) in sent.iter().zip(&self.batches) {
+            if batch.plain == 0 {
+                assert_eq!(*text, batch.text, "{}", self.call.name);
+                continue;
+            }
+            let mut theirs = batch.theirs.clone();
             for text in theirs.iter_mut().filter_map(held_by) {
                 if let Some(made) = made.instead_of(text) {
                     text.clone_from(made);
                 }
             }
-            is_same(self.call.name, batch, &theirs, &of_sqlparser(batch));
-            let ours: Vec<_> =
-                ours.iter().map(|(kind, text)| (*kind, made.instead_of(text).unwrap_or(text).clone())).collect();
-            is_same(self.call.name, batch, &ours, &of_emulator(batch));
+            is_same(self.call.name, text, &theirs, &of_sqlparser(text));
+            let ours = batch.ours.iter().map(|(kind, text)| (*kind, made.instead_of(text).unwrap_or(text).clone()));
+            is_same(self.call.name, text, &ours.collect::<Vec<_>>(), &of_emulator(text));
         }
     }
 }
