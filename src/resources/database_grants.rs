@@ -46,8 +46,7 @@ pub struct DatabaseGrants {
     #[attr(required)]
     principal: Text<Identifier>,
 
-    /// Permissions granted, as the server spells them: upper case. `CONNECT`, which every user gets, need not be
-    /// listed.
+    /// Permissions granted; upper and lower case are the same. `CONNECT`, which every user gets, need not be listed.
     #[attr(required)]
     permissions: BTreeSet<Text<PermissionName>>,
 

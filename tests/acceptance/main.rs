@@ -35,6 +35,7 @@ mod spelling;
 mod starts;
 mod third_party;
 mod tutorial;
+mod vectors;
 mod world;
 
 use std::collections::BTreeSet;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         estate::cases(),
         names_and_sids::cases(),
         operator::cases(),
+        vectors::cases(),
         roles::cases(),
         role_members::cases(),
         grants_in_company::cases(),

@@ -171,7 +171,7 @@ pub fn pointed_at(said: &Said) -> Vec<String> {
 }
 
 async fn a_misspelled_permission_is_refused_at_its_attribute(run: &mut Run) -> Result<()> {
-    for (wrong, right) in [("SELCT", "SELECT"), ("select", "SELECT"), ("VIEW DATABASE  STATE", "VIEW DATABASE STATE")] {
+    for (wrong, right) in [("SELCT", "SELECT"), ("alter any externl mirror", "ALTER ANY EXTERNAL MIRROR")] {
         run.write("main.tf", &edited(PRINCIPALS, &[("[\"SELECT\"]", &format!("[\"{wrong}\"]"))])?)?;
         let plan = run.plan().await?;
         plan.said.fails_with(&format!("`{right}`"))?;

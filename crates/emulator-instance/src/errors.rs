@@ -36,6 +36,15 @@ pub fn cannot(verb: &str, kind: &str, name: &str) -> Message {
     let text = format!("Cannot {verb} the {kind} '{name}', because it does not exist or you do not have permission.");
     Message::new(15151, 16, 1, text)
 }
+/// 15405: not to be made, mapped or put into a role.
+pub fn unusable(name: &str) -> Message {
+    Message::new(15405, 11, 1, format!("Cannot use the special principal '{name}'."))
+}
+/// Names that begin with `##MS_` are the server's own. UNCONFIRMED: which number says so to whoever wants another one.
+pub fn not_reserved(name: &str) -> Result<(), Message> {
+    let is_reserved = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("##MS_"));
+    if is_reserved { Err(unusable(name)) } else { Ok(()) }
+}
 pub fn special_principal(verb: &str, kind: &str, name: &str) -> Message {
     Message::new(15150, 16, 1, format!("Cannot {verb} the {kind} '{name}'."))
 }

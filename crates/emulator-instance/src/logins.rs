@@ -23,6 +23,7 @@ impl Work<'_> {
         if name_taken(self, name) {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{name}' already exists.")));
         }
+        errors::not_reserved(name)?;
         if name.contains('\\') || name.contains('\0') {
             return Err(Message::new(
                 15006,
@@ -345,6 +346,7 @@ impl Work<'_> {
         if self.state.server_principal(new).is_some_and(|other| other.id != login.id) {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{new}' already exists.")));
         }
+        errors::not_reserved(new)?;
         if new.contains('\\') || new.contains('\0') {
             let text = format!("'{new}' is not a valid name because it contains invalid characters.");
             return Err(Message::new(15006, 16, 1, text));

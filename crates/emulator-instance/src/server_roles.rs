@@ -16,6 +16,7 @@ impl Work<'_> {
         if self.state.server_principal(name).is_some() {
             return Err(Message::new(15025, 16, 1, format!("The server principal '{name}' already exists.")));
         }
+        errors::not_reserved(name)?;
         let owner = match owner {
             Some(owner) => {
                 self.state.server_principal(owner).ok_or_else(|| cannot("find", "server principal", owner))?.id
@@ -68,6 +69,7 @@ impl Work<'_> {
                 if self.state.server_principal(new).is_some_and(|p| p.id != role.id) {
                     return Err(Message::new(15025, 16, 1, format!("The server principal '{new}' already exists.")));
                 }
+                errors::not_reserved(new)?;
                 if let Some(role) = self.change().server_principals.get_mut(&role.id) {
                     new.clone_into(&mut role.name);
                 }

@@ -58,6 +58,7 @@ impl Work<'_> {
         if database.principal(name).is_some() && !guest_back {
             return Err(exists(name));
         }
+        errors::not_reserved(name)?;
         errors::once(options.iter().map(option_name))?;
         let mut default_schema = Some("dbo".to_owned());
         let mut given = (None, None);
@@ -160,12 +161,7 @@ impl Work<'_> {
                     return Err(Message::new(15007, 16, 1, text));
                 };
                 if login.id == super::state::SA {
-                    return Err(Message::new(
-                        15405,
-                        11,
-                        1,
-                        format!("Cannot use the special principal '{login_name}'."),
-                    ));
+                    return Err(errors::unusable(login_name));
                 }
                 let authentication =
                     if login.kind == PrincipalType::Sql { Authentication::Instance } else { Authentication::External };
@@ -196,6 +192,7 @@ impl Work<'_> {
                     if database.principal(new).is_some_and(|p| p.id != user.id) {
                         return Err(exists(new));
                     }
+                    errors::not_reserved(new)?;
                     changed.name.clone_from(new);
                 }
                 UserOption::DefaultSchema(schema) => changed.default_schema.clone_from(schema),
@@ -304,6 +301,7 @@ impl Work<'_> {
         if database.principal(name).is_some() {
             return Err(exists(name));
         }
+        errors::not_reserved(name)?;
         let owner = match owner {
             Some(owner) => self.new_owner(&database, owner)?,
             None => self.database_self(),
@@ -352,6 +350,7 @@ impl Work<'_> {
                 if database.principal(new).is_some_and(|p| p.id != role.id) {
                     return Err(exists(new));
                 }
+                errors::not_reserved(new)?;
                 if let Some(role) = self.change_database()?.principals.get_mut(&role.id) {
                     new.clone_into(&mut role.name);
                 }
@@ -363,7 +362,7 @@ impl Work<'_> {
                 let Some(principal) = database.principal(member) else { return Err(cannot(verb, "principal", member)) };
                 if principal.id == DBO || principal.id == PUBLIC || principal.fixed || (3..=SYS).contains(&principal.id)
                 {
-                    return Err(Message::new(15405, 11, 1, format!("Cannot use the special principal '{member}'.")));
+                    return Err(errors::unusable(member));
                 }
                 if adding && database.token(role.id).contains(&principal.id) {
                     return Err(Message::new(15413, 11, 1, "Cannot make a role a member of itself."));

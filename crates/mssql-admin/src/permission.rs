@@ -13,31 +13,24 @@ pub struct PermissionName(String);
 
 /// A text that can be no permission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoPermission {
-    #[error("`{0}` is no permission: a permission is made of words, such as `ALTER ANY EXTERNAL MIRROR`")]
-    Characters(String),
-    #[error("`{found}` is spelled `{canonical}`")]
-    Spelling { found: String, canonical: String },
-}
+#[error("`{0}` is no permission: a permission is made of words, such as `ALTER ANY EXTERNAL MIRROR`")]
+pub struct NoPermission(String);
 
 impl FromStr for PermissionName {
     type Err = NoPermission;
 
-    /// Takes only the canonical spelling: another one would never be equal to what the server holds.
+    /// Lower case and more blanks than one mean the same to the server, and so they do here.
     fn from_str(text: &str) -> Result<Self, NoPermission> {
-        let canonical = Self::new(text);
-        if canonical.0.is_empty() || !canonical.0.chars().all(|letter| letter.is_ascii_uppercase() || letter == ' ') {
-            return Err(NoPermission::Characters(text.to_owned()));
+        let is_words = text.chars().all(|letter| letter.is_ascii_alphabetic() || letter == ' ');
+        match Self::new(text) {
+            name if is_words && !name.0.is_empty() => Ok(name),
+            _ => Err(NoPermission(text.to_owned())),
         }
-        if canonical.0 != text {
-            return Err(NoPermission::Spelling { found: text.to_owned(), canonical: canonical.0 });
-        }
-        Ok(canonical)
     }
 }
 
 impl PermissionName {
-    /// The canonical spelling of what the server sent.
+    /// The canonical spelling.
     pub(crate) fn new(text: &str) -> Self {
         Self(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase())
     }

@@ -215,12 +215,13 @@ fn rows_that_may_not_be_revoked_are_there_afterwards() {
 }
 
 #[test]
-fn a_permission_is_words_and_has_one_spelling() {
-    assert!("VIEW DATABASE STATE".parse::<PermissionName>().is_ok());
-    for spelled in ["select", " SELECT ", "VIEW  DATABASE STATE"] {
-        assert!(matches!(spelled.parse::<PermissionName>(), Err(NoPermission::Spelling { .. })), "{spelled}");
+fn a_permission_is_words_in_any_spelling() {
+    for spelled in ["VIEW DATABASE STATE", "view database state", " VIEW  DATABASE   State "] {
+        assert_eq!(spelled.parse::<PermissionName>().unwrap().as_str(), "VIEW DATABASE STATE", "{spelled}");
     }
-    for wrong in ["", "SELECT; DROP", "SELECT--", "SELECT, INSERT", "[SELECT]"] {
-        assert!(matches!(wrong.parse::<PermissionName>(), Err(NoPermission::Characters(_))), "{wrong}");
+    for wrong in
+        ["", " ", "SELECT; DROP", "SELECT--", "SELECT, INSERT", "[SELECT]", "SELECT\n", "SELECT\u{A0}", "\u{17F}ELECT"]
+    {
+        assert!(wrong.parse::<PermissionName>().is_err(), "{wrong:?}");
     }
 }

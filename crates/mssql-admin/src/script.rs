@@ -2,7 +2,6 @@
 //! batch, and what is made of the server's answers.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +18,7 @@ use crate::statement::{Identifier, Statement};
 mod lookups;
 mod roles;
 mod sent;
+mod tokens;
 
 /// Stands for a server. Once its answers are used up, it does everything and answers nothing.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,11 @@ pub(crate) struct Script {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     /// The password that logs in, besides the operator's.
     password: Arc<Mutex<Option<String>>>,
-    sent: Arc<Mutex<String>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
 }
+
+/// Where and how, and the batch; of a log-in none.
+type Sent = (String, Option<String>);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
@@ -61,7 +64,7 @@ impl Script {
     pub(crate) fn log_in(&self, database: &Identifier, credentials: &Credentials) -> Result<()> {
         match credentials {
             Credentials::SqlLogin { username, password } if username != "sa" => {
-                writeln!(self.sent.lock().unwrap(), "-- {username} logs in to {database}").unwrap();
+                self.sent.lock().unwrap().push((format!("{username} logs in to {database}"), None));
                 let is_right = self.password.lock().unwrap().as_deref() == Some(password.expose_secret());
                 if is_right { Ok(()) } else { Err(refused(18456)) }
             }
@@ -70,7 +73,7 @@ impl Script {
     }
 
     pub(crate) async fn run(&self, database: &Identifier, statement: &Statement, effect: Effect) -> Result<Results> {
-        writeln!(self.sent.lock().unwrap(), "-- {effect:?} in {database}\n{}", statement.text()).unwrap();
+        self.sent.lock().unwrap().push((format!("{effect:?} in {database}"), Some(statement.text().to_owned())));
         let answer = self.answers.lock().unwrap().pop_front();
         match answer.unwrap_or(Answer::Done) {
             Answer::Done => Ok(Vec::new()),
@@ -81,22 +84,26 @@ impl Script {
         }
     }
 
+    fn take(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
     /// What was sent since the last time.
     pub(crate) fn sent(&self) -> String {
-        std::mem::take(&mut self.sent.lock().unwrap())
+        let lines = self.take().into_iter().flat_map(|(head, batch)| [Some(format!("-- {head}")), batch]);
+        lines.flatten().map(|line| line + "\n").collect()
+    }
+
+    /// The same, each batch for itself.
+    pub(crate) fn batches(&self) -> Vec<String> {
+        self.take().into_iter().filter_map(|(_, batch)| batch).collect()
     }
 
     /// The first line of each batch that was sent.
     pub(crate) fn heads(&self) -> Vec<String> {
-        let sent = self.sent();
-        let lines: Vec<&str> = sent.lines().collect();
-        let heads = lines.iter().enumerate().filter(|(_, line)| line.starts_with("-- "));
-        heads
-            .map(|(place, line)| {
-                let first = lines.get(place + 1).filter(|line| !line.starts_with("-- ")).copied().unwrap_or_default();
-                format!("{}: {first}", &line[3..])
-            })
-            .collect()
+        let first =
+            |batch: Option<String>| batch.and_then(|it| it.lines().next().map(str::to_owned)).unwrap_or_default();
+        self.take().into_iter().map(|(head, batch)| format!("{head}: {}", first(batch))).collect()
     }
 }
 

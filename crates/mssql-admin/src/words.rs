@@ -38,6 +38,11 @@ pub(crate) fn of(number: u32) -> Option<Words> {
     let (database, server) = (Some(Fault::Database), Some(Fault::Server));
     match number {
         15025 => words("A login of this name exists", TAKEN_LOGIN, name),
+        15006 => words(
+            "The name holds a character that no login's name can",
+            "A backslash is such a one: it stands between domain and name of a Windows login.",
+            name,
+        ),
         15023 => words("A principal of this name exists in the database", TAKEN_USER, name),
         15063 => words(
             "The login has another user in the database",
@@ -275,7 +280,7 @@ mod tests {
                 Fault::Name,
                 true,
             ),
-            (&[15405, 15150, 33129, 33130, 33131, 33134, 37545], Fault::Name, true),
+            (&[15006, 15405, 15150, 33129, 33130, 33131, 33134, 37545], Fault::Name, true),
             (&[15154], Fault::Name, false),
             (&[15063], Fault::Login, true),
             (&[15007], Fault::Login, true),
@@ -301,11 +306,11 @@ mod tests {
     #[test]
     fn the_words_of_every_number() {
         let numbers = [
-            15025, 15023, 15151, 15118, 15113, 15114, 15115, 15116, 15117, 15119, 15156, 15434, 15138, 15136, 15421,
-            15154, 15183, 15184, 15284, 15433, 15419, 15405, 15402, 15150, 15278, 15063, 15007, 15247, 15562, 229, 297,
-            300, 262, 4060, 18456, 33130, 33131, 33134, 33136, 33129, 47072, 37545, 22706, 22769, 22770, 40613, 40197,
-            40501, 40540, 40143, 10928, 10929, 49918, 49919, 49920, 4221, 233, 64, 20, 10053, 10054, 10060, 1205, 1222,
-            1204, 11001, 3960, 8645, 8651, 701, 615, 926, 40020, 40166,
+            15025, 15023, 15006, 15151, 15118, 15113, 15114, 15115, 15116, 15117, 15119, 15156, 15434, 15138, 15136,
+            15421, 15154, 15183, 15184, 15284, 15433, 15419, 15405, 15402, 15150, 15278, 15063, 15007, 15247, 15562,
+            229, 297, 300, 262, 4060, 18456, 33130, 33131, 33134, 33136, 33129, 47072, 37545, 22706, 22769, 22770,
+            40613, 40197, 40501, 40540, 40143, 10928, 10929, 49918, 49919, 49920, 4221, 233, 64, 20, 10053, 10054,
+            10060, 1205, 1222, 1204, 11001, 3960, 8645, 8651, 701, 615, 926, 40020, 40166,
         ];
         let shown: Vec<String> = numbers
             .iter()

@@ -334,6 +334,10 @@ fn options_of_logins_have_their_rules() {
         &[
             ("CREATE LOGIN [corp\\ann] FROM WINDOWS", 15006),
             ("CREATE LOGIN ann FROM WINDOWS", 50900),
+            ("CREATE LOGIN [##ms_x##] WITH PASSWORD = 'Str0ng!Passw0rd2'", 15405),
+            ("CREATE SERVER ROLE [##MS_x##]", 15405),
+            ("CREATE USER [##MS_x##] FOR LOGIN l", 15405),
+            ("CREATE ROLE [##MS_x##]", 15405),
             ("CREATE LOGIN ann FROM CERTIFICATE c", 15151),
             ("CREATE LOGIN [bob@contoso.com] FROM EXTERNAL PROVIDER WITH DEFAULT_DATABASE = Sales", 0),
             ("ALTER LOGIN [bob@contoso.com] WITH CHECK_POLICY = OFF", 50900),
@@ -345,6 +349,7 @@ fn options_of_logins_have_their_rules() {
             ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd4' OLD_PASSWORD = 'wrong'", 15151),
             ("ALTER LOGIN l WITH PASSWORD = 'Str0ng!Passw0rd5', CHECK_EXPIRATION = OFF", 0),
             ("ALTER LOGIN l WITH NAME = [a\\b]", 15006),
+            ("ALTER LOGIN l WITH NAME = [##MS_x##]", 15405),
             ("ALTER LOGIN l WITH NAME = a, NAME = b", 1039),
             ("ALTER LOGIN l ADD CREDENTIAL c", 50900),
             ("ALTER LOGIN l WITH NO CREDENTIAL", 50900),
