@@ -1,5 +1,7 @@
 //! Which server credentials go to, what is said of one that does not answer, and whose certificates are trusted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use fabricmirror_tests::emulator::Options;
@@ -14,7 +16,7 @@ use crate::principals::pointed_at;
 use crate::world::{is_as, now};
 use crate::{Case, case};
 
-const SEVERAL: &str = include_str!("../../crates/emulator/scenarios/several-instances.json");
+pub const SEVERAL: &str = include_str!("../../crates/emulator/scenarios/several-instances.json");
 
 pub fn cases() -> Vec<Case> {
     let several = Options { scenario: Some(SEVERAL.to_owned()), ..Options::default() };
@@ -27,7 +29,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The requests of the channel `sql` since then, logins too, that reached this instance.
-async fn reached(run: &Run, since: usize, instance: &Value) -> Result<usize> {
+pub async fn reached(run: &Run, since: usize, instance: &Value) -> Result<usize> {
     let entries = run.emulator.requests().await?.split_off(since);
     Ok(entries.iter().filter(|it| it["channel"] == "sql" && it["server"] == *instance).count())
 }
@@ -102,22 +104,29 @@ async fn credentials_go_where_they_are_meant_to_go(run: &mut Run) -> Result<()> 
     is_as(run, &before).await
 }
 
-/// A way to the instance that can be closed.
-struct Way {
-    port: u16,
+/// A way to an instance that can lead to another one, or be closed.
+pub struct Way {
+    pub port: u16,
+    to: Arc<AtomicU16>,
     open: Vec<JoinHandle<()>>,
 }
 
 impl Way {
-    async fn to(port: u16) -> Result<Self> {
+    pub async fn to(port: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let way = listener.local_addr()?.port();
-        let mut open = vec![tokio::spawn(lead(listener, port))];
+        let to = Arc::new(AtomicU16::new(port));
+        let mut open = vec![tokio::spawn(lead(listener, to.clone()))];
         // Where `localhost` is both.
         if let Ok(listener) = TcpListener::bind(("::1", way)).await {
-            open.push(tokio::spawn(lead(listener, port)));
+            open.push(tokio::spawn(lead(listener, to.clone())));
         }
-        Ok(Self { port: way, open })
+        Ok(Self { port: way, to, open })
+    }
+
+    /// From the next connection on.
+    pub fn leads_to(&self, port: u16) {
+        self.to.store(port, Ordering::SeqCst);
     }
 
     async fn close(self) {
@@ -128,9 +137,9 @@ impl Way {
     }
 }
 
-async fn lead(listener: TcpListener, port: u16) {
+async fn lead(listener: TcpListener, port: Arc<AtomicU16>) {
     while let Ok((mut from, _)) = listener.accept().await {
-        if let Ok(mut to) = TcpStream::connect(("localhost", port)).await {
+        if let Ok(mut to) = TcpStream::connect(("localhost", port.load(Ordering::SeqCst))).await {
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
         }
     }
