@@ -72,6 +72,8 @@ pub struct Clients {
     /// Set by the first write of this process: from then on every read asks the server.
     written: Arc<AtomicBool>,
     ledger: Ledger,
+    /// The servers of which it was said that objects of the state lie there, and should not.
+    strays: Mutex<HashMap<String, Arc<AtomicBool>>>,
     /// Role assignments and item creates of a workspace never overlap: an item made while an assignment is under way
     /// can stay invisible to some principals for good (fabric-api facts §8.6).
     turn: tokio::sync::Mutex<()>,
@@ -98,6 +100,7 @@ impl Clients {
             servers: Mutex::default(),
             written: Arc::default(),
             ledger: Ledger::default(),
+            strays: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -152,7 +155,7 @@ impl Clients {
         let sql = self.sql_settings()?;
         match server.known().map(|name| name.value()).or(sql.server.as_ref()) {
             Some(name) if sql.trusts(name) => self.server(name.clone(), sql),
-            Some(name) => Err(sql.refusal(name)),
+            Some(name) => Err(self.of_server(name, sql.refusal(name))),
             None => Err(no_server()),
         }
     }
@@ -188,18 +191,17 @@ impl Clients {
         if let (Some(Value::Known(prior)), Value::Known(wanted)) = (prior, &wanted)
             && prior != wanted
         {
-            return Err(Diagnostic::error(
+            let why = Diagnostic::error(
                 "The object lies on another server",
                 format!(
                     "It was made on `{}`; the configuration names `{}` now. An object does not move: destroy it with the \
                      old server configured, or take it out of the state with a `removed` block, then create it on the \
-                     new one.",
+                     new one. This is said of one object of that server; it holds for all of them.",
                     prior.canonical(),
                     wanted.canonical()
                 ),
-            )
-            .at(path!(Login: server))
-            .into());
+            );
+            return Err(self.of_server(prior, why.at(path!(Login: server))));
         }
         // An equal name keeps the spelling that the state has.
         if prior.is_some_and(Value::is_known) {
@@ -207,6 +209,13 @@ impl Clients {
         }
         *planned = wanted;
         Ok(())
+    }
+
+    /// What holds for every object of a server.
+    fn of_server(&self, server: &ServerName, why: Diagnostic) -> Error {
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = strays.entry(server.canonical()).or_default().clone();
+        Error::Once { why: Box::new(why), said }
     }
 
     fn sql_settings(&self) -> Result<&Sql> {
@@ -259,7 +268,7 @@ impl Sql {
         self.names(server) || (self.server.is_none() && self.other_servers.is_empty())
     }
 
-    fn refusal(&self, server: &ServerName) -> Error {
+    fn refusal(&self, server: &ServerName) -> Diagnostic {
         let named: Vec<_> =
             self.server.iter().chain(&self.other_servers).map(|name| format!("`{}`", name.canonical())).collect();
         Diagnostic::error(
@@ -267,13 +276,13 @@ impl Sql {
             format!(
                 "The object names `{}`; the provider's block is for {}. Nothing was sent to the other server. If it may \
                  have the same credentials, add it to `sql.other_servers` in the provider's block; if the object was made \
-                 there by mistake, take it out of the state with a `removed` block.",
+                 there by mistake, take it out of the state with a `removed` block. This is said of one object of that \
+                 server; it holds for all of them.",
                 server.canonical(),
                 named.join(", ")
             ),
         )
         .at(path!(Login: server))
-        .into()
     }
 }
 

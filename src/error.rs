@@ -1,6 +1,8 @@
 //! What a handler fails with, and the one place where it becomes a diagnostic: what was wrong, where, what to do next.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tfplugin::schema::Attribute;
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, HandlerError, sentence};
@@ -15,6 +17,11 @@ pub enum Error {
     /// A part of the provider's block that comes from objects of the same run.
     UnknownBlock(&'static str),
     Said(Diagnostics),
+    /// What stands in the way of many objects alike: said of the first one, and `said` then.
+    Once {
+        why: Box<Diagnostic>,
+        said: Arc<AtomicBool>,
+    },
     /// With a place, and with words that the handler knows and the client does not.
     In {
         error: Box<Error>,
@@ -65,6 +72,7 @@ impl fmt::Display for Error {
                 Some(diagnostic) => f.write_str(&diagnostic.summary),
                 None => Ok(()),
             },
+            Self::Once { why, .. } => f.write_str(&why.summary),
             Self::In { error, .. } => error.fmt(f),
         }
     }
@@ -106,6 +114,7 @@ impl HandlerError for Error {
             )
             .into(),
             Self::Said(diagnostics) => diagnostics,
+            Self::Once { why, .. } => (*why).into(),
             Self::In { error, path, hint } => {
                 let mut diagnostics = error.diagnose(attributes);
                 for diagnostic in &mut diagnostics.0 {
@@ -125,6 +134,14 @@ impl HandlerError for Error {
         match self {
             Self::UnknownBlock(_) => true,
             Self::In { error, .. } => error.is_unknown_block(),
+            _ => false,
+        }
+    }
+
+    fn is_said(&self) -> bool {
+        match self {
+            Self::Once { said, .. } => said.swap(true, Ordering::SeqCst),
+            Self::In { error, .. } => error.is_said(),
             _ => false,
         }
     }
@@ -276,6 +293,13 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
                 "Where a proxy or a test stands between, its CA belongs into `ca_certificate_file` or \
                  FABRICMIRROR_CA_CERTIFICATE_FILE.",
             ),
+            fabric_api::Error::Setup(cause) if cause.contains("Entra credential") => (
+                "The Entra credential cannot be used",
+                &["client_id"],
+                "It is what the provider's block says, or FABRIC_CLIENT_ID and, with `use_oidc`, \
+                 FABRIC_OIDC_TOKEN_FILE_PATH in the environment.",
+            ),
+            fabric_api::Error::Setup(_) => ("The way to Microsoft Fabric cannot be set up", &["endpoint"], ""),
             fabric_api::Error::Auth(_) => (
                 "Entra gives no token",
                 &["client_id"],

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_right_is_named_where_it_is_one() {
         let refused = |number| {
-            let refusal = Refusal { number, class: 14, state: 1, text: "No.".into(), database: None };
+            let refusal = Refusal { number, class: 14, state: 1, text: "No.".into(), database: None, needs: None };
             Sql::Refused { refusal, fault: Fault::Other }
         };
         let invisible = Sql::Invisible { what: "it".into(), right: "VIEW SERVER SECURITY STATE" };

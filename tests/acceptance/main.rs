@@ -7,17 +7,21 @@ mod ablation;
 mod access;
 mod choices;
 mod drift;
+mod drift_rows;
 mod endurance;
 mod entra;
 mod estate;
 mod faults;
 mod functions;
 mod grants_in_company;
+mod guides;
 mod handshake;
 mod hcl;
 mod health;
 mod imports;
 mod interruption;
+mod jobs;
+mod least_privilege;
 mod mirror;
 mod mirror_in_company;
 mod moments;
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
     let cases: Vec<Case> = [
         tutorial::cases(),
         drift::cases(),
+        drift_rows::cases(),
         interruption::cases(),
         ablation::cases(),
         imports::cases(),
@@ -127,6 +132,8 @@ fn main() -> ExitCode {
         moments::cases(),
         functions::cases(),
         server_identity::cases(),
+        least_privilege::cases(),
+        jobs::cases(),
     ]
     .into_iter()
     .flatten()
@@ -147,6 +154,7 @@ fn main() -> ExitCode {
     .into_iter()
     .unzip::<_, _, Vec<_>, Vec<_>>();
     trials.extend(others.into_iter().flatten());
+    trials.extend(guides::trials(&cases));
     let conclusion = libtest_mimic::run(&arguments, trials);
 
     let ran: Vec<String> = there.iter().map(ToString::to_string).collect();

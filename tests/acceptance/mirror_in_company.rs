@@ -100,9 +100,20 @@ async fn retained(run: &Run, path: &str) -> Result<i64> {
 }
 
 async fn retain(run: &Run, path: &str, days: i64) -> Result<()> {
+    redefine(run, path, |properties| properties["target"]["typeProperties"]["retentionInDays"] = days.into()).await
+}
+
+/// Lists these tables, as somebody in the portal would.
+pub async fn list(run: &Run, path: &str, tables: &[(&str, &str)]) -> Result<()> {
+    let table = |(schema, name): &(&str, &str)| json!({ "source": { "typeProperties": { "schemaName": schema, "tableName": name } } });
+    let tables: Vec<Value> = tables.iter().map(table).collect();
+    redefine(run, path, |properties| properties["mountedTables"] = tables.into()).await
+}
+
+async fn redefine(run: &Run, path: &str, change: impl FnOnce(&mut Value)) -> Result<()> {
     use base64::Engine as _;
     let (mut definition, mut part) = definition(run, path).await?;
-    definition["properties"]["target"]["typeProperties"]["retentionInDays"] = days.into();
+    change(&mut definition["properties"]);
     part["payload"] = base64::engine::general_purpose::STANDARD.encode(definition.to_string()).into();
     let body = json!({ "definition": { "parts": [part] } });
     portal(run, "POST", &format!("{path}/updateDefinition"), Some(body)).await.map(drop)

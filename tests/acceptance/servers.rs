@@ -1,5 +1,6 @@
 //! Which server credentials go to, what is said of one that does not answer, and whose certificates are trusted.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::principals::pointed_at;
 use crate::world::{is_as, now};
 use crate::{Case, case};
 
-const SEVERAL: &str = include_str!("../../crates/emulator/scenarios/several-instances.json");
+pub const SEVERAL: &str = include_str!("../../crates/emulator/scenarios/several-instances.json");
 
 pub fn cases() -> Vec<Case> {
     let several = Options { scenario: Some(SEVERAL.to_owned()), ..Options::default() };
@@ -30,7 +31,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The requests of the channel `sql` since then, logins too, that reached this instance.
-async fn reached(run: &Run, since: usize, instance: &Value) -> Result<usize> {
+pub async fn reached(run: &Run, since: usize, instance: &Value) -> Result<usize> {
     let entries = run.emulator.requests().await?.split_off(since);
     Ok(entries.iter().filter(|it| it["channel"] == "sql" && it["server"] == *instance).count())
 }
@@ -105,32 +106,41 @@ async fn credentials_go_where_they_are_meant_to_go(run: &mut Run) -> Result<()> 
     is_as(run, &before).await
 }
 
-/// A way to the instance that can be closed, and knows with which byte each connection began.
-struct Way {
-    port: u16,
-    began: Began,
+/// A way to an instance that can lead to another one, or be closed. It knows with which byte each connection began.
+pub struct Way {
+    pub port: u16,
+    path: Path,
     open: Vec<JoinHandle<()>>,
 }
 
-type Began = Arc<Mutex<Vec<u8>>>;
+#[derive(Clone)]
+struct Path {
+    to: Arc<AtomicU16>,
+    began: Arc<Mutex<Vec<u8>>>,
+}
 
 impl Way {
     /// At an address of its own.
     async fn at(address: &str, port: u16) -> Result<Self> {
         let listener = TcpListener::bind((address, 0)).await?;
         let way = listener.local_addr()?.port();
-        let began = Began::default();
-        let open = vec![tokio::spawn(lead(listener, port, began.clone()))];
-        Ok(Self { port: way, began, open })
+        let path = Path { to: Arc::new(AtomicU16::new(port)), began: Arc::default() };
+        let open = vec![tokio::spawn(path.clone().lead(listener))];
+        Ok(Self { port: way, path, open })
     }
 
     /// Wherever `localhost` is.
-    async fn to(port: u16) -> Result<Self> {
+    pub async fn to(port: u16) -> Result<Self> {
         let mut way = Self::at("127.0.0.1", port).await?;
         if let Ok(listener) = TcpListener::bind(("::1", way.port)).await {
-            way.open.push(tokio::spawn(lead(listener, port, way.began.clone())));
+            way.open.push(tokio::spawn(way.path.clone().lead(listener)));
         }
         Ok(way)
+    }
+
+    /// From the next connection on.
+    pub fn leads_to(&self, port: u16) {
+        self.path.to.store(port, Ordering::SeqCst);
     }
 
     async fn close(self) {
@@ -141,12 +151,14 @@ impl Way {
     }
 }
 
-async fn lead(listener: TcpListener, port: u16, began: Began) {
-    while let Ok((mut from, _)) = listener.accept().await {
-        let mut first = [0];
-        if let (Ok(mut to), Ok(1)) = (TcpStream::connect(("localhost", port)).await, from.peek(&mut first).await) {
-            began.lock().unwrap().push(first[0]);
-            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+impl Path {
+    async fn lead(self, listener: TcpListener) {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let (to, mut first) = (self.to.load(Ordering::SeqCst), [0]);
+            if let (Ok(mut to), Ok(1)) = (TcpStream::connect(("localhost", to)).await, from.peek(&mut first).await) {
+                self.began.lock().unwrap().push(first[0]);
+                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+            }
         }
     }
 }
@@ -301,7 +313,7 @@ async fn tls_from_the_first_byte(run: &mut Run) -> Result<()> {
         run.apply().await?.success()?;
         run.plan().await?.is_empty()?;
         run.destroy().await?.success()?;
-        let began = way.began.lock().unwrap().clone();
+        let began = way.path.began.lock().unwrap().clone();
         if began.is_empty() || began.iter().any(|byte| *byte != first) {
             fail!("{words:?}: connections began with {began:x?}");
         }

@@ -98,7 +98,7 @@ async fn no_password_is_left_anywhere(run: &mut Run) -> Result<()> {
 }
 
 /// The password, made as the documentation of `fabricmirror_password` says, by other code than the provider's.
-async fn derived_password(run: &Run) -> Result<String> {
+pub async fn derived_password(run: &Run) -> Result<String> {
     let script = run.folder.join("derive.py");
     std::fs::write(&script, include_str!("derive.py"))?;
     let output = tokio::process::Command::new("python3")

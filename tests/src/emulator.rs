@@ -263,7 +263,8 @@ impl Emulator {
         self.session_as(&sql.username, &sql.password, database).await
     }
 
-    async fn session_as(&self, user: &str, password: &str, database: &str) -> Result<Session> {
+    /// A session of somebody else.
+    pub async fn session_as(&self, user: &str, password: &str, database: &str) -> Result<Session> {
         let mut config = tiberius::Config::new();
         config.host(&self.ready.sql.host);
         config.port(self.ready.sql.port);

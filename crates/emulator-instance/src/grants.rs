@@ -6,7 +6,10 @@
 use super::access::Target;
 use super::errors::{self, cannot};
 use super::permissions::{self, Builtin, Class, find};
-use super::state::{DBO, Database, PUBLIC, PermissionRow, PermissionState, SA, SYS, same_name};
+use super::state::{
+    DB_SECURITYADMIN, DBO, Database, DatabasePrincipal, PUBLIC, PermissionRow, PermissionState, PrincipalType, SA, SYS,
+    same_name,
+};
 use super::work::Work;
 use emulator_ground::engine::Message;
 use emulator_tsql::ast::{PermissionStatement, PermissionVerb, PermissionWords, Securable};
@@ -62,10 +65,19 @@ impl Work<'_> {
                 .ok_or_else(|| cannot("find", "login", name));
         }
         let database = self.database()?;
-        let found = database.principal(name).map(|p| p.id);
-        found
-            .filter(|id| token.is_db_owner() || token.principals.contains(id))
-            .ok_or_else(|| cannot("find", "user", name))
+        // "AS granting_principal" of GRANT Database Permissions: whoever may impersonate the user, or alter the role.
+        let of = |class, id| Target::in_database(class, database.id, id);
+        let may = |p: &&DatabasePrincipal| {
+            token.is_db_owner()
+                || token.principals.contains(&DB_SECURITYADMIN)
+                || token.principals.contains(&p.id)
+                || match p.kind {
+                    PrincipalType::Role => self.state.may(&token, of(Class::Role, p.id), "ALTER"),
+                    _ => self.state.may(&token, of(Class::User, p.id), "IMPERSONATE"),
+                }
+        };
+        let found = database.principal(name).filter(may).map(|p| p.id);
+        found.ok_or_else(|| cannot("find", "user", name))
     }
 
     fn grantee(&self, server: bool, name: Option<&str>, grantor: i32) -> Result<i32, Message> {

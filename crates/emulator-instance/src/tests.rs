@@ -316,6 +316,24 @@ fn what_a_table_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_grantor_is_named_by_whoever_may_act_as_it() {
+    let instance = tutorial();
+    let mut sales = admin(&instance, "Sales");
+    good(&mut *sales, "CREATE USER other WITHOUT LOGIN");
+    good(&mut *sales, "GRANT SELECT TO other");
+    let mut fabric =
+        login(&instance, "fabric_login", "Str0ng!Passw0rd2", "Sales").map_err(|m| format!("{m:?}")).expect("logs in");
+    for (right, number) in [
+        ("GRANT SELECT TO fabric_user WITH GRANT OPTION", 15151),
+        // It covers IMPERSONATE on every user.
+        ("GRANT CONTROL TO fabric_user", 0),
+    ] {
+        good(&mut *sales, right);
+        assert_eq!(refused(&mut *fabric, "REVOKE SELECT FROM other AS dbo"), number, "{right}");
+    }
+}
+
+#[test]
 fn rights_are_enforced_and_what_is_not_seen_is_not_there() {
     let instance = tutorial();
     let mut fabric =

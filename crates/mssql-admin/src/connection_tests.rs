@@ -203,7 +203,7 @@ async fn a_server_that_refuses_is_tried_for_five_seconds() {
 async fn no_error_of_a_connection_is_remembered_but_that_it_is_unreachable() {
     let connections = Connections::new("s".parse().unwrap(), options(&CancellationToken::new()));
     assert!(!connections.is_reached().unwrap());
-    let refusal = Refusal { number: 18456, class: 14, state: 1, text: "No.".into(), database: None };
+    let refusal = Refusal { number: 18456, class: 14, state: 1, text: "No.".into(), database: None, needs: None };
     let error = Error::Refused { refusal, fault: Fault::Other };
     assert!(!error.is_unreachable());
     *locked(&connections.reach) = Reach::Failed(Instant::now(), Error::Tls { server: "s".into(), cause: "c".into() });

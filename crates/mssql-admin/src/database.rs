@@ -8,6 +8,7 @@ use crate::connection::{Connections, Results};
 use crate::effective::Covering;
 use crate::error::{Error, Fault, Result};
 use crate::login_changes::has;
+use crate::needs;
 use crate::permission::{Change, Permission, PermissionName, PermissionState, Revocation};
 use crate::principals::{DatabasePrincipals, LoginRef, Principal, PrincipalKind};
 use crate::retry::Effect;
@@ -143,10 +144,13 @@ SELECT s.name, s.principal_id FROM sys.schemas AS s WHERE s.schema_id BETWEEN 5 
         add_changes(&mut statement, &name, changes);
         statement.add("END\nELSE SELECT 1 AS absent;\nCOMMIT TRANSACTION;", &[]);
         add_look(&mut statement, &sought);
-        let results =
-            self.send(&statement, Effect::Repeatable).await.map_err(|error| error.about(Fault::Permission))?;
+        let results = self.send(&statement, Effect::Repeatable).await.map_err(refused_permission)?;
         if has(&results, "absent") { Err(gone()) } else { Ok(self.looked(&results).await) }
     }
+}
+
+fn refused_permission(error: Error) -> Error {
+    error.about(Fault::Permission).needing(needs::PERMISSIONS)
 }
 
 /// Adds the look for some principals to a batch, with the roles that they are in.

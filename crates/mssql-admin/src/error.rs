@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::words;
+use crate::{needs, words};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -69,11 +69,13 @@ pub struct Refusal {
     pub text: String,
     /// Where the statement ran, if in a database of the instance's users.
     pub database: Option<String>,
+    /// What was being done takes this of the operator, which the refusal may come of.
+    pub needs: Option<&'static str>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, class, state, text, database } = self;
+        let Self { number, class, state, text, database, .. } = self;
         let place = database.as_ref().map(|name| format!(", in database {name}")).unwrap_or_default();
         write!(f, "{text} (error {number}, severity {class}, state {state}{place})")
     }
@@ -168,7 +170,11 @@ impl Error {
     /// What to do, where that can be said: T-SQL for a database administrator where it needs one.
     pub fn fix(&self) -> Option<String> {
         Some(match self {
-            Self::Refused { refusal, .. } => words::of(refusal.number)?.fix?.to_owned(),
+            Self::Refused { refusal, .. } => match refusal.needs {
+                Some(needs) if refusal.number == 15151 => format!("{} {needs}", words::AMBIGUOUS),
+                Some(needs) => needs.to_owned(),
+                None => words::of(refusal.number)?.fix?.to_owned(),
+            },
             Self::Invisible { right, .. } => words::grant_to_operator(right),
             Self::UnknownPermission { name, .. } => words::newer(name)?.fix.to_owned(),
             Self::OtherKind { .. } => {
@@ -196,8 +202,29 @@ impl Error {
 
     /// The same, of a batch that changes a login: 15151 names what it could not change.
     pub(crate) fn about_login(self) -> Self {
-        let of_role = matches!(&self, Self::Refused { refusal, .. } if refusal.text.contains(" role "));
-        self.about(if of_role { Fault::Role } else { Fault::Name })
+        let (fault, needs) = match &self {
+            // Of a group's login, CONNECT SQL.
+            error if error.number() == Some(4613) => (Fault::Name, needs::CONNECT_SQL),
+            error if error.is_about("role") => (Fault::Role, needs::SERVER_ROLES),
+            _ => (Fault::Name, needs::LOGINS),
+        };
+        self.about(fault).needing(needs)
+    }
+
+    /// The same, with what the operation takes of the operator, where the refusal may come of its lack.
+    #[must_use]
+    pub(crate) fn needing(mut self, needs: &'static str) -> Self {
+        if let Self::Refused { refusal, .. } = &mut self
+            && words::may_lack_a_right(refusal.number)
+        {
+            refusal.needs.get_or_insert(needs);
+        }
+        self
+    }
+
+    /// What the server could not find or change, in its own words for it.
+    pub(crate) fn is_about(&self, what: &str) -> bool {
+        matches!(self, Self::Refused { refusal, .. } if refusal.text.contains(&format!(" {what} ")))
     }
 
     /// The same refusal, said of something else where the number alone does not tell.

@@ -15,6 +15,7 @@ mod instance;
 mod link;
 mod login;
 mod login_changes;
+mod needs;
 mod permission;
 mod principals;
 mod retry;

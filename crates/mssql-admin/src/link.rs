@@ -112,6 +112,7 @@ fn explain(server: &ServerName, error: tiberius::error::Error) -> Error {
                 state: token.state(),
                 text: token.message().trim_end().to_owned(),
                 database: None,
+                needs: None,
             },
             fault: Fault::Other,
         },

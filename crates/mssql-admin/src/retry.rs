@@ -81,7 +81,7 @@ mod tests {
 
     fn refused(number: u32) -> Error {
         Error::Refused {
-            refusal: Refusal { number, class: 16, state: 1, text: String::new(), database: None },
+            refusal: Refusal { number, class: 16, state: 1, text: String::new(), database: None, needs: None },
             fault: Fault::Other,
         }
     }

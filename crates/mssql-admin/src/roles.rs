@@ -6,6 +6,7 @@ use crate::connection::Results;
 use crate::database::{Database, add_guard};
 use crate::error::{Error, Fault, Result};
 use crate::login_changes::has;
+use crate::needs;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
 use crate::sid::hex;
@@ -76,8 +77,10 @@ impl Database {
                 Ok(results) => return Ok(sid(&results)),
                 Err(error) if error.is_lost() => error,
                 // The name is free, or it would be 15023: the owner is not there, or may not be given anything.
-                Err(error) if error.number() == Some(15151) => return Err(error.about(Fault::Owner)),
-                Err(error) => return Err(error.about(Fault::Name)),
+                Err(error) if error.number() == Some(15151) => {
+                    return Err(error.about(Fault::Owner).needing(needs::NEW_ROLES_OWNER));
+                }
+                Err(error) => return Err(error.about(Fault::Name).needing(needs::NEW_ROLE)),
             };
             let Ok(principals) = self.principals().await else { return Err(error) };
             match principals.named(new.name.as_str()) {
@@ -116,7 +119,9 @@ impl Database {
             match (found, error) {
                 // Done, by us or by somebody else.
                 (Some(found), _) if new_name.is_exactly(&found.name) => return Ok(()),
-                (Some(_), Some(error)) if !error.is_lost() => return Err(error.about(Fault::Name)),
+                (Some(_), Some(error)) if !error.is_lost() => {
+                    return Err(error.about(Fault::Name).needing(needs::ROLES));
+                }
                 (Some(found), _) => now = found.clone(),
                 (None, _) => return Err(gone(role)),
             }
@@ -133,7 +138,7 @@ impl Database {
         match self.send(&statement, Effect::Repeatable).await {
             Ok(results) if !has(&results, "absent") => Ok(()),
             Ok(_) => Err(gone(role)),
-            Err(error) => Err(error.about(Fault::Owner)),
+            Err(error) => Err(error.about(Fault::Owner).needing(needs::ROLES_OWNER)),
         }
     }
 
@@ -163,7 +168,7 @@ impl Database {
             let is_as_sent = found.0.name == role.name && found.1 == leaving;
             match error {
                 Some(error) if attempt >= ATTEMPTS || (is_as_sent && !error.is_lost()) => {
-                    return Err(error.about(Fault::Name));
+                    return Err(error.about(Fault::Name).needing(needs::ROLES));
                 }
                 None if attempt >= ATTEMPTS => {
                     return Err(Error::NotFound { what: "role", name: role.name, fault: Fault::Name });

@@ -108,7 +108,7 @@ impl Script {
 }
 
 pub(crate) fn refused(number: u32) -> Error {
-    let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None };
+    let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None, needs: None };
     Error::Refused { refusal, fault: Fault::Other }
 }
 

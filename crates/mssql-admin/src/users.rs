@@ -7,6 +7,7 @@ use crate::database::{Database, add_guard, add_look};
 use crate::entra::{Entra, KnownBy, patience};
 use crate::error::{Error, Fault, Result};
 use crate::login_changes::has;
+use crate::needs;
 use crate::permission::PermissionState;
 use crate::principals::{DatabasePrincipals, Known, Principal, PrincipalKind};
 use crate::retry::Effect;
@@ -192,7 +193,7 @@ impl UserChange {
     /// What a refusal is about whose number does not tell.
     fn fault(&self, error: &Error) -> Fault {
         match error {
-            Error::Refused { refusal, .. } if refusal.text.contains(" role ") => Fault::Role,
+            error if error.is_about("role") => Fault::Role,
             _ if self.login.is_some() => Fault::Login,
             _ if self.default_schema.is_some() => Fault::Schema,
             _ if self.name.is_none() => Fault::Role,
@@ -224,8 +225,10 @@ impl Database {
                 continue;
             }
             match error {
-                error if !error.is_lost() && is_role(&error) => return Err(error.about(Fault::Role)),
-                error if !error.is_lost() => return Err(error.about(Fault::Login)),
+                error if !error.is_lost() && is_role(&error) => {
+                    return Err(error.about(Fault::Role).needing(needs::MEMBERS));
+                }
+                error if !error.is_lost() => return Err(error.about(Fault::Login).needing(needs::USERS)),
                 _ => {}
             }
             let sought = Sought::default().or_named(&new.name);
@@ -282,8 +285,13 @@ impl Database {
     }
 
     fn blamed(&self, error: Error, change: &UserChange) -> Error {
+        let needs = match &change.login {
+            _ if error.is_about("role") => needs::MEMBERS,
+            Some(_) => needs::MAPPING,
+            None => needs::USERS,
+        };
         let fault = change.fault(&error);
-        error.about(fault)
+        error.about(fault).needing(needs)
     }
 
     /// Drops the user that was found before, whatever it is called by now. Gone already is done, if that is proven. Schemas it
@@ -326,7 +334,8 @@ impl Database {
             match (principals.meant(Known { identity: Some(&identity), sid: None, name: &now.name })?, error) {
                 (None, _) => return Ok(Ok(principals)),
                 (Some(_), Some(error)) if !error.is_lost() || attempt >= ATTEMPTS => {
-                    return Err(error.about(Fault::Name));
+                    let needs = if error.is_about("user") { needs::USERS } else { needs::SCHEMAS };
+                    return Err(error.about(Fault::Name).needing(needs));
                 }
                 (Some(_), None) if attempt >= ATTEMPTS => return Err(gone()),
                 (Some(user), _) => {

@@ -2,6 +2,7 @@
 //! in what can be pasted, names in capitals and brackets stand for the reader's own.
 
 use crate::error::Fault;
+use crate::needs;
 
 /// What one number says.
 pub(crate) struct Words {
@@ -28,6 +29,15 @@ const TAKEN_LOGIN: &str = "It is another login. Choose another `name`, or let a 
 const TAKEN_USER: &str = "It is another principal. Choose another `name`, or let a DBA rename that one, in the database: ALTER \
                           USER [USER] WITH NAME = [OTHER NAME];";
 const NOT_PERMITTED: &str = "Log in as somebody who has it, or let a DBA grant it.";
+
+/// Of 15151.
+pub(crate) const AMBIGUOUS: &str =
+    "The server gives the same answer for what is not there and for what the operator may not touch.";
+
+/// Whether a refusal may come of a right that the operator lacks.
+pub(crate) fn may_lack_a_right(number: u32) -> bool {
+    [229, 262, 297, 300, 4613, 15151, 15247].contains(&number)
+}
 
 /// `None`: the server's own text has to do.
 pub(crate) fn of(number: u32) -> Option<Words> {
@@ -69,12 +79,7 @@ pub(crate) fn of(number: u32) -> Option<Words> {
              another `sid`, or import the login that has it in place of making one.",
             sid,
         ),
-        6102 => words(
-            "The operator may not end sessions",
-            "`force_drop` takes ALTER ANY CONNECTION: let a DBA grant it, in [master]: GRANT ALTER ANY CONNECTION TO \
-             [OPERATOR]; or end the sessions of this login and run again.",
-            None,
-        ),
+        6102 => words("The operator may not end sessions", needs::SESSIONS, None),
         15419 => words("This is no SID of a login", "A SID of a SQL login has 16 bytes: 0x and 32 digits.", sid),
         15434 => words(
             "The login is in use",
@@ -148,10 +153,12 @@ pub(crate) fn of(number: u32) -> Option<Words> {
             "It is revoked only together with what was passed on.",
             None,
         ),
-        911 | 916 => words("The database cannot be opened", "", database),
-        4060 => words(
+        911 | 916 | 922 | 927 | 942 | 945 | 4060 => words(
             "The database cannot be opened",
-            "Check the name. If it is right, the operator's login needs a user in the database.",
+            "Check the name. If it is right, the operator's login needs a user in the database: CREATE USER [OPERATOR] FOR \
+             LOGIN [OPERATOR]; or the server role ##MS_DatabaseConnector##: ALTER SERVER ROLE [##MS_DatabaseConnector##] ADD \
+             MEMBER [OPERATOR]; A database that is being restored, or offline, cannot be opened by anybody: SELECT [name], \
+             [state_desc] FROM [sys].[databases]; shows it, and ONLINE once it can.",
             database,
         ),
         18456 => words(
@@ -264,7 +271,7 @@ mod tests {
     use crate::error::{Error, Refusal};
 
     fn refused(number: u32) -> Error {
-        let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None };
+        let refusal = Refusal { number, class: 16, state: 1, text: "No.".into(), database: None, needs: None };
         Error::Refused { refusal, fault: Fault::Other }
     }
 

@@ -110,6 +110,10 @@ impl<E: HandlerError> Failure<E> {
     pub(crate) fn is_unknown_block(&self) -> bool {
         matches!(self, Self::Error(error) if error.is_unknown_block())
     }
+
+    pub(crate) fn is_said(&self) -> bool {
+        matches!(self, Self::Error(error) if error.is_said())
+    }
 }
 
 /// What the user is told of a panic. Place and backtrace are in the log: the hook of [`crate::serve`] wrote them.

@@ -25,6 +25,13 @@ pub trait HandlerError: From<Diagnostic> + Send {
     fn is_unknown_block(&self) -> bool {
         false
     }
+
+    /// One cause stands in the way of many objects, and another one's failure has told of it. Asked of each failure to read
+    /// or plan an object of the state that is about to be said, and `true` from the second time on: the object then stays as
+    /// it is, without a word, since the first failure fails the run.
+    fn is_said(&self) -> bool {
+        false
+    }
 }
 
 /// A provider as its block in the configuration makes it: clients and credentials.

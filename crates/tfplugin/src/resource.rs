@@ -161,6 +161,13 @@ pub(crate) struct Outcome {
     pub diagnostics: Diagnostics,
 }
 
+impl Outcome {
+    /// The object as the state has it.
+    fn unchanged<P: ProviderType>(cx: &Context<P>, state: Dynamic) -> Self {
+        Self { state, private: cx.private().clone(), diagnostics: cx.take_said() }
+    }
+}
+
 pub(crate) struct Erased<R> {
     attributes: OnceLock<Vec<Attribute>>,
     resource: std::marker::PhantomData<fn() -> R>,
@@ -301,6 +308,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             let mut diagnostics = cx.take_said();
             let (mut state, replace) = match result {
                 Ok((planned, replace)) => (Draft::to_dynamic(&planned), replace),
+                Err(failure) if !prior.is_null() && failure.is_said() => (prior.clone(), Vec::new()),
                 Err(failure) => {
                     diagnostics.extend(failure.diagnose(self.attributes()));
                     (fallback, Vec::new())
@@ -381,8 +389,12 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                          last seen.",
                     ));
                 }
-                let private = cx.private().clone();
-                return Outcome { state, private, diagnostics: cx.take_said() };
+                return Outcome::unchanged(&cx, state);
+            }
+            if let Err(failure) = &result
+                && failure.is_said()
+            {
+                return Outcome::unchanged(&cx, state);
             }
             self.outcome(&cx, result, state)
         })

@@ -123,12 +123,23 @@ async fn the_batches_of_a_forced_drop() {
     let script = Script::new([
         Answer::Refused(15434),
         Answer::Done,
-        Answer::Rows(vec![rows("session_id", &["51", "52"])]),
+        Answer::Rows(vec![rows("server_state|performance_state", &["1|1"]), rows("session_id", &["51", "52"])]),
         Answer::Refused(6106),
     ]);
     script.instance().drop_login(None, &name("u'x"), true).await.unwrap();
     script.instance().drop_login(Some(our_sid()), &name("u'x"), true).await.unwrap();
     insta::assert_snapshot!(script.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_that_cannot_be_seen_are_said_once_it_is_clear_that_there_are_any() {
+    let unseen = || Answer::Rows(vec![rows("server_state|performance_state", &["0|0"]), rows("session_id", &[])]);
+    let script = Script::new([Answer::Refused(15434), Answer::Done, unseen(), Answer::Refused(15434)]);
+    let error = script.instance().drop_login(None, &name("u"), true).await.unwrap_err();
+    assert!(matches!(&error, Error::Invisible { right: "VIEW SERVER STATE", .. }), "{error}");
+    // They have ended by themselves.
+    let script = Script::new([Answer::Refused(15434), Answer::Done, unseen()]);
+    script.instance().drop_login(None, &name("u"), true).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

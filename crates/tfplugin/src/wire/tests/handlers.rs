@@ -270,6 +270,22 @@ async fn while_the_block_is_unknown_objects_stay_as_they_were_and_that_is_said_o
 }
 
 #[tokio::test]
+async fn what_stands_in_the_way_of_many_is_said_of_the_first_and_of_whatever_is_made_or_ended() {
+    const ELSEWHERE: &str = "error: All of it is elsewhere";
+    let cli = Cli::new().await;
+    let before = thing(&[("name", "elsewhere".into()), ("id", "1".into()), ("size", Dynamic::Int(3))]);
+    for error in [ELSEWHERE, "", ""] {
+        let read = cli.read(&before, b"").await;
+        assert_eq!(said(&read.diagnostics), error);
+        assert_eq!(state(&read.new_state), before);
+    }
+    let planned = cli.plan(&before, &thing(&[("name", "elsewhere".into()), ("size", Dynamic::Int(4))])).await;
+    assert_eq!((said(&planned.diagnostics), state(&planned.planned_state)), (String::new(), before.clone()));
+    assert_eq!(said(&cli.plan(&Dynamic::Null, &thing(&[("name", "elsewhere".into())])).await.diagnostics), ELSEWHERE);
+    assert_eq!(said(&cli.destroy(&before).await.diagnostics), ELSEWHERE);
+}
+
+#[tokio::test]
 async fn what_is_not_offered_or_not_configured_is_refused_and_changes_nothing() {
     let offered = Provider::new().resource::<Thing>();
     let service = Service::<World>::new(offered, CancellationToken::new(), TaskTracker::new());

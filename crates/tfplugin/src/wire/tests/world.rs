@@ -1,7 +1,8 @@
 //! A provider that lives in memory, and its resource `test_thing`, whose name says what the handlers do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -27,12 +28,15 @@ pub(super) struct World {
     stop: CancellationToken,
     /// Names of the vessels that the state was found to hold.
     pub(super) afloat: Mutex<Vec<String>>,
+    /// That something is elsewhere was said.
+    said: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
 pub(super) enum Trouble {
     Said(Diagnostics),
     UnknownBlock,
+    Elsewhere(Arc<AtomicBool>),
 }
 
 impl From<Diagnostic> for Trouble {
@@ -46,10 +50,14 @@ impl HandlerError for Trouble {
         match self {
             Self::Said(diagnostics) => diagnostics,
             Self::UnknownBlock => Diagnostic::error("The block is unknown", "Add depends_on.").into(),
+            Self::Elsewhere(_) => Diagnostic::error("All of it is elsewhere", "Name the other server.").into(),
         }
     }
     fn is_unknown_block(&self) -> bool {
         matches!(self, Self::UnknownBlock)
+    }
+    fn is_said(&self) -> bool {
+        matches!(self, Self::Elsewhere(said) if said.swap(true, Ordering::SeqCst))
     }
 }
 
@@ -65,7 +73,7 @@ impl ProviderType for World {
 
     async fn configure(config: BlockDraft, stop: CancellationToken) -> Result<Self, Trouble> {
         assert_ne!(config.server, "panic".into(), "configuration");
-        Ok(Self { is_known: !config.server.is_unknown(), stop, afloat: Mutex::default() })
+        Ok(Self { is_known: !config.server.is_unknown(), stop, afloat: Mutex::default(), said: Arc::default() })
     }
 }
 
@@ -199,6 +207,9 @@ impl Resource for Thing {
         if !cx.provider.is_known && change.prior.is_some() {
             cx.warn(Diagnostic::warning("Planned blindly", "The server is not known."));
         }
+        if change.planned.name == "elsewhere".into() {
+            return Err(Trouble::Elsewhere(cx.provider.said.clone()));
+        }
         if change.is_replacement() {
             cx.warn(Diagnostic::warning("In the place of another", "Whose end was planned before."));
         }
@@ -243,6 +254,7 @@ impl Resource for Thing {
         match state.name.as_str() {
             "gone" => Ok(None),
             "fail" => Err(refused()),
+            "elsewhere" => Err(Trouble::Elsewhere(cx.provider.said.clone())),
             "panic" => panic!("read"),
             _ => Ok(Some(state)),
         }
@@ -252,8 +264,12 @@ impl Resource for Thing {
         if plan.size == 0.into() { Err(refused()) } else { Ok(plan.fill()) }
     }
 
-    async fn delete(_: &Context<World>, state: Self) -> Answer<(), Self> {
-        if state.name == "fail" { Err(refused()) } else { Ok(()) }
+    async fn delete(cx: &Context<World>, state: Self) -> Answer<(), Self> {
+        match state.name.as_str() {
+            "fail" => Err(refused()),
+            "elsewhere" => Err(Trouble::Elsewhere(cx.provider.said.clone())),
+            _ => Ok(()),
+        }
     }
 
     async fn import(_: &Context<World>, id: &str) -> Answer<Self, Self> {
