@@ -75,6 +75,11 @@ impl Ledger {
         (entry.presence, entry.principal_sid) = (Presence::There, sid.cloned());
     }
 
+    /// The SID that a login will have which nobody has seen yet.
+    pub fn expect_sid(&self, key: Key, sid: Sid) {
+        self.entries().entry(key).or_default().sid = Some(sid);
+    }
+
     /// The SID of a user or role that the state holds: whoever has its name and another SID is somebody else.
     pub fn principal_sid(&self, key: &Key) -> Option<String> {
         let entries = self.entries();

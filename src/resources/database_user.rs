@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use mssql_admin::{
-    DatabasePrincipals, Identifier, NewUser, Principal, PrincipalKind, ServerName, Sought, UserChange, UserSource,
+    DatabasePrincipals, Identifier, LoginKind, NewUser, Principal, PrincipalKind, ServerName, Sought, UserChange,
+    UserSource,
 };
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
 
-use super::entra::{self, Entra};
+use super::entra::{self, Entra, Meant};
 use super::{Login, Noted, identifiers, names, not_there_any_more, other_kind};
 use crate::error::{Error, Result};
 use crate::import_id;
@@ -64,8 +65,16 @@ pub struct DatabaseUser {
     principal: Value<String>,
 }
 
+/// Private state: the name under which the configuration meant whoever has it in the directory.
+const LOOKED_UP: &str = "looked_up";
+/// Private state: the user is of Entra, with a login or without; and that it is a group's.
+const OF_ENTRA: &str = "of_entra";
+const OF_GROUP: &str = "group";
+
 /// DROP USER of somebody who has granted or denied permissions to others (sql-mi facts §2).
 const GRANTED_TO_OTHERS: u32 = 15284;
+/// CREATE USER of a name, or of an Entra principal, that is there.
+const EXISTS: u32 = 15023;
 
 impl Resource for DatabaseUser {
     const NAME: &'static str = "database_user";
@@ -98,13 +107,27 @@ impl Resource for DatabaseUser {
                 None => Ok(()),
             };
         };
-        let is_another = entra::is_another(&prior.entra, &change.config.entra, prior.known_sid());
+        let held = prior.held(cx, change.config.entra.is_null());
+        let meant = entra::meant(&held, &change.config.entra, prior.known_sid());
         let other =
             |whose: &str| other_kind(&prior.name, &format!("{whose} user"), MANAGES).at(path!(DatabaseUser: entra));
-        if is_another.map_err(other)? {
+        let is_another = match meant.map_err(other)? {
+            Meant::Same => false,
+            Meant::Another => true,
+            // A name that others gave it is one to be taken back.
+            Meant::ByName => plan.name.known().is_none_or(|name| {
+                let is_made_by = |it: &str| mssql_admin::same_name(it, name.as_str());
+                !is_made_by(prior.name.as_str()) && !cx.private().get(LOOKED_UP).is_some_and(is_made_by)
+            }),
+        };
+        if is_another {
+            if prior.entra == change.config.entra {
+                cx.warn(made_again(prior).at(path!(DatabaseUser: entra)));
+            }
             plan.principal = Value::Unknown;
             plan.sid = Value::Unknown;
-            change.replace(path!(DatabaseUser: entra));
+            // The CLIs replace for what differs, and `entra` need not.
+            change.replace(path!(DatabaseUser: sid));
             return Ok(());
         }
         if prior.name != *plan.name.known().unwrap_or(&prior.name) || plan.name.is_unknown() {
@@ -116,6 +139,11 @@ impl Resource for DatabaseUser {
         }
         if plan.entra.is_null() && (prior.login_name != plan.login_name || plan.login_is_replaced(cx, prior)) {
             plan.sid = Value::Unknown;
+            if plan.cannot_follow(cx, prior).await {
+                plan.principal = Value::Unknown;
+                change.replace(path!(DatabaseUser: sid));
+                return Ok(());
+            }
         }
         if let Some(plan) = plan.whole() {
             // What it will be mapped to, nobody knows before apply.
@@ -144,6 +172,7 @@ impl Resource for DatabaseUser {
         }
         // Whoever was there before.
         Noted::forget(cx);
+        plan.note_name(cx);
         let new = NewUser {
             name: plan.name.value().clone(),
             source: plan.source()?,
@@ -151,7 +180,10 @@ impl Resource for DatabaseUser {
             roles: names(plan.roles.known()),
         };
         let database = server.change().database(&plan.database);
-        let looked = database.create_user(&new).await.map_err(|error| plan.import_hint(error))?;
+        let looked = match database.create_user(&new).await {
+            Ok(looked) => looked,
+            Err(error) => return Err(plan.explained(&database, error).await),
+        };
         ledger.note(key);
         plan.principal = plan.name.to_string().into();
         let made = Self { sid: Value::Null, ..plan.clone() };
@@ -222,6 +254,7 @@ impl Resource for DatabaseUser {
             removed_roles,
         };
         let id = user.id;
+        plan.note_name(cx);
         let looked = if change.is_nothing() { Ok(principals) } else { database.change_user(user, &change).await? };
         if prior.name != plan.name {
             cx.provider.ledger().forget(&prior.key());
@@ -302,7 +335,7 @@ impl Resource for DatabaseUser {
         let is_entra = !has_login && user.kind != PrincipalKind::SqlUser;
         let sid = user.sid.parse().ok();
         let entra = is_entra.then(|| Entra::of(&user.name, sid, user.kind == PrincipalKind::ExternalGroup));
-        Self {
+        let found = Self {
             server: server_name,
             database: database.into(),
             name: name.into(),
@@ -313,8 +346,9 @@ impl Resource for DatabaseUser {
             transfer_schemas_to: Value::Null,
             sid: Value::Null,
             principal: Value::Null,
-        }
-        .matching(cx, &principals, user)
+        };
+        found.note_name(cx);
+        found.matching(cx, &principals, user)
     }
 }
 
@@ -328,12 +362,61 @@ impl DatabaseUserDraft {
             _ => false,
         }
     }
+
+    /// The login has another SID than the user, or gets one in this run, and the server maps no user of Entra to another login
+    /// (33017).
+    async fn cannot_follow(&self, cx: &Context<FabricMirror>, prior: &DatabaseUser) -> bool {
+        let Ok(server) = cx.provider.sql(&prior.server) else { return false };
+        let (Some(name), Some(held)) = (self.login_name.known().or(prior.login_name.known()), prior.known_sid()) else {
+            return false;
+        };
+        let canonical = server.instance().server().canonical();
+        let noted = cx.provider.ledger().sid(&Key::new(Login::NAME, &[&canonical, name.as_str()]));
+        let logins = server.logins_at_plan(cx).await;
+        let login = logins.as_ref().and_then(|logins| logins.by_name(name.as_str()));
+        if noted.or_else(|| login.and_then(|it| it.sid)).is_none_or(|wanted| wanted == held) {
+            return false;
+        }
+        let Some(principals) = server.principals_at_plan(cx, &prior.database).await else { return false };
+        let user = prior.find(cx, &principals).ok().flatten();
+        let of_entra = [PrincipalKind::ExternalUser, PrincipalKind::ExternalGroup];
+        // Nobody is turned into a SQL login's user.
+        user.is_some_and(|it| of_entra.contains(&it.kind)) && login.is_none_or(|it| it.kind != LoginKind::Sql)
+    }
 }
 
 impl DatabaseUser {
     fn key(&self) -> Key {
         let server = self.server.known().map(|server| server.canonical()).unwrap_or_default();
         Key::new(Self::NAME, &[&server, self.database.as_str(), self.name.as_str()])
+    }
+
+    /// Which Entra principal the user that is there stands for, against a block with `entra` or without: with a login that is
+    /// of Entra too, it stands for it in both ways.
+    fn held(&self, cx: &Context<FabricMirror>, by_login: bool) -> Value<Entra> {
+        let private = cx.private();
+        match (by_login, &self.entra, private.get(OF_ENTRA)) {
+            (true, _, Some(_)) => Value::Null,
+            (false, Value::Null, Some(kind)) => {
+                Entra::of(self.name.as_str(), self.known_sid(), kind == OF_GROUP).into()
+            }
+            (_, entra, _) => entra.clone(),
+        }
+    }
+
+    /// Whether the block is for a user of this kind.
+    fn is_kind(&self, kind: PrincipalKind) -> bool {
+        match self.entra.known() {
+            Some(entra) if entra.is_group() => kind == PrincipalKind::ExternalGroup,
+            Some(_) => kind == PrincipalKind::ExternalUser,
+            None => is_managed(kind),
+        }
+    }
+
+    fn note_name(&self, cx: &Context<FabricMirror>) {
+        if self.entra.is_known() {
+            cx.private().set(LOOKED_UP, self.name.as_str());
+        }
     }
 
     fn note(&self, ledger: &Ledger) {
@@ -428,9 +511,10 @@ impl DatabaseUser {
             return Ok(());
         }
         let Some(principals) = server.principals_at_plan(cx, &self.database).await else { return Ok(()) };
-        let Some(existing) = principals.named(self.name.as_str()) else { return Ok(()) };
-        if !is_managed(existing.kind) {
-            return Err(other_kind(&existing.name, existing.kind.describe(), MANAGES).at(path!(DatabaseUser: name)));
+        let Some(existing) = principals.named(self.name.as_str()) else { return self.refuse_second(cx, &principals) };
+        if !self.is_kind(existing.kind) {
+            let error = other_kind(&existing.name, existing.kind.describe(), MANAGES).at(path!(DatabaseUser: name));
+            return Err(if self.entra.is_known() { error.hint(entra::ANOTHER_NAME) } else { error });
         }
         let login = principals.login_of(existing).ok().flatten();
         Err(self.import_hint(mssql_admin::Error::AlreadyExists {
@@ -438,6 +522,47 @@ impl DatabaseUser {
             name: existing.name.clone(),
             details: login.map(|login| format!("for login {}", login.name)),
         }))
+    }
+
+    /// Says at plan time, when it can be seen, that the principal has a user of another name.
+    fn refuse_second(&self, cx: &Context<FabricMirror>, principals: &DatabasePrincipals) -> Result<()> {
+        let Some(user) = self.user_of_principal(principals) else { return Ok(()) };
+        let name = super::identifier(&user.name)?.into();
+        // One of the state may be deleted in this run.
+        let is_ours = cx.provider.ledger().has(&Self { name, ..self.clone() }.key());
+        if is_ours { Ok(()) } else { Err(self.has_user(user)?.at(path!(DatabaseUser: entra))) }
+    }
+
+    /// The user that the Entra principal has already.
+    fn user_of_principal<'a>(&self, principals: &'a DatabasePrincipals) -> Option<&'a Principal> {
+        let sid = self.entra.known().and_then(Entra::sid)?.to_string();
+        principals.users().find(|user| user.sid.eq_ignore_ascii_case(&sid))
+    }
+
+    fn has_user(&self, user: &Principal) -> Result<Error> {
+        let error = Error::from(mssql_admin::Error::AlreadyExists {
+            what: "user",
+            name: user.name.clone(),
+            details: Some("of the same Entra principal".to_owned()),
+        });
+        let name = super::identifier(&user.name)?;
+        let id = import_id::of_server(&self.server, &[self.database.as_str(), name.as_str()]);
+        Ok(error.hint(super::import_text(Self::NAME, &id)))
+    }
+
+    /// Why the user was not made. 15023 also says that the Entra principal has a user already, whatever it is called.
+    async fn explained(&self, database: &mssql_admin::Database, error: mssql_admin::Error) -> Error {
+        let Some(entra) = self.entra.known().filter(|_| error.number() == Some(EXISTS)) else {
+            return self.import_hint(error);
+        };
+        let Ok(principals) = database.principals().await else { return self.import_hint(error) };
+        if principals.named(self.name.as_str()).is_some() {
+            return self.import_hint(error);
+        }
+        match self.user_of_principal(&principals).map(|user| self.has_user(user)) {
+            Some(Ok(error)) => error,
+            _ => Error::from(error).hint(entra.has_another("user")),
+        }
     }
 
     /// Says at plan time that the name the user is to get, or get back, is somebody else's: before its grants are replaced
@@ -456,7 +581,7 @@ impl DatabaseUser {
     }
 
     fn import_hint(&self, error: mssql_admin::Error) -> Error {
-        let exists = matches!(error, mssql_admin::Error::AlreadyExists { .. }) || error.number() == Some(15023);
+        let exists = matches!(error, mssql_admin::Error::AlreadyExists { .. }) || error.number() == Some(EXISTS);
         let error = Error::from(error);
         if !exists {
             return error;
@@ -481,6 +606,11 @@ impl DatabaseUser {
         user: &Principal,
     ) -> Result<Self> {
         Noted::write(cx, user);
+        match user.kind {
+            PrincipalKind::ExternalGroup => cx.private().set(OF_ENTRA, OF_GROUP),
+            PrincipalKind::ExternalUser => cx.private().set(OF_ENTRA, "user"),
+            _ => cx.private().remove(OF_ENTRA),
+        }
         let name = |name: &str| name.parse::<Identifier>().ok().map(Text::from);
         if let Some(name) = name(&user.name) {
             self.name = name;
@@ -494,6 +624,15 @@ impl DatabaseUser {
         self.principal = self.name.to_string().into();
         Ok(self)
     }
+}
+
+/// Of a user that stands for another principal than the one that was created here.
+fn made_again(prior: &DatabaseUser) -> Diagnostic {
+    Diagnostic::warning(
+        format!("User {} was dropped and made again by somebody", prior.name),
+        "It stands for another principal by now. Apply drops it and makes it anew, for the principal of the configuration. To keep \
+         the one that is there, take the block's object out of the state with a `removed` block and import the user.",
+    )
 }
 
 const MANAGES: &str = "users with a login, and with `entra` those of Entra principals";

@@ -56,40 +56,64 @@ impl Entra {
         mssql_admin::Entra { known_by, is_group: self.is_group() }
     }
 
+    /// What to do when the principal has one already, under a name that nobody can tell.
+    pub fn has_another(&self, what: &str) -> String {
+        format!(
+            "An Entra principal has one {what}, and this one's has another name. Say whose it is in `entra` by the id that is \
+             its SID, of an application `client_id`, else `object_id`: the next plan then names that {what}, to be imported."
+        )
+    }
+
     /// The SID that follows from the block, where one does.
     pub fn sid(&self) -> Option<Sid> {
         self.meant().sid(self.is_application())
     }
 
-    /// Whether a block in the place of this one means somebody else for certain, or may: what an object of `sid` was made of.
-    /// An id that was not there before only says more of the same.
-    fn is_other(&self, new: &Self, sid: Option<Sid>) -> bool {
+    /// Whom a block in the place of this one means: what an object of `sid` was made of.
+    fn compared(&self, new: &Self, sid: Option<Sid>) -> Meant {
         if new.client_id.is_unknown() || new.object_id.is_unknown() {
             // It is made in this run.
-            return true;
+            return Meant::Another;
         }
-        match new.sid() {
-            Some(wanted) => sid.is_some_and(|sid| sid != wanted),
-            None => new.object_id.is_known() && self.object_id.is_known() && self.object_id != new.object_id,
+        let is = |same: bool| if same { Meant::Same } else { Meant::Another };
+        match (new.sid(), sid) {
+            (Some(wanted), Some(sid)) => is(sid == wanted),
+            (Some(_), None) => Meant::Same,
+            (None, _) if new.object_id.is_known() && self.object_id.is_known() => is(self.object_id == new.object_id),
+            // An id that was not there before only says more of whoever has the name.
+            (None, _) => Meant::ByName,
         }
     }
 }
 
-/// Whether a configuration means somebody else than what is there stands for, which was made of `prior` and has this SID.
+/// What a principal may be called when its own name is somebody else's.
+pub const ANOTHER_NAME: &str = "Under another name an Entra principal is meant by its `object_id`, and the name begins with the \
+                                one of the directory; a login by `client_id` may have any.";
+
+/// Whom a configuration means, against what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    Same,
+    Another,
+    /// Whoever has the name in the directory: the same as long as the name is.
+    ByName,
+}
+
+/// Whom a configuration means, against what is there, which was made of `prior` and has this SID.
 ///
 /// # Errors
 /// It means another kind: nothing is turned into that.
-pub fn is_another(prior: &Value<Entra>, configured: &Value<Entra>, sid: Option<Sid>) -> Result<bool, &'static str> {
+pub fn meant(prior: &Value<Entra>, configured: &Value<Entra>, sid: Option<Sid>) -> Result<Meant, &'static str> {
     match (prior.known(), configured) {
-        (None, Value::Null) => Ok(false),
+        (None, Value::Null) => Ok(Meant::Same),
         (None, _) => Err("no Entra principal's"),
         (Some(prior), Value::Null) if prior.is_group() => Err("an Entra group's"),
         (Some(_), Value::Null) => Err("an Entra user's or application's"),
         (Some(prior), Value::Known(new)) if prior.is_group() && !new.is_group() => Err("an Entra group's"),
         (Some(prior), Value::Known(new)) if !prior.is_group() && new.is_group() => Err("no Entra group's"),
-        (Some(prior), Value::Known(new)) => Ok(prior.is_other(new, sid)),
+        (Some(prior), Value::Known(new)) => Ok(prior.compared(new, sid)),
         // It is made in this run.
-        (Some(_), _) => Ok(true),
+        (Some(_), _) => Ok(Meant::Another),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mssql_admin::{Created, Identifier, LoginChange, LoginKind, LoginSource, NewLogin, ServerName, Sid};
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Secret, Text, Value, path};
 
-use super::entra::{self, Entra};
+use super::entra::{self, Entra, Meant};
 use super::{identifiers, names, not_there_any_more, other_kind};
 use crate::clients::Server;
 use crate::error::{Error, Result};
@@ -148,8 +148,10 @@ impl Resource for Login {
         let new = plan.new_login(server.instance().server())?;
         // What the state held when this was planned, and nobody deleted since, is another block's.
         let is_second = cx.private().get(IN_STATE).is_some() && !ledger.has_lost(&key);
-        let Created { login, refused } =
-            server.change().create_login(&new, !is_second).await.map_err(|error| plan.import_hint(&server, error))?;
+        let Created { login, refused } = match server.change().create_login(&new, !is_second).await {
+            Ok(created) => created,
+            Err(error) => return Err(plan.explained(&server, error).await),
+        };
         cx.private().remove(IN_STATE);
         cx.private().remove(RENAMED);
         let sid = login.as_ref().map_or_else(|_| plan.known_sid(), |login| login.sid);
@@ -323,6 +325,7 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
             plan.sid.default_with(|| ours.unwrap_or_else(|| Sid::derived(server, name.as_str())).into());
         } else if let Some(sid) = plan.entra.known().and_then(Entra::sid) {
             plan.sid = sid.into();
+            ledger.expect_sid(key.clone(), sid);
         }
         if !ledger.has(&key) {
             return refuse_existing(cx, plan, change.config.password_wo.known()).await;
@@ -334,11 +337,15 @@ async fn complete(cx: &Context<FabricMirror>, change: &mut Change<Login>) -> Res
         ledger.note_login(key, plan.sid.known().map(|sid| *sid.value()));
         return Ok(());
     };
-    let is_another = entra::is_another(&prior.entra, &change.config.entra, prior.known_sid());
+    let meant = entra::meant(&prior.entra, &change.config.entra, prior.known_sid());
     let other = |whose: &str| other_kind(&prior.name, &format!("{whose} login"), MANAGES).at(path!(Login: entra));
-    let is_another = is_another.map_err(other)?;
+    let is_another = meant.map_err(other)? == Meant::Another;
     if prior.entra.is_known() && plan.name != Value::Known(prior.name.clone()) {
         // What an instance makes of a new name for an Entra login is not documented.
+        if is_another {
+            // Whoever has the login has to follow it to another SID in the same run.
+            ledger.note_login(prior.key(), plan.entra.known().and_then(Entra::sid));
+        }
         plan.principal = Value::Unknown;
         change.replace(path!(Login: name));
         return Ok(());
@@ -450,14 +457,8 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
         if ledger.has(&key) && !ledger.is_kept(&key) {
             return Ok(());
         }
-        if is_entra {
-            let error = Error::from(mssql_admin::Error::AlreadyExists {
-                what: "login",
-                name: holder.name.clone(),
-                details: Some(format!("{}, of the same principal", holder.kind.describe())),
-            });
-            let holder = super::identifier(&holder.name)?;
-            return Err(error.hint(import_text(&plan.server, &holder)).at(path!(Login: entra)));
+        if let Some(entra) = plan.entra.known() {
+            return Err(has_login(&plan.server, entra, holder)?.at(path!(Login: entra)));
         }
         return Err(Diagnostic::error(
             "The SID is in use",
@@ -482,21 +483,43 @@ async fn refuse_existing(cx: &Context<FabricMirror>, plan: &LoginDraft, password
     if is_ours {
         return Ok(());
     }
-    let is_managed = if is_entra {
-        matches!(login.kind, LoginKind::External | LoginKind::ExternalGroup)
-    } else {
-        login.kind == LoginKind::Sql
-    };
-    let kind = if is_managed { None } else { Some(login.kind.describe()) };
-    let error = Error::from(mssql_admin::Error::AlreadyExists {
-        what: "login",
-        name: login.name.clone(),
-        details: Some(kind.map_or_else(|| format!("SID {}", login.sid_text), str::to_owned)),
-    });
-    Err(match kind {
-        Some(kind) => error.hint(format!("It is {kind}, and is not turned into another kind. Choose another name.")),
-        None => error.hint(import_text(&plan.server, name)),
-    })
+    if login.kind != kind_of(plan.entra.known()) {
+        return Err(is_other_kind(plan.entra.known(), login));
+    }
+    let error = Error::from(exists(login, format!("SID {}", login.sid_text)));
+    Err(error.hint(import_text(&plan.server, name)))
+}
+
+/// The kind that a block manages.
+fn kind_of(entra: Option<&Entra>) -> LoginKind {
+    entra.map_or(LoginKind::Sql, |entra| entra.meant().kind())
+}
+
+fn exists(login: &mssql_admin::Login, details: String) -> mssql_admin::Error {
+    mssql_admin::Error::AlreadyExists { what: "login", name: login.name.clone(), details: Some(details) }
+}
+
+/// The name is that of a login which no import makes the block's.
+fn is_other_kind(entra: Option<&Entra>, login: &mssql_admin::Login) -> Error {
+    let kind = login.kind.describe();
+    let other = if entra.is_some() { entra::ANOTHER_NAME } else { "" };
+    let text = format!("It is {kind}, and is not turned into another kind. Choose another name. {other}");
+    Error::from(exists(login, kind.to_owned())).hint(text.trim_end())
+}
+
+/// The Entra principal has a login under another name, or somebody else has its SID.
+fn has_login(server: &Value<Text<ServerName>>, entra: &Entra, holder: &mssql_admin::Login) -> Result<Error> {
+    let kind = holder.kind.describe();
+    let name = super::identifier(&holder.name)?;
+    if holder.kind == kind_of(Some(entra)) {
+        let error = Error::from(exists(holder, format!("{kind}, of the same principal")));
+        return Ok(error.hint(import_text(server, &name)));
+    }
+    let text = format!(
+        "It is {kind}, and has the SID of the Entra principal, which gets no login while it is there. Let a DBA drop it:\n\n{}",
+        mssql_admin::advice::drop_login(&name)
+    );
+    Ok(Error::from(exists(holder, kind.to_owned())).hint(text))
 }
 
 /// Says at plan time that the name a login is to get, or get back, is somebody else's: before anything that depends on it
@@ -540,11 +563,7 @@ impl Login {
     }
 
     fn refuse_other_kinds(&self, login: &mssql_admin::Login) -> Result<()> {
-        let is_managed = match self.entra.known() {
-            Some(entra) => entra.meant().kind() == login.kind,
-            None => login.kind == LoginKind::Sql,
-        };
-        if is_managed {
+        if login.kind == kind_of(self.entra.known()) {
             return Ok(());
         }
         Err(other_kind(&login.name, login.kind.describe(), MANAGES).at(path!(Login: name)))
@@ -571,15 +590,30 @@ impl Login {
         })
     }
 
+    /// Why the login was not made.
+    async fn explained(&self, server: &Server, error: mssql_admin::Error) -> Error {
+        let exists = matches!(error, mssql_admin::Error::AlreadyExists { .. });
+        if exists
+            && let Ok(Some(login)) = server.instance().login(None, &self.name).await
+            && login.kind != kind_of(self.entra.known())
+        {
+            return is_other_kind(self.entra.known(), &login);
+        }
+        self.import_hint(server, error)
+    }
+
     fn import_hint(&self, server: &Server, error: mssql_admin::Error) -> Error {
-        match error {
-            error if error.number() == Some(SID_IN_USE) => {
+        match (error, self.entra.known()) {
+            (error, Some(entra)) if error.number() == Some(SID_IN_USE) => {
+                Error::from(error).hint(entra.has_another("login"))
+            }
+            (error, None) if error.number() == Some(SID_IN_USE) => {
                 Error::from(error).hint(another_sid(server.instance().server(), &self.name))
             }
-            error @ mssql_admin::Error::AlreadyExists { .. } => {
+            (error @ mssql_admin::Error::AlreadyExists { .. }, _) => {
                 Error::from(error).hint(import_text(&self.server, &self.name))
             }
-            error => error.into(),
+            (error, _) => error.into(),
         }
     }
 

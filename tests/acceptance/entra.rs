@@ -15,6 +15,12 @@ pub fn cases() -> Vec<Case> {
         case!(the_example_of_entra_principals),
         case!(every_kind_of_entra_principal),
         case!(an_application_made_again_is_another),
+        case!(a_user_follows_its_login_to_another_principal),
+        case!(a_user_is_not_renamed_to_somebody_else),
+        case!(a_principal_has_one_login_and_one_user),
+        case!(another_kind_is_not_offered_for_import),
+        case!(a_user_made_again_for_somebody_else_is_made_anew),
+        case!(a_user_with_a_login_is_its_principals_too),
         case!(whom_the_directory_means_is_checked),
         case!(a_group_is_kept_out_by_a_deny),
         case!(entra_principals_are_imported_as_they_are),
@@ -134,6 +140,156 @@ async fn an_application_made_again_is_another(run: &mut Run) -> Result<()> {
     run.write("main.tf", &with("00112233-4455-6677-8899-aabbccddeeff"))?;
     run.plan().await?.does(APP, &["delete", "create"])?;
     run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()
+}
+
+/// The server maps no user of Entra to another login: it is made anew, with its grants, in the same run.
+async fn a_user_follows_its_login_to_another_principal(run: &mut Run) -> Result<()> {
+    const USER: &str = "fabricmirror_database_user.app";
+    const OTHER: &str = "00112233-4455-6677-8899-aabbccddeeff";
+    let with = |name: &str, id: &str, of: &str| {
+        let entra = format!("type = \"service_principal\", client_id = \"{id}\"");
+        format!(
+            "{HEAD}{}resource \"fabricmirror_database_user\" \"app\" {{\n  database = \"Inventory\"\n  name = \"bot\"\n  \
+             login_name = fabricmirror_login.app.{of}\n}}\nresource \"fabricmirror_database_grants\" \"app\" {{\n  database \
+             = \"Inventory\"\n  principal = fabricmirror_database_user.app.principal\n  permissions = [\"SELECT\"]\n}}\n",
+            login_block("app", name, &entra)
+        )
+    };
+    for of in ["principal", "name"] {
+        run.write("main.tf", &with("a bot", CLIENT, of))?;
+        run.apply().await?.success()?;
+        // The same principal under another name: its user stays.
+        run.write("main.tf", &with("another bot", CLIENT, of))?;
+        run.plan().await?.does("fabricmirror_login.app", &["delete", "create"])?.does(USER, &["update"])?;
+        run.apply_planned().await?.success()?;
+        run.plan().await?.is_empty()?;
+        for name in ["another bot", "a third bot"] {
+            let id = if name == "another bot" { OTHER } else { CLIENT };
+            run.write("main.tf", &with(name, id, of))?;
+            run.plan()
+                .await?
+                .does("fabricmirror_login.app", &["delete", "create"])?
+                .does(USER, &["delete", "create"])?;
+            run.apply_planned().await?.success()?;
+            run.plan().await?.is_empty()?;
+        }
+        if user(run, "Inventory", "bot").await?["sid"] != CLIENT_SID {
+            fail!("the user is {}", user(run, "Inventory", "bot").await?);
+        }
+        run.destroy().await?.success()?;
+    }
+    Ok(())
+}
+
+async fn a_user_is_not_renamed_to_somebody_else(run: &mut Run) -> Result<()> {
+    const USER: &str = "fabricmirror_database_user.x";
+    let application = format!("type = \"service_principal\", client_id = \"{CLIENT}\"");
+    run.write("main.tf", &format!("{HEAD}{}", user_block("x", "runner", &application)))?;
+    run.apply().await?.success()?;
+    run.write("main.tf", &format!("{HEAD}{}", user_block("x", "bob@contoso.com", "type = \"user\"")))?;
+    run.plan().await?.does(USER, &["delete", "create"])?;
+    run.apply_planned().await?.success()?;
+    if user(run, "Inventory", "bob@contoso.com").await?["sid"] != BOB_SID {
+        fail!("the user is somebody else's: {}", user(run, "Inventory", "bob@contoso.com").await?);
+    }
+    // A name that is somebody's own is only a name where an id says who is meant.
+    let by_id = format!("type = \"user\", object_id = \"{BOB}\"");
+    run.write("main.tf", &format!("{HEAD}{}", user_block("x", "bob@contoso.com 2", &by_id)))?;
+    run.plan().await?.does(USER, &["update"])?;
+    run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()
+}
+
+async fn a_principal_has_one_login_and_one_user(run: &mut Run) -> Result<()> {
+    run.emulator
+        .sql("master", &format!("CREATE LOGIN theirs FROM EXTERNAL PROVIDER WITH SID = {BOB_SID}, TYPE = E"))
+        .await?;
+    let theirs = format!("CREATE USER [Data Team of theirs] FROM EXTERNAL PROVIDER WITH OBJECT_ID = '{TEAM}'");
+    run.emulator.sql("Inventory", &theirs).await?;
+    for (by_name, by_id, named) in [
+        (
+            login_block("x", "bob@contoso.com", "type = \"user\""),
+            login_block("x", "bob@contoso.com", &format!("type = \"user\", object_id = \"{BOB}\"")),
+            "id = \"theirs\"",
+        ),
+        (
+            user_block("x", "Data Team", "type = \"group\""),
+            user_block("x", "Data Team", &format!("type = \"group\", object_id = \"{TEAM}\"")),
+            "id = \"Inventory/Data%20Team%20of%20theirs\"",
+        ),
+    ] {
+        run.write("main.tf", &format!("{HEAD}{by_name}"))?;
+        run.apply().await?.fails_with("by the id that is its SID")?;
+        run.write("main.tf", &format!("{HEAD}{by_id}"))?;
+        let said = run.plan().await?.said;
+        if !said.explain().contains(named) {
+            fail!("{named:?} is not said: {}", said.explain());
+        }
+    }
+    Ok(())
+}
+
+/// An import of it could not be what the block describes.
+async fn another_kind_is_not_offered_for_import(run: &mut Run) -> Result<()> {
+    let other = "FROM EXTERNAL PROVIDER WITH SID = 0x00112233445566778899AABBCCDDEEFF, TYPE = E";
+    run.emulator.sql("master", &format!("CREATE LOGIN [Data Team] {other}")).await?;
+    run.emulator.sql("master", "CREATE LOGIN runner WITH PASSWORD = 'Other-People-0nly'").await?;
+    let taken = format!("CREATE LOGIN sid_taken WITH PASSWORD = 'Other-People-0nly', SID = {BOB_SID}");
+    run.emulator.sql("master", &taken).await?;
+    run.emulator.sql("Inventory", "CREATE USER [bob@contoso.com] FOR LOGIN runner").await?;
+    for (block, says) in [
+        (login_block("x", "Data Team", "type = \"group\""), "is not turned into another kind"),
+        (
+            login_block("x", "runner", &format!("type = \"service_principal\", client_id = \"{CLIENT}\"")),
+            "is not turned into another kind",
+        ),
+        (
+            login_block("x", "bob@contoso.com", &format!("type = \"user\", object_id = \"{BOB}\"")),
+            "DROP LOGIN [sid_taken];",
+        ),
+        (user_block("x", "bob@contoso.com", "type = \"user\""), "does not turn one kind into another"),
+    ] {
+        run.write("main.tf", &format!("{HEAD}{block}"))?;
+        let said = run.plan().await?.said;
+        if !said.explain().contains(says) || said.explain().contains("import {") {
+            fail!("{says:?} is not said alone of {block}: {}", said.explain());
+        }
+    }
+    Ok(())
+}
+
+async fn a_user_made_again_for_somebody_else_is_made_anew(run: &mut Run) -> Result<()> {
+    const USER: &str = "fabricmirror_database_user.x";
+    let by_id = format!("type = \"group\", object_id = \"{TEAM}\"");
+    run.write("main.tf", &format!("{HEAD}{}", user_block("x", "Data Team", &by_id)))?;
+    run.apply().await?.success()?;
+    let somebody =
+        "CREATE LOGIN somebody FROM EXTERNAL PROVIDER WITH SID = 0x00112233445566778899AABBCCDDEEFF, TYPE = X";
+    run.emulator.sql("master", somebody).await?;
+    run.emulator.sql("Inventory", "DROP USER [Data Team]; CREATE USER [Data Team] FOR LOGIN somebody").await?;
+    let plan = run.plan().await?;
+    plan.does(USER, &["delete", "create"])?;
+    plan.said.warns("User Data Team was dropped and made again by somebody")?;
+    run.apply_planned().await?.success()?;
+    run.plan().await?.is_empty()?;
+    if user(run, "Inventory", "Data Team").await?["sid"] != TEAM_SID {
+        fail!("the user is somebody else's: {}", user(run, "Inventory", "Data Team").await?);
+    }
+    Ok(())
+}
+
+/// A user whose principal has a login is imported by that, and is the one that `entra` describes.
+async fn a_user_with_a_login_is_its_principals_too(run: &mut Run) -> Result<()> {
+    run.emulator
+        .sql("master", &format!("CREATE LOGIN bot FROM EXTERNAL PROVIDER WITH SID = {CLIENT_SID}, TYPE = E"))
+        .await?;
+    run.emulator.sql("Inventory", "CREATE USER runner FOR LOGIN bot").await?;
+    let block = user_block("x", "runner", &format!("type = \"service_principal\", client_id = \"{CLIENT}\""));
+    run.write("main.tf", &format!("{HEAD}{}{block}", import("fabricmirror_database_user.x", "Inventory/runner")))?;
+    let since = now(run).await?;
+    run.apply().await?.success()?;
+    is_untouched(run, since).await?;
     run.plan().await?.is_empty()
 }
 

@@ -198,20 +198,33 @@ impl Accounts<'_> {
         }
     }
 
-    /// CONNECT SQL comes and all of them go with the login.
+    /// CONNECT SQL comes with the login, with an Entra principal's VIEW ANY DATABASE, and all of them go with it. CONNECT SQL is
+    /// how a group is let in and kept out.
     fn server_permission(&self, difference: &Difference, grantee: i64, permission: &str) -> bool {
         let login = Thing::Login(grantee);
         match difference {
             Difference::Appeared(_) => {
-                permission == "CONNECT SQL"
+                let is_entra = self.after.fact(&login, "kind").starts_with("External");
+                (permission == "CONNECT SQL" || (is_entra && permission == "VIEW ANY DATABASE"))
                     && self.login(&Difference::Appeared(login.clone()))
                     && !self.before.things.contains_key(&login)
+                    || (permission == "CONNECT SQL" && self.lets_in(grantee))
             }
             Difference::Vanished(_) => {
                 !self.after.things.contains_key(&login) && self.login(&Difference::Vanished(login))
             }
-            Difference::Changed(..) => false,
+            Difference::Changed(..) => permission == "CONNECT SQL" && self.lets_in(grantee),
         }
+    }
+
+    /// The plan lets an Entra group in, or keeps it out.
+    fn lets_in(&self, id: i64) -> bool {
+        let (name, sid, _) = self.login_of(id);
+        self.after.fact(&Thing::Login(id), "kind") == "ExternalGroup"
+            && self.any(Type::Login, |it| {
+                let altered = it.alters() && it.differs("enabled") && it.was_principal(name, sid);
+                altered || (it.makes() && it.becomes("name", name))
+            })
     }
 
     fn in_database(it: &Planned<'_>, database: &str) -> bool {

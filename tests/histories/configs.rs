@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tfplugin::Dynamic;
 use tfplugin::testing::{Block, Configuration, Expression};
 
+use crate::entra::{self, Of, Principal};
 use crate::rng::Rng;
 
 /// A type of the provider.
@@ -185,19 +186,26 @@ pub const TABLES: [(&str, &str); 4] =
 struct Draw<'a> {
     rng: &'a mut Rng,
     features: &'a Features,
+    /// Whom its logins and users stand for, where those are Entra's.
+    entra: Option<&'static Principal>,
     blocks: Vec<Block>,
 }
 
 /// A block of a type that the configuration does not have, as it would stand among the others.
 pub fn block(rng: &mut Rng, features: &Features, among: &Configuration, it: Type) -> Block {
-    Draw { rng, features, blocks: among.blocks.clone() }.block(it, true)
+    Draw { rng, features, entra: entra::first(among), blocks: among.blocks.clone() }.block(it, true)
 }
 
 type Attributes = BTreeMap<String, Expression>;
 
+fn named<const N: usize>(attributes: [(&str, Expression); N]) -> [(String, Expression); N] {
+    attributes.map(|(name, value)| (name.to_owned(), value))
+}
+
 pub fn draw(rng: &mut Rng, features: &Features) -> Configuration {
-    let mut draw = Draw { rng, features, blocks: Vec::new() };
-    let mirror = draw.rng.chance(38);
+    let mirror = rng.chance(38);
+    let entra = if !mirror && rng.chance(30) { Some(rng.pick(&entra::DIRECTORY)) } else { None };
+    let mut draw = Draw { rng, features, entra, blocks: Vec::new() };
     let mut chosen = BTreeSet::new();
     for (percent, it) in [(85, Type::Login), (75, Type::User), (75, Type::Grants), (40, Type::Connection)] {
         // What stands on a login and a user is there only with them.
@@ -209,6 +217,13 @@ pub fn draw(rng: &mut Rng, features: &Features) -> Configuration {
         chosen.retain(|it| *it == Type::Login);
         if draw.rng.chance(20) {
             chosen.insert(Type::Grants);
+        }
+    }
+    if draw.entra.is_some() {
+        // No connection logs in as somebody of Entra, and not everybody has a login.
+        chosen.remove(&Type::Connection);
+        if draw.rng.chance(35) && chosen.insert(Type::User) || draw.rng.chance(25) {
+            chosen.remove(&Type::Login);
         }
     }
     if draw.rng.chance(35) {
@@ -279,9 +294,14 @@ impl Draw<'_> {
 
     fn login(&mut self, mirror: bool) -> Attributes {
         let mut given = Attributes::new();
-        given.insert("name".into(), text(self.rng.one(&LOGIN_NAMES)));
-        given.insert("password_wo".into(), text(&password(1)));
-        given.insert("password_wo_version".into(), number(1));
+        match self.entra {
+            Some(principal) => given.extend(named(principal.known(self.rng, Of::Login))),
+            None => {
+                given.insert("name".into(), text(self.rng.one(&LOGIN_NAMES)));
+                given.insert("password_wo".into(), text(&password(1)));
+                given.insert("password_wo_version".into(), number(1));
+            }
+        }
         match self.rng.below(6) {
             0 => _ = given.insert("server_roles".into(), texts(&[])),
             1 => _ = given.insert("server_roles".into(), texts(&[READER])),
@@ -295,7 +315,7 @@ impl Draw<'_> {
         }
         let enabled = mirror || self.rng.chance(70);
         self.maybe(30, &mut given, "enabled", flag(enabled));
-        if self.rng.chance(25) {
+        if self.entra.is_none() && self.rng.chance(25) {
             let sid = if self.rng.chance(25) { format!("0x{}", SID[2..].to_lowercase()) } else { SID.to_owned() };
             given.insert("sid".into(), text(&sid));
         }
@@ -319,10 +339,20 @@ impl Draw<'_> {
         let mut given = Attributes::new();
         let database = self.spelled("Sales");
         given.insert("database".into(), text(&database));
-        given.insert("name".into(), text(self.rng.one(&USER_NAMES)));
-        let attribute =
-            if self.features.has(Type::Login, "principal") && self.rng.chance(60) { "principal" } else { "name" };
-        given.insert("login_name".into(), refer(Type::Login, attribute));
+        match self.entra {
+            Some(principal) if !self.has(Type::Login) || self.rng.chance(15) => {
+                given.extend(named(principal.known(self.rng, Of::User)));
+            }
+            _ => {
+                given.insert("name".into(), text(self.rng.one(&USER_NAMES)));
+                let attribute = if self.features.has(Type::Login, "principal") && self.rng.chance(60) {
+                    "principal"
+                } else {
+                    "name"
+                };
+                given.insert("login_name".into(), refer(Type::Login, attribute));
+            }
+        }
         if self.rng.chance(35) {
             let schema = self.rng.one(&["dbo", "DBO", "sales", "none yet"]);
             given.insert("default_schema".into(), text(schema));

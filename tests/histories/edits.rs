@@ -8,6 +8,7 @@ use tfplugin::testing::{Block, Configuration, Expression};
 use crate::configs::{
     self, Features, PERMISSIONS, READER, TABLES, Type, flag, number, object, password, tables, text, texts,
 };
+use crate::entra::{self, Of};
 use crate::rng::Rng;
 
 /// One change of a configuration.
@@ -83,7 +84,10 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
         let present = |it: &Type| blocks.iter().any(|block| block.type_name == it.name());
         // A role stands on nothing: it would always be the next.
         let role = rng.chance(30);
-        let fits = |it: &Type| !present(it) && (role || *it != Type::Role);
+        // No connection logs in as somebody of Entra.
+        let is_entra = entra::first(configuration).is_some();
+        let stands_on_password = |it: &Type| matches!(it, Type::Connection | Type::Mirror | Type::Replication);
+        let fits = |it: &Type| !present(it) && (role || *it != Type::Role) && !(is_entra && stands_on_password(it));
         if let Some(it) = Type::ALL.iter().find(|it| fits(it)) {
             return ("add a block", vec![Edit::Add(configs::block(rng, features, configuration, *it))]);
         }
@@ -108,8 +112,10 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
     }
     let mirror = blocks.iter().any(|block| block.type_name == Type::Mirror.name());
     let set = |name: &'static str, value| vec![Edit::Set(address.clone(), name, value)];
+    let stands_for_somebody = entra::principal(&block).is_some();
     match it {
         Type::Login => match rng.below(7) {
+            0 | 1 | 5 if stands_for_somebody => entra::edit(rng, &block, Of::Login),
             0 => ("rename the login", set("name", text("renamed login"))),
             1 => rotate(rng, configuration, true),
             2 => {
@@ -137,6 +143,7 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
             _ => ("spell the role's name otherwise", spell(configuration, &address, "name", rng)),
         },
         Type::User => match rng.below(6) {
+            0 | 4 if stands_for_somebody => entra::edit(rng, &block, Of::User),
             0 => ("rename the user", set("name", text("renamed user"))),
             1 => (
                 "roles",
@@ -198,18 +205,20 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
     }
 }
 
-/// Attributes that no block can do without, and that null is not a value of.
-pub fn required(of: Type) -> &'static [&'static str] {
-    match of {
-        Type::Login => &["name"],
-        Type::Role => &["database", "name"],
-        Type::User => &["database", "name", "login_name"],
-        Type::Grants => &["database", "principal", "permissions"],
-        Type::Connection => &["display_name", "server", "database"],
-        Type::Assignment => &["workspace_id", "principal", "role"],
-        Type::Mirror => &["workspace_id", "display_name", "connection_id"],
-        Type::Replication => &["workspace_id", "mirrored_database_id"],
-    }
+/// Attributes of a block that it cannot do without, and that null is not a value of.
+pub fn required(block: &Block) -> Vec<&'static str> {
+    let names: &[&str] = match Type::of(&block.address) {
+        None => &[],
+        Some(Type::Login) => &["name", "entra"],
+        Some(Type::Role) => &["database", "name"],
+        Some(Type::User) => &["database", "name", "login_name", "entra"],
+        Some(Type::Grants) => &["database", "principal", "permissions"],
+        Some(Type::Connection) => &["display_name", "server", "database"],
+        Some(Type::Assignment) => &["workspace_id", "principal", "role"],
+        Some(Type::Mirror) => &["workspace_id", "display_name", "connection_id"],
+        Some(Type::Replication) => &["workspace_id", "mirrored_database_id"],
+    };
+    names.iter().copied().filter(|name| block.attributes.contains_key(*name)).collect()
 }
 
 /// Attributes that may be left out again.
@@ -233,7 +242,7 @@ fn rotate(rng: &mut Rng, configuration: &Configuration, login_first: bool) -> (&
     let mut edits = Vec::new();
     for block in &configuration.blocks {
         match Type::of(&block.address) {
-            Some(Type::Login) if both || login_first => edits.extend([
+            Some(Type::Login) if (both || login_first) && entra::principal(block).is_none() => edits.extend([
                 Edit::Set(block.address.clone(), "password_wo", text(&password(version))),
                 Edit::Set(block.address.clone(), "password_wo_version", number(version)),
             ]),

@@ -33,6 +33,7 @@ pub const DEFECT: &str = "no defect";
 /// Every configuration here is one that the documentation allows.
 pub const VALID: &str = "a legal configuration is taken";
 pub const KINDS: &str = "kinds";
+pub const MEANT: &str = "an object stands for whom the configuration means";
 pub const IMPORT: &str = "import ends in an empty plan";
 
 /// A text without what differs between runs: names in quotes, numbers, ids.

@@ -3,7 +3,7 @@
 //! In one process with a real emulator and through the provider's real wire encoding, without a CLI
 //! (`tfplugin::testing`). The parts:
 //!
-//! - [`rng`], [`configs`], [`edits`], [`steps`] draw a history from a seed; [`acts`] is the catalogue of what others do.
+//! - [`rng`], [`configs`], [`entra`], [`edits`], [`steps`] draw a history from a seed; [`acts`] is the catalogue of what others do.
 //! - [`world`] is the emulator; [`snapshot`] what is in it at a moment, and what two moments differ in.
 //! - [`run`] and [`play`] play a history; [`invariants`] are the rules: [`accounts`] – nothing unseen –, [`writes`] – who
 //!   touched what –, [`truth`] – what state and outputs say is so –, [`ways_out`] – advice, followed.
@@ -19,6 +19,7 @@ mod acts;
 mod configs;
 mod coverage;
 mod edits;
+mod entra;
 mod invariants;
 mod play;
 mod pool;

@@ -140,12 +140,12 @@ async fn read_status(run: &mut Run) {
     }
 }
 
-/// What an import cannot know: what only steers, and that a secret was sent.
+/// What an import cannot know: what only steers, that a secret was sent, and by which of its ids a principal is known.
 fn is_unknown_to_import(of: Type, attribute: &str) -> bool {
     let unknown: &[&str] = match of {
-        Type::Login => &["password_wo_version", "password_last_set", "force_drop"],
+        Type::Login => &["password_wo_version", "password_last_set", "force_drop", "entra"],
         Type::Role => &["remove_members"],
-        Type::User => &["transfer_schemas_to"],
+        Type::User => &["transfer_schemas_to", "entra"],
         Type::Grants => &["exclusive", "lift_denies"],
         Type::Connection => &["basic"],
         Type::Assignment => &[],

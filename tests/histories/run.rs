@@ -357,6 +357,10 @@ impl Run {
         let next = self.plan(Who::Us, &PlanOptions::default()).await?;
         invariants::empty_plan(self, plan, applied, &next);
         self.is_settled = self.is_settled && next.is_empty() && !next.has_errors();
+        if self.is_settled {
+            let now = self.world.snapshot().await?;
+            truth::meant(self, &now);
+        }
         Ok(())
     }
 

@@ -130,12 +130,13 @@ async fn configuration(
 }
 
 /// Without these a block is none.
-const REQUIRED: [&str; 16] = [
+const REQUIRED: [&str; 17] = [
     "name",
     "password_wo",
     "password_wo_version",
     "database",
     "login_name",
+    "entra",
     "principal",
     "permissions",
     "display_name",

@@ -6,6 +6,7 @@ use crate::acts::{ACTS, Act};
 use crate::configs::{self, Features, Type};
 use crate::coverage::{self, Cell, Moment};
 use crate::edits::{self, Edit, edit};
+use crate::entra;
 use crate::rng::Rng;
 
 /// One step.
@@ -49,6 +50,8 @@ pub enum Step {
 const DESTROYS: &str = "a second team destroys";
 /// What needs a SID that is known before the login is there.
 const TAKES_SID: &str = "somebody has a login with our SID";
+/// In the name of every act that is done to what an Entra principal is on the instance.
+const OF_ENTRA: &str = "Entra";
 
 /// A configuration and what happens to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,8 +94,10 @@ pub fn history(seed: u64, features: &Features) -> History {
     let has =
         |configuration: &Configuration, it: Type| configuration.blocks.iter().any(|block| block.type_name == it.name());
     let needs = act.name.starts_with(DESTROYS).then_some(Type::Grants);
+    let is_meant = |configuration: &Configuration| !act.name.contains(OF_ENTRA) || entra::has(configuration, it);
     for _ in 0..DRAWS {
-        if has(&configuration, it) && needs.is_none_or(|needed| has(&configuration, needed)) {
+        let has_all = has(&configuration, it) && needs.is_none_or(|needed| has(&configuration, needed));
+        if has_all && is_meant(&configuration) {
             break;
         }
         configuration = configs::draw(&mut rng, features);
@@ -100,6 +105,10 @@ pub fn history(seed: u64, features: &Features) -> History {
     for block in
         configuration.blocks.iter_mut().filter(|it| act.name == TAKES_SID && it.type_name == Type::Login.name())
     {
+        // That of an Entra principal follows from its id.
+        if entra::principal(block).is_some() {
+            continue;
+        }
         block.attributes.insert("sid".to_owned(), configs::text(configs::SID));
     }
     let least_privileged = rng.chance(25) || act.name.starts_with("the operator");
@@ -140,6 +149,7 @@ impl Drawn<'_> {
         let possible = |act: &&Act| match act.name {
             "a second team destroys what it has" => done("a second team has"),
             "the capacity is resumed" => done("the capacity is paused"),
+            name if name.contains(OF_ENTRA) => act.types.iter().any(|it| entra::has(&self.configuration, *it)),
             name => !name.starts_with("the operator") || self.least_privileged,
         };
         let concerns = |act: &&Act| act.moments.contains(&moment) && act.types.iter().any(|it| types.contains(it));
@@ -276,9 +286,10 @@ impl Drawn<'_> {
             91 => self.steps.push(Step::Plan),
             92 => {
                 let address = self.address();
-                let required = address.as_deref().and_then(Type::of).map(edits::required).unwrap_or_default();
+                let block = self.configuration.blocks.iter().find(|it| Some(&it.address) == address.as_ref());
+                let required: Vec<&'static str> = block.map(edits::required).unwrap_or_default();
                 if let (Some(address), false) = (address, required.is_empty()) {
-                    self.steps.push(Step::NullFor(address, self.rng.one(required)));
+                    self.steps.push(Step::NullFor(address, self.rng.one(&required)));
                 }
             }
             93..95 => self.steps.push(Step::ReadStatus),

@@ -6,6 +6,7 @@ use tfplugin::testing::{Action, Applied, Block, Change, Plan, PlanOptions, State
 
 use crate::accounts::known;
 use crate::configs::Type;
+use crate::entra;
 use crate::invariants::{self, DONE, GONE, HEALTH, SPELLING, TAINTED, UNMANAGED, differing, kind, ours, shown_changes};
 use crate::run::{End, Run};
 use crate::snapshot::{Mirror, Snapshot, Thing, same};
@@ -156,6 +157,23 @@ fn health(run: &mut Run, plan: &Plan, before: &Snapshot, after: &Snapshot) {
     }
 }
 
+/// When there is nothing to do any more: whom a block means for certain, and what we made, is the principal of that SID.
+pub fn meant(run: &mut Run, snapshot: &Snapshot) {
+    for block in run.us.configuration.blocks.clone() {
+        let (Some(principal), Some(object)) = (entra::principal(&block), run.us.state.objects.get(&block.address))
+        else {
+            continue;
+        };
+        let Some(thing) = ours(&object.type_name, &object.value, snapshot) else { continue };
+        let sid = snapshot.fact(&thing, "sid");
+        if (entra::is_certain(&block) || run.made.contains(&thing)) && !same(sid, principal.sid) {
+            let text =
+                format!("{} means {}, and {} has SID {sid}", block.address, principal.name, snapshot.describe(&thing));
+            run.violate(invariants::MEANT, kind(&thing), text);
+        }
+    }
+}
+
 pub fn of_apply(run: &mut Run, plan: &Plan, applied: &Applied, end: End, before: &Snapshot, after: &Snapshot) {
     for (address, action) in &applied.done {
         let Some(change) = plan.change(address) else { continue };
@@ -227,10 +245,15 @@ fn tainted(run: &mut Run, applied: &Applied, end: End, after: &Snapshot) {
         let Some(of) = Type::of(address) else { continue };
         let was = run.us.state.objects.get(address).is_some_and(|it| it.tainted)
             && !applied.done.iter().any(|(it, _)| it == address);
-        // A login has its roles, and is disabled, only after it was made.
+        // A login has its roles, and is disabled, only after it was made; so an Entra principal's has its default database.
         let block = run.us.configuration.blocks.iter().find(|block| block.address == *address);
         let takes_more = of == Type::Login
-            && block.is_some_and(|it| ["server_roles", "enabled"].iter().any(|name| it.attributes.contains_key(*name)));
+            && block.is_some_and(|it| {
+                let attributes = ["server_roles", "enabled", "default_database"];
+                attributes[..if it.attributes.contains_key("entra") { 3 } else { 2 }]
+                    .iter()
+                    .any(|name| it.attributes.contains_key(*name))
+            });
         let counts = of == Type::Mirror || (hiccup && of != Type::Replication && !takes_more);
         if object.tainted && counts && !was && ours(&object.type_name, &object.value, after).is_some() {
             let errors: Vec<String> =

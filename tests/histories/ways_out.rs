@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::json;
 use tfplugin::Dynamic;
-use tfplugin::testing::{Configuration, Expression, PlanOptions, Said, State};
+use tfplugin::testing::{Block, Configuration, Expression, PlanOptions, Said, State};
 
 use crate::Result;
 use crate::configs::{MIRRORING, Type, flag, number, object, password, refer, text, texts};
 use crate::edits::{Edit, refers, remove};
+use crate::entra;
 use crate::invariants::{is_listed, ours};
 use crate::run::{End, Run, Who};
 use crate::snapshot::{Snapshot, Thing};
@@ -50,6 +51,8 @@ pub enum Way {
     Grants,
     /// One user for the connection: its database and its login.
     SameUser,
+    /// Say by the id that is the SID which Entra principal is meant.
+    EntraId,
     /// Refer to the user that is meant.
     ReferToUser,
     /// The same in the grants that the replication refers to.
@@ -80,6 +83,7 @@ static WORDS: LazyLock<Vec<(Regex, Way)>> = LazyLock::new(|| {
         (r"(?i)end those sessions|force_drop = true", Way::EndSessions),
         (r"(?i)let a DBA|needs? (ALTER ANY|CONTROL|VIEW)|wrong password, a disabled login|needs a user in the database", Way::Operator),
         (r"(?i)check user name and password|the connection's (password|credentials)|raise `password_wo_version`", Way::Credentials),
+        (r"in `entra` by the id that is its SID", Way::EntraId),
         (r"(?i)choose another name", Way::Rename),
         (r"(?i)need the workspace role", Way::Again),
         (r#"(?i)state = "stopped"`, apply, and set it back|resume replication"#, Way::StopAndStart),
@@ -140,6 +144,7 @@ async fn follow_all(run: &mut Run, errors: &[Said]) -> Result<bool> {
         let only = |fits: fn(&Way) -> bool| ways.iter().find(|way| fits(way)).cloned();
         let first = only(|way| matches!(way, Way::Import { .. }))
             .or_else(|| only(|way| matches!(way, Way::Sid(_))))
+            .or_else(|| only(|way| *way == Way::EntraId))
             .or_else(|| only(|way| *way == Way::LiftDenies))
             .or_else(|| only(|way| *way == Way::Forget).filter(|_| run.us.state.objects.contains_key(&said.address)))
             .or_else(|| only(|way| *way == Way::Rename))
@@ -202,15 +207,28 @@ async fn take(run: &mut Run, said: &Said, way: &Way) -> Result<()> {
             } else {
                 "display_name"
             };
+            // Somebody of Entra is called as in the directory, or by an id and a name that begins so.
+            let block = run.us.configuration.blocks.iter().find(|block| block.address == address);
+            if let Some(principal) = block.and_then(entra::principal) {
+                for (name, value) in principal.renamed("chosen anew") {
+                    set(run, name, value);
+                }
+                return Ok(());
+            }
             // Users and roles share their names; and somebody may have taken the one chosen before.
             let is_role = Type::of(&address) == Some(Type::Role);
             let chosen = if is_role { "a role chosen anew" } else { "chosen anew" };
-            let block = run.us.configuration.blocks.iter().find(|block| block.address == address);
             let again = match block.and_then(|block| block.attributes.get(name)) {
                 Some(Expression::Value(Dynamic::String(now))) if now.starts_with(chosen) => format!("{now} again"),
                 _ => chosen.to_owned(),
             };
             set(run, name, text(&again));
+        }
+        Way::EntraId => {
+            let block = run.us.configuration.blocks.iter().find(|block| block.address == address);
+            if let Some(principal) = block.and_then(entra::principal) {
+                set(run, "entra", principal.by_sid());
+            }
         }
         Way::StopAndStart => stop_and_start(run).await?,
         Way::DependsOn => depend(run, &address),
@@ -295,7 +313,7 @@ fn grants(configuration: &mut Configuration) {
         ("principal", refer(Type::User, "principal")),
         ("permissions", texts(&MIRRORING)),
     ];
-    configuration.blocks.push(tfplugin::testing::Block {
+    configuration.blocks.push(Block {
         address: Type::Grants.address(),
         type_name: Type::Grants.name().to_owned(),
         attributes: attributes.map(|(name, it)| (name.to_owned(), it)).into(),
@@ -431,7 +449,7 @@ async fn identity_role(run: &mut Run) -> Result<()> {
     });
     let principal = object([("id", text("@identity")), ("type", text("ServicePrincipal"))]);
     if there {
-        let about = |block: &&mut tfplugin::testing::Block| {
+        let about = |block: &&mut Block| {
             block.type_name == Type::Assignment.name() && format!("{block:?}").to_lowercase().contains("@identity")
         };
         for block in run.us.configuration.blocks.iter_mut().filter(about) {
@@ -439,7 +457,7 @@ async fn identity_role(run: &mut Run) -> Result<()> {
         }
         return Ok(());
     }
-    let block = tfplugin::testing::Block {
+    let block = Block {
         address: format!("{}.identity", Type::Assignment.name()),
         type_name: Type::Assignment.name().to_owned(),
         attributes: [
@@ -476,11 +494,11 @@ async fn operator(run: &mut Run) -> Result<()> {
 /// A new password, the same for login and connection, and a login that may be used.
 fn credentials(run: &mut Run) {
     let version = 5000 + run.log.len() as i64;
-    let blocks: Vec<(String, Option<Type>)> =
-        run.us.configuration.blocks.iter().map(|block| (block.address.clone(), Type::of(&block.address))).collect();
-    for (address, it) in blocks {
+    let about = |block: &Block| (block.address.clone(), Type::of(&block.address), entra::principal(block).is_some());
+    let blocks: Vec<(String, Option<Type>, bool)> = run.us.configuration.blocks.iter().map(about).collect();
+    for (address, it, entra) in blocks {
         let edits = match it {
-            Some(Type::Login) => vec![
+            Some(Type::Login) if !entra => vec![
                 Edit::Set(address.clone(), "password_wo", text(&password(version))),
                 Edit::Set(address.clone(), "password_wo_version", number(version)),
                 Edit::Set(address, "enabled", flag(true)),

@@ -117,6 +117,9 @@ fn about(statement: &str, database: &str) -> What {
         return What::Role { database, name: name(&found[1]) };
     }
     if let Some(found) = PERMISSION.captures(statement) {
+        if statement.contains(" CONNECT SQL ") {
+            return What::Login(name(&found[1]));
+        }
         return What::Permission { database, grantee: name(&found[1]) };
     }
     if statement.to_uppercase().starts_with("ALTER AUTHORIZATION ON SCHEMA") {

@@ -40,6 +40,11 @@ pub fn rename_login(login: &Identifier) -> String {
     Statement::new("ALTER LOGIN {} WITH NAME = [OTHER NAME];", &[login]).text().to_owned()
 }
 
+/// Drops a login that stands in the way.
+pub fn drop_login(login: &Identifier) -> String {
+    Statement::new("DROP LOGIN {};", &[login]).text().to_owned()
+}
+
 /// Gives a principal of a database another name, for the reader to choose.
 pub fn rename_principal(database: &Identifier, kind: PrincipalKind, name: &Identifier) -> String {
     let words = match kind {

@@ -239,7 +239,7 @@ impl Instance {
     ///
     /// A login of this name and SID is there already when an earlier answer was lost, or when somebody else derived the
     /// same SID. It is taken over only with proof: `take_over`, and the password of this call logs in to it. Its password is
-    /// never set. An Entra login is ours after a lost answer of this very call, if it is as bare as a new one.
+    /// never set. An Entra login is ours after a lost answer of this very call, if it has no more roles than were wanted.
     ///
     /// # Errors
     /// See [`Error`]; then there is no login of ours.
@@ -312,7 +312,7 @@ impl Instance {
                 Err(_) if error.is_lost() => return Err(error),
                 Err(error) => return Err(error),
             },
-            LoginSource::Entra(_) if error.is_lost() && login.server_roles.is_empty() => {}
+            LoginSource::Entra(_) if error.is_lost() && login.server_roles.is_subset(&new.server_roles) => {}
             LoginSource::Entra(_) => return exists(format!("SID {}", login.sid_text)),
         }
         Ok(self.completed(new, Ok(login.clone()), None).await)

@@ -113,7 +113,8 @@ END",
             UserSource::Login(login) => user.login.as_ref().is_some_and(|held| login.is(&held.name)),
             UserSource::Entra(entra) => {
                 let kind = if entra.is_group { PrincipalKind::ExternalGroup } else { PrincipalKind::ExternalUser };
-                user.kind == kind
+                let is_sid = |id| user.sid.eq_ignore_ascii_case(&Sid::from(id).to_string());
+                user.kind == kind && !matches!(entra.known_by, KnownBy::ClientId(id) if !is_sid(id))
             }
         };
         user.kind != PrincipalKind::Role

@@ -59,6 +59,12 @@ pub(crate) fn of(number: u32) -> Option<Words> {
             "One login has one user in a database. Manage that user instead.",
             login,
         ),
+        33017 => words(
+            "The user cannot be mapped to this login",
+            "The server maps a user of a SQL login to another SQL login, and no user from or to a login of Entra. Let the user be \
+             made anew: run again with `-replace=ADDRESS` of this resource.",
+            login,
+        ),
         15278 => words("The login is mapped to a user already", "", login),
         15113 => words(
             "The login is locked out",
@@ -289,7 +295,7 @@ mod tests {
             ),
             (&[15006, 15405, 15150, 33129, 33130, 33131, 33134, 37545], Fault::Name, true),
             (&[15154], Fault::Name, false),
-            (&[15063], Fault::Login, true),
+            (&[15063, 33017], Fault::Login, true),
             (&[15007], Fault::Login, true),
             (&[15278], Fault::Login, false),
             (&[229, 262, 297, 300, 15247, 4613, 15151, 33136], Fault::Other, true),
@@ -317,7 +323,7 @@ mod tests {
             15421, 15154, 15183, 15184, 15284, 15433, 15419, 15405, 15402, 15150, 15278, 15063, 15007, 15247, 15562,
             229, 297, 300, 262, 4060, 18456, 33130, 33131, 33134, 33136, 33129, 47072, 37545, 22706, 22769, 22770,
             40613, 40197, 40501, 40540, 40143, 10928, 10929, 49918, 49919, 49920, 4221, 233, 64, 20, 10053, 10054,
-            10060, 1205, 1222, 1204, 11001, 3960, 8645, 8651, 701, 615, 926, 40020, 40166,
+            10060, 1205, 1222, 1204, 33017, 11001, 3960, 8645, 8651, 701, 615, 926, 40020, 40166,
         ];
         let shown: Vec<String> = numbers
             .iter()

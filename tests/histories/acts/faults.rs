@@ -6,6 +6,7 @@ use super::world::act;
 use super::{Act, EVER, How, Outcome};
 use crate::Result;
 use crate::configs::Type;
+use crate::entra;
 use crate::rng::Rng;
 use crate::run::Run;
 use Type::{
@@ -26,6 +27,7 @@ pub fn acts() -> Vec<Act> {
         act!("Fabric forbids a look once", IN_FABRIC, EVER, 5, forbid_look),
         act!("Fabric fails once", IN_FABRIC, EVER, 4, fail),
         act!("the directory does not know a principal yet", &[A], EVER, 2, unknown_principal),
+        act!("the directory does not know an Entra principal yet", &[L, U], EVER, 2, unknown_identity),
         act!("a deadlock", ON_SERVER, EVER, 4, deadlock),
         act!("a failover of the instance", ON_SERVER, EVER, 4, failover),
     ]
@@ -112,6 +114,23 @@ async fn fail(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {
 
 async fn unknown_principal(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {
     plant(run, rng, &[A], true, 1, answer(400, "PrincipalNotFound")).await
+}
+
+/// As the instance asks it.
+async fn unknown_identity(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {
+    let configuration = &run.us.configuration;
+    let present: Vec<Type> = [L, U].into_iter().filter(|it| entra::has(configuration, *it)).collect();
+    if present.is_empty() {
+        return Ok(Outcome::Impossible("there is no block that it could strike".to_owned()));
+    }
+    let it = rng.one(&present);
+    let statement = if it == L { "(?i)CREATE LOGIN .* FROM EXTERNAL" } else { "(?i)CREATE USER .* FROM EXTERNAL" };
+    run.faults.push(json!({
+        "match": { "channel": "sql", "sql": statement },
+        "count": 1,
+        "effect": { "sql_error": { "number": 33130, "severity": 16, "state": 1 } },
+    }));
+    Ok(Outcome::DoneTo(it))
 }
 
 async fn deadlock(run: &mut Run, rng: &mut Rng) -> Result<Outcome> {

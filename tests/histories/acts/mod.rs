@@ -1,6 +1,7 @@
 //! What others do: the catalogue. An act is done to what is there at that moment, by somebody who knows nothing of
 //! Terraform, or by a second team with a state of its own.
 
+mod entra;
 pub mod faults;
 pub mod rest;
 mod roles;
@@ -71,7 +72,8 @@ const EARLY: &[Moment] = &[Moment::BeforeCreate, Moment::BetweenPlanAndApply, Mo
 
 /// Everything.
 pub static ACTS: LazyLock<Vec<Act>> = LazyLock::new(|| {
-    let parts = [sql::acts(), roles::acts(), rest::acts(), world::acts(), faults::acts(), second::acts()];
+    let parts =
+        [sql::acts(), entra::acts(), roles::acts(), rest::acts(), world::acts(), faults::acts(), second::acts()];
     parts.into_iter().flatten().collect()
 });
 
@@ -98,7 +100,10 @@ pub async fn act(run: &mut Run, name: &str, pick: u64) -> Result<()> {
     let shown: Vec<String> = changes.iter().map(|it| crate::snapshot::Shown(it, &before, &after).to_string()).collect();
     let outcome = match outcome {
         Outcome::Impossible(why) => {
-            run.say(format!("act {}: not possible: {why}", act.name));
+            // What came before the line that was refused is done.
+            run.is_settled = run.is_settled && shown.is_empty();
+            run.only_spelled = run.only_spelled && shown.is_empty();
+            run.say(format!("act {}: not possible: {why} {}", act.name, shown.join("; ")));
             run.refused.insert(act.name, why);
             return Ok(());
         }

@@ -75,20 +75,30 @@ fn value(run: &Run, of: Type, attribute: &str) -> Option<String> {
     }
 }
 
+/// Which Entra principal our block means.
+fn entra(run: &Run, of: Type) -> Option<Expression> {
+    let block = run.us.configuration.blocks.iter().find(|block| block.type_name == of.name())?;
+    block.attributes.get("entra").cloned()
+}
+
 fn nothing() -> Result<Outcome> {
     Ok(Outcome::Impossible("it is not there, nor known".to_owned()))
 }
 
 async fn login(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
     let Some(name) = value(run, L, "name") else { return nothing() };
-    let attributes = vec![("name", text(&name)), ("password_wo", text(PASSWORD)), ("password_wo_version", number(1))];
+    let attributes = match entra(run, L) {
+        Some(entra) => vec![("name", text(&name)), ("entra", entra)],
+        None => vec![("name", text(&name)), ("password_wo", text(PASSWORD)), ("password_wo_version", number(1))],
+    };
     apply(run, L, attributes).await
 }
 
 async fn user(run: &mut Run, _rng: &mut Rng) -> Result<Outcome> {
-    let (Some(name), Some(login)) = (value(run, U, "name"), value(run, L, "name")) else { return nothing() };
-    let attributes =
-        vec![("database", text("Sales")), ("name", text(&name)), ("login_name", text(&login)), ("roles", texts(&[]))];
+    let Some(name) = value(run, U, "name") else { return nothing() };
+    let login = value(run, L, "name").map(|login| ("login_name", text(&login)));
+    let Some(who) = entra(run, U).map(|entra| ("entra", entra)).or(login) else { return nothing() };
+    let attributes = vec![("database", text("Sales")), ("name", text(&name)), who, ("roles", texts(&[]))];
     apply(run, U, attributes).await
 }
 

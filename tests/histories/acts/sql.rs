@@ -8,6 +8,7 @@ use crate::Result;
 use crate::accounts::known;
 use crate::configs::{PERMISSIONS, Type};
 use crate::coverage::Moment;
+use crate::entra::{self, Principal};
 use crate::invariants::ours;
 use crate::rng::Rng;
 use crate::run::{PEOPLE, Run};
@@ -43,6 +44,11 @@ use In::{Home, Master, Source};
 /// People and things that acts need. Each is made when a line first names it.
 const HELPERS: &[(&str, In, &str)] = &[
     ("[stranger]", Master, "CREATE LOGIN [stranger] WITH PASSWORD = 'Other-People-0nly'"),
+    (
+        "[somebody of Entra]",
+        Master,
+        "CREATE LOGIN [somebody of Entra] FROM EXTERNAL PROVIDER WITH SID = 0xFFEEDDCCBBAA99887766554433221100, TYPE = E",
+    ),
     ("[boss]", Source, "CREATE USER [boss] WITHOUT LOGIN"),
     ("[friend]", Source, "CREATE USER [friend] WITHOUT LOGIN"),
     ("[auditors]", Source, "CREATE ROLE [auditors]"),
@@ -443,6 +449,8 @@ pub struct Targets {
     pub user: Option<String>,
     pub grantee: Option<String>,
     pub held: Vec<String>,
+    /// Whom our login, or else our user, stands for in Entra.
+    principal: Option<&'static Principal>,
 }
 
 fn configured(run: &Run, of: Type, attribute: &str) -> Option<String> {
@@ -491,6 +499,7 @@ impl Targets {
             grantee: grantee.or_else(|| user.clone()),
             user,
             held,
+            principal: entra::first(&run.us.configuration),
         }
     }
 }
@@ -515,13 +524,24 @@ pub async fn run(run: &mut Run, rng: &mut Rng, lines: &[Line]) -> Result<Outcome
         ("{extra}", Some(extra.to_owned())),
         ("{listed}", Some(listed.to_owned())),
     ];
+    let of_entra = targets.principal.map(of_entra);
+    let values = values.into_iter().chain(
+        PLACES_OF_ENTRA
+            .into_iter()
+            .enumerate()
+            .map(|(place, name)| (name, of_entra.as_ref().map(|texts| texts[place].clone()))),
+    );
+    let values: Vec<(&str, Option<String>)> = values.collect();
+    let is_named = |(name, value): &&(&str, Option<String>)| {
+        value.is_none() && lines.iter().any(|(_, _, text)| text.contains(name))
+    };
+    if let Some((name, _)) = values.iter().find(is_named) {
+        return Ok(Outcome::Impossible(format!("there is no {name}")));
+    }
     for (by, place, text) in lines {
         let mut statement = (*text).to_owned();
         for (name, value) in &values {
-            if statement.contains(name) {
-                let Some(value) = value else { return Ok(Outcome::Impossible(format!("there is no {name}"))) };
-                statement = statement.replace(name, value);
-            }
+            statement = statement.replace(name, value.as_deref().unwrap_or_default());
         }
         for (word, place, make) in HELPERS {
             if statement.contains(word) && run.helpers.insert(word) {
@@ -545,6 +565,21 @@ pub async fn run(run: &mut Run, rng: &mut Rng, lines: &[Line]) -> Result<Outcome
         }
     }
     Ok(Outcome::Done)
+}
+
+const PLACES_OF_ENTRA: [&str; 5] =
+    ["{letter}", "{other letter}", "{from directory}", "{from directory by id}", "{directory name of theirs}"];
+
+/// What stands in those places for a principal.
+fn of_entra(it: &Principal) -> [String; 5] {
+    let (letter, other) = if it.letter() == "X" { ("X", "E") } else { ("E", "X") };
+    [
+        letter.to_owned(),
+        other.to_owned(),
+        format!("FROM EXTERNAL PROVIDER WITH SID = {}, TYPE = {letter}", it.sid),
+        format!("FROM EXTERNAL PROVIDER WITH OBJECT_ID = '{}'", it.object_id),
+        quoted(&format!("{} of theirs", it.name)),
+    ]
 }
 
 impl In {
