@@ -17,9 +17,9 @@ pub fn cases() -> Vec<Case> {
     let several = Options { scenario: Some(SEVERAL.to_owned()), ..Options::default() };
     vec![
         case!(what_others_do_on_the_instance_is_shown_and_undone),
-        case!(what_is_somebody_elses_is_an_error),
-        case!(what_others_do_in_the_portal_is_shown_and_undone),
-        case!(a_database_that_is_gone_is_planned_anew_and_missed, several),
+        case!(what_is_somebody_elses_is_an_error).once(),
+        case!(what_others_do_in_the_portal_is_shown_and_undone).once(),
+        case!(a_database_that_is_gone_is_planned_anew_and_missed, several).once(),
     ]
 }
 

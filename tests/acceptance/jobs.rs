@@ -251,7 +251,8 @@ async fn what_is_wrong_is_one_diagnostic_within_the_time_out(run: &mut Run) -> R
         .await?;
     let elsewhere: PathBuf = run.folder.join("no such folder");
     let nowhere = elsewhere.display().to_string();
-    let cases: [(&str, &[(&str, &str)], &[&str]); 3] = [
+    type Variables<'a> = [(&'a str, &'a str)];
+    let cases: [(&str, &Variables<'_>, &[&str]); 3] = [
         (
             "a disabled operator",
             &[("FABRICMIRROR_SQL_USERNAME", "operator"), ("FABRICMIRROR_SQL_PASSWORD", "Weak-Person-1")],

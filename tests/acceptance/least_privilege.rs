@@ -12,9 +12,9 @@ use crate::{Case, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!(whoever_may_see_may_plan),
-        case!(whoever_may_change_may_apply),
-        case!(a_mirror_of_tables_that_cannot_be_seen),
+        case!(whoever_may_see_may_plan).once(),
+        case!(whoever_may_change_may_apply).once(),
+        case!(a_mirror_of_tables_that_cannot_be_seen).once(),
     ]
 }
 

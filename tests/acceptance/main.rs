@@ -68,6 +68,14 @@ pub struct Case {
     pub name: &'static str,
     pub options: Options,
     pub test: Test,
+    /// No CLI makes a difference to it: one of them is enough.
+    pub once: bool,
+}
+
+impl Case {
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
 }
 
 /// `case!(function)`, with the options of its emulator behind it.
@@ -77,7 +85,12 @@ macro_rules! case {
         $crate::case!($function, fabricmirror_tests::emulator::Options::default())
     };
     ($function:path, $options:expr) => {
-        $crate::Case { name: stringify!($function), options: $options, test: |run| Box::pin($function(run)) }
+        $crate::Case {
+            name: stringify!($function),
+            options: $options,
+            test: |run| Box::pin($function(run)),
+            once: false,
+        }
     };
 }
 
@@ -140,7 +153,7 @@ fn main() -> ExitCode {
     .collect();
     let mut trials = Vec::new();
     for case in &cases {
-        for cli in &there {
+        for cli in there.iter().take(if case.once { 1 } else { usize::MAX }) {
             trials.push(trial(case, cli.clone(), base.clone()));
         }
     }

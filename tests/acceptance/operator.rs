@@ -17,9 +17,9 @@ use crate::{Case, case};
 pub fn cases() -> Vec<Case> {
     vec![
         case!(every_way_to_prove_an_identity),
-        case!(a_certificate_that_cannot_be_used),
-        case!(a_token_that_no_issuer_gives),
-        case!(another_cloud),
+        case!(a_certificate_that_cannot_be_used).once(),
+        case!(a_token_that_no_issuer_gives).once(),
+        case!(another_cloud).once(),
     ]
 }
 

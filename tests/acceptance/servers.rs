@@ -25,8 +25,8 @@ pub fn cases() -> Vec<Case> {
         case!(a_server_that_does_not_answer_is_waited_for_once),
         case!(certificates_in_a_file_of_any_name),
         case!(a_certificate_file_needs_no_ending),
-        case!(a_server_whose_certificate_has_another_name),
-        case!(tls_from_the_first_byte),
+        case!(a_server_whose_certificate_has_another_name).once(),
+        case!(tls_from_the_first_byte).once(),
     ]
 }
 

@@ -14,13 +14,14 @@ use crate::{Case, case};
 pub fn cases() -> Vec<Case> {
     vec![
         case!(every_name_and_password_comes_back_as_it_is),
-        case!(names_that_are_one_for_the_server_are_one),
-        case!(names_of_entra_come_back_as_they_are, Options { scenario: Some(directory()), ..Options::default() }),
-        case!(a_permission_is_the_same_in_any_spelling),
-        case!(a_database_is_the_same_in_any_case),
+        case!(names_that_are_one_for_the_server_are_one).once(),
+        case!(names_of_entra_come_back_as_they_are, Options { scenario: Some(directory()), ..Options::default() })
+            .once(),
+        case!(a_permission_is_the_same_in_any_spelling).once(),
+        case!(a_database_is_the_same_in_any_case).once(),
         case!(what_can_be_no_name_is_refused_before_any_plan),
-        case!(names_that_are_taken_are_refused_by_the_plan),
-        case!(what_the_server_refuses_is_said_with_its_number),
+        case!(names_that_are_taken_are_refused_by_the_plan).once(),
+        case!(what_the_server_refuses_is_said_with_its_number).once(),
     ]
 }
 

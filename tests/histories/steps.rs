@@ -94,7 +94,9 @@ pub fn history(seed: u64, features: &Features) -> History {
     let has =
         |configuration: &Configuration, it: Type| configuration.blocks.iter().any(|block| block.type_name == it.name());
     let needs = act.name.starts_with(DESTROYS).then_some(Type::Grants);
-    let is_meant = |configuration: &Configuration| !act.name.contains(OF_ENTRA) || entra::has(configuration, it);
+    let is_meant = |configuration: &Configuration| {
+        !act.name.contains(OF_ENTRA) || act.types.iter().any(|of| entra::has(configuration, *of))
+    };
     for _ in 0..DRAWS {
         let has_all = has(&configuration, it) && needs.is_none_or(|needed| has(&configuration, needed));
         if has_all && is_meant(&configuration) {

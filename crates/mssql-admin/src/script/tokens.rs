@@ -86,9 +86,10 @@ impl Made {
 
     /// The batches that a call sends.
     async fn sends(&self, call: &Call) -> Vec<String> {
-        // The first answer counts where a login is in use at first, so that it is forced out.
-        let is_in_use = call.name == "force_login_out";
-        let script = Script::new(is_in_use.then_some(Answer::Refused(15434)));
+        // The first answers count where a login is in use at first, so that it is forced out.
+        let sessions = vec![rows("server_state|performance_state", &["1|1"]), rows("session_id", &["51"])];
+        let in_use = [Answer::Refused(15434), Answer::Done, Answer::Rows(sessions)];
+        let script = Script::new(in_use.into_iter().filter(|_| call.name == "force_login_out"));
         (call.make)(self, &script.instance()).await;
         script.batches()
     }
