@@ -211,12 +211,12 @@ async fn a_principal_has_one_login_and_one_user(run: &mut Run) -> Result<()> {
         (
             login_block("x", "bob@contoso.com", "type = \"user\""),
             login_block("x", "bob@contoso.com", &format!("type = \"user\", object_id = \"{BOB}\"")),
-            "id = \"theirs\"",
+            "/theirs\"",
         ),
         (
             user_block("x", "Data Team", "type = \"group\""),
             user_block("x", "Data Team", &format!("type = \"group\", object_id = \"{TEAM}\"")),
-            "id = \"Inventory/Data%20Team%20of%20theirs\"",
+            "/Inventory/Data Team of theirs\"",
         ),
     ] {
         run.write("main.tf", &format!("{HEAD}{by_name}"))?;

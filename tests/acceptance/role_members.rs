@@ -161,5 +161,5 @@ async fn what_keeps_a_role_from_going_is_listed(run: &mut Run) -> Result<()> {
     }
     run.apply().await?.success()?;
     is_gone(run, "reporting").await?;
-    holds(run, "Sales", "friend", &[]).await
+    holds(run, "Sales", "friend", &["GRANT CONNECT by dbo"]).await
 }
