@@ -6,8 +6,8 @@ pub(crate) const LOGINS: &str = "It takes ALTER ANY LOGIN, as the server role ##
                                  in [master]: GRANT ALTER ANY LOGIN TO [OPERATOR];";
 /// The login of an Entra principal is created.
 pub(crate) const ENTRA_LOGINS: &str = "It takes an operator that is an Entra principal itself, with ALTER ANY LOGIN, or a member of sysadmin. Leave \
-     `sql.username` out, and the identity that calls Fabric logs in; a DBA gives it the right, in [master]: GRANT ALTER ANY \
-     LOGIN TO [OPERATOR];";
+     `sql.username` out, and the identity that calls Fabric logs in. A DBA gives that one the right, in [master]: GRANT ALTER \
+     ANY LOGIN TO [OPERATOR]; or makes the SQL login a member: ALTER SERVER ROLE [sysadmin] ADD MEMBER [OPERATOR];";
 /// An Entra group is kept out, or let in.
 pub(crate) const CONNECT_SQL: &str = "It takes CONNECT SQL with grant option, or CONTROL SERVER. A DBA gives it, in \
                                       [master]: GRANT CONNECT SQL TO [OPERATOR] WITH GRANT OPTION;";
