@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mssql_admin::{
-    DatabasePrincipals, Identifier, LoginKind, NewUser, Principal, PrincipalKind, ServerName, Sought, UserChange,
+    DatabasePrincipals, Identifier, LoginKind, NewUser, Principal, PrincipalKind, ServerName, Sid, Sought, UserChange,
     UserSource,
 };
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Text, Value, path};
@@ -196,6 +196,9 @@ impl Resource for DatabaseUser {
             // Everything is done: no look that fails makes the next apply throw it away.
             Err(error) => {
                 cx.warn(super::unseen("user", &plan.name, &error));
+                if let Some(sid) = plan.expected_sid(&server.name(), ledger) {
+                    Noted::expect(cx, sid);
+                }
                 plan.roles.default_with(|| Value::Known(BTreeSet::new()));
                 plan.default_schema.default_with(|| Value::Null);
                 plan.sid.default_with(|| Value::Null);
@@ -356,7 +359,7 @@ impl DatabaseUserDraft {
     /// The login gets another SID in this very run: the user has to follow it.
     fn login_is_replaced(&self, cx: &Context<FabricMirror>, prior: &DatabaseUser) -> bool {
         let (Some(server), Some(login)) = (self.server.known(), self.login_name.known()) else { return false };
-        let sid = cx.provider.ledger().sid(&Key::new(Login::NAME, &[&server.canonical(), login.as_str()]));
+        let sid = sid_of_login(cx.provider.ledger(), &server.canonical(), login);
         match (sid, prior.sid.known()) {
             (Some(planned), Some(held)) => !planned.to_string().eq_ignore_ascii_case(held),
             _ => false,
@@ -370,8 +373,7 @@ impl DatabaseUserDraft {
         let (Some(name), Some(held)) = (self.login_name.known().or(prior.login_name.known()), prior.known_sid()) else {
             return false;
         };
-        let canonical = server.instance().server().canonical();
-        let noted = cx.provider.ledger().sid(&Key::new(Login::NAME, &[&canonical, name.as_str()]));
+        let noted = sid_of_login(cx.provider.ledger(), &server.name(), name);
         let logins = server.logins_at_plan(cx).await;
         let login = logins.as_ref().and_then(|logins| logins.by_name(name.as_str()));
         if noted.or_else(|| login.and_then(|it| it.sid)).is_none_or(|wanted| wanted == held) {
@@ -413,6 +415,15 @@ impl DatabaseUser {
         }
     }
 
+    /// The SID that a new user gets: its login's, where that is known, or what follows from the block.
+    fn expected_sid(&self, server: &str, ledger: &Ledger) -> Option<Sid> {
+        match (self.entra.known(), self.login_name.known()) {
+            (Some(entra), _) => entra.sid(),
+            (None, Some(login)) => sid_of_login(ledger, server, login),
+            (None, None) => None,
+        }
+    }
+
     fn note_name(&self, cx: &Context<FabricMirror>) {
         if self.entra.is_known() {
             cx.private().set(LOOKED_UP, self.name.as_str());
@@ -435,7 +446,7 @@ impl DatabaseUser {
         is_known.then(|| Sought::known([noted.known(&self.name)]))
     }
 
-    fn known_sid(&self) -> Option<mssql_admin::Sid> {
+    fn known_sid(&self) -> Option<Sid> {
         self.sid.known().and_then(|sid| sid.parse().ok())
     }
 
@@ -624,6 +635,11 @@ impl DatabaseUser {
         self.principal = self.name.to_string().into();
         Ok(self)
     }
+}
+
+/// What a login of the state has, or will have.
+fn sid_of_login(ledger: &Ledger, server: &str, login: &Identifier) -> Option<Sid> {
+    ledger.sid(&Key::new(Login::NAME, &[server, login.as_str()]))
 }
 
 /// Of a user that stands for another principal than the one that was created here.

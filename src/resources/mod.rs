@@ -13,7 +13,7 @@ mod workspace_role_assignment;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use mssql_admin::{DatabasePrincipals, Identifier, Known, Principal};
+use mssql_admin::{DatabasePrincipals, Identifier, Known, Principal, Sid};
 use tfplugin::{Context, Diagnostic, Text, Value};
 
 use crate::error::{Error, Result};
@@ -57,6 +57,11 @@ impl Noted {
         let mut private = cx.private();
         private.set(Self::IDENTITY, principal.identity());
         private.set(Self::SID, principal.sid.as_str());
+    }
+
+    /// Of a principal that was made and not seen: it is found by the SID that it must have.
+    fn expect(cx: &Context<FabricMirror>, sid: Sid) {
+        cx.private().set(Self::SID, sid.to_string());
     }
 
     fn forget(cx: &Context<FabricMirror>) {

@@ -189,6 +189,13 @@ async fn another_server_is_one_error(run: &mut Run) -> Result<()> {
         fail!("something was changed");
     }
     point(run, &ours);
+    // The objects themselves name the other server: that the rest is planned as it is, against its blocks, the CLIs take.
+    let block =
+        format!("provider \"fabricmirror\" {{\n  sql = {{ other_servers = [\"{}\"] }}\n}}\n", theirs.sql.server);
+    let server = format!("  server = \"{}\"\n  name                = \"login", theirs.sql.server);
+    let moved = edited(&many, &[("  name                = \"login", &server)])?;
+    run.write("main.tf", &format!("{moved}{block}"))?;
+    is_one_error(&run.plan().await?.said, &lies)?;
     run.write("main.tf", &many)?;
     run.plan().await?.is_empty()
 }

@@ -205,7 +205,7 @@ const GIVES_ALTER_ANY_LOGIN: &str = "GRANT ALTER ANY LOGIN TO [OPERATOR];";
 const GIVES_ALTER_ANY_USER: &str = "GRANT ALTER ANY USER TO [OPERATOR];";
 const GIVES_ALTER_ANY_ROLE: &str = "GRANT ALTER ANY ROLE TO [OPERATOR];";
 const GIVES_CONTROL: &str = "GRANT CONTROL TO [OPERATOR];";
-const GIVES_IMPERSONATE: &str = "GRANT IMPERSONATE ON USER::[OWNER] TO [OPERATOR];";
+const GIVES_IMPERSONATE: &str = "GRANT IMPERSONATE ON USER::[boss{n}] TO [OPERATOR];";
 
 /// What an apply takes.
 const CHANGED: &[Row] = &[
@@ -295,10 +295,7 @@ resource "fabricmirror_login" "r{n}" {
   server_roles        = ["##MS_ServerStateReader##"]
 }
 "###,
-        told: Some((
-            "login",
-            &["15151", "##MS_ServerStateReader##", "ALTER SERVER ROLE [ROLE] ADD MEMBER [OPERATOR];"],
-        )),
+        told: Some(("login", &["15151", "ALTER SERVER ROLE [##MS_ServerStateReader##] ADD MEMBER [OPERATOR];"])),
         ..ROW
     },
     Row {
@@ -462,7 +459,10 @@ resource "fabricmirror_database_user" "r{n}" {
         besides: &[ENTERS, SEES, ("Sales", "GRANT CREATE ROLE TO op{n}")],
         right: &[("Sales", "ALTER ROLE boss{n} ADD MEMBER op{n}")],
         wants: ROLE_OF_BOSS,
-        told: Some(("database_role", &["15151", "ALTER on that role", "GRANT ALTER ON ROLE::[OWNER] TO [OPERATOR];"])),
+        told: Some((
+            "database_role",
+            &["15151", "ALTER on that role", "GRANT ALTER ON ROLE::[boss{n}] TO [OPERATOR];"],
+        )),
         ..ROW
     },
     Row {
@@ -471,7 +471,10 @@ resource "fabricmirror_database_user" "r{n}" {
         besides: &[ENTERS, SEES, ("Sales", "GRANT CREATE ROLE TO op{n}")],
         right: &[("Sales", "GRANT ALTER ON ROLE::boss{n} TO op{n}")],
         wants: ROLE_OF_BOSS,
-        told: Some(("database_role", &["15151", "ALTER on that role", "GRANT ALTER ON ROLE::[OWNER] TO [OPERATOR];"])),
+        told: Some((
+            "database_role",
+            &["15151", "ALTER on that role", "GRANT ALTER ON ROLE::[boss{n}] TO [OPERATOR];"],
+        )),
         ..ROW
     },
     Row {
@@ -525,7 +528,7 @@ resource "fabricmirror_database_user" "r{n}" {
         wants: ROLE_OF_BOSS,
         told: Some((
             "database_role",
-            &["15151", "TAKE OWNERSHIP", "GRANT TAKE OWNERSHIP ON ROLE::[ROLE] TO [OPERATOR];"],
+            &["15151", "TAKE OWNERSHIP", "GRANT TAKE OWNERSHIP ON ROLE::[o{n}] TO [OPERATOR];"],
         )),
         ..ROW
     },
@@ -694,7 +697,8 @@ fn are_told(said: &Said, rows: &[Row], told: impl Fn(&Row) -> Option<Told>) -> R
         let Some((kind, says)) = told(row) else { continue };
         let address = own(&format!("fabricmirror_{kind}.r{{n}}"), number);
         let is_told = |it: &Diagnostic| {
-            (it.address == address || it.address.is_empty()) && says.iter().all(|text| it.detail.contains(text))
+            (it.address == address || it.address.is_empty())
+                && says.iter().all(|text| it.detail.contains(&own(text, number)))
         };
         match errors.iter().position(is_told) {
             Some(place) => drop(errors.remove(place)),

@@ -35,6 +35,11 @@ pub fn revoke_as(permission: &PermissionName, grantee: &Identifier, grantor: &Id
     Statement::new("REVOKE {} FROM {} CASCADE AS {};", &[permission, grantee, grantor]).text().to_owned()
 }
 
+/// A name as it stands in a statement.
+pub(crate) fn quoted(name: &Identifier) -> String {
+    Statement::new("{}", &[name]).text().to_owned()
+}
+
 /// Gives a login another name, for the reader to choose.
 pub fn rename_login(login: &Identifier) -> String {
     Statement::new("ALTER LOGIN {} WITH NAME = [OTHER NAME];", &[login]).text().to_owned()

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{needs, words};
+use crate::statement::Identifier;
+use crate::{advice, needs, words};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -71,6 +72,23 @@ pub struct Refusal {
     pub database: Option<String>,
     /// What was being done takes this of the operator, which the refusal may come of.
     pub needs: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The words with the names that the server gives, where they leave a place for one.
+    fn filled(&self, words: &str) -> String {
+        let named = |kind: &str| {
+            let (_, rest) = self.text.split_once(kind)?;
+            rest.rsplit_once("', because")?.0.parse::<Identifier>().ok()
+        };
+        [("[ROLE]", " role '"), ("[OWNER]", " principal '")].into_iter().fold(
+            words.to_owned(),
+            |words, (place, kind)| match named(kind) {
+                Some(name) => words.replace(place, &advice::quoted(&name)),
+                None => words,
+            },
+        )
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -171,7 +189,7 @@ impl Error {
     pub fn fix(&self) -> Option<String> {
         Some(match self {
             Self::Refused { refusal, .. } => match refusal.needs {
-                Some(needs) if refusal.number == 15151 => format!("{} {needs}", words::AMBIGUOUS),
+                Some(needs) if refusal.number == 15151 => format!("{} {}", words::AMBIGUOUS, refusal.filled(needs)),
                 Some(needs) => needs.to_owned(),
                 None => words::of(refusal.number)?.fix?.to_owned(),
             },

@@ -317,6 +317,19 @@ mod tests {
 
     /// What a reader sees of each number of sql-mi facts §1.4.
     #[test]
+    fn a_refusal_names_the_role_that_it_is_about() {
+        for (role, quoted) in [("processadmin", "[processadmin]"), ("o'brien], because", "[o'brien]], because]")] {
+            let text = format!(
+                "Cannot alter the server role '{role}', because it does not exist or you do not have permission."
+            );
+            let refusal = Refusal { number: 15151, class: 16, state: 1, text, database: None, needs: None };
+            let error = Error::Refused { refusal, fault: Fault::Other }.about_login();
+            let statement = format!("ALTER SERVER ROLE {quoted} ADD MEMBER [OPERATOR];");
+            assert!(error.fix().unwrap().ends_with(&statement), "{:?}", error.fix());
+        }
+    }
+
+    #[test]
     fn the_words_of_every_number() {
         let numbers = [
             15025, 15023, 15006, 15151, 15118, 15113, 15114, 15115, 15116, 15117, 15119, 15156, 15434, 15138, 15136,
