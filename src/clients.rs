@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabric_api::auth::Tokens;
-use fabric_api::connections::Connection;
-use fabric_api::{Client, Cloud, Credential, Service};
+use fabric_api::connections::{Connection, ConnectionType};
+use fabric_api::gateways::Gateway;
+use fabric_api::{Client, Cloud, Credential, GatewayId, Service, WorkspaceId};
 use mssql_admin::{
     CertificateName, ConnectOptions, Credentials, DatabasePrincipals, Encryption, Identifier, Instance, Logins,
     ServerName, Sought, TokenSource,
 };
 use secrecy::SecretString;
 use tfplugin::{CancellationToken, Context, Diagnostic, Diagnostics, Text, Value, path};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
@@ -68,6 +69,8 @@ pub struct Clients {
     stop: CancellationToken,
     client: OnceLock<Client>,
     connections: OnceCell<Arc<Vec<Connection>>>,
+    gateways: OnceCell<Arc<Vec<Gateway>>>,
+    connection_types: Mutex<HashMap<Option<GatewayId>, AskedOnce<Option<ConnectionType>>>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
     /// Set by the first write of this process: from then on every read asks the server.
     written: Arc<AtomicBool>,
@@ -76,8 +79,11 @@ pub struct Clients {
     strays: Mutex<HashMap<String, Arc<AtomicBool>>>,
     /// Role assignments and item creates of a workspace never overlap: an item made while an assignment is under way
     /// can stay invisible to some principals for good (fabric-api facts §8.6).
-    turn: tokio::sync::Mutex<()>,
+    turns: Mutex<HashMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
 }
+
+/// What is asked for once, by whoever comes first.
+type AskedOnce<T> = Arc<OnceCell<T>>;
 
 const AGENT: &str = concat!("terraform-provider-fabricmirror/", env!("CARGO_PKG_VERSION"));
 
@@ -97,11 +103,13 @@ impl Clients {
             stop,
             client: OnceLock::new(),
             connections: OnceCell::new(),
+            gateways: OnceCell::new(),
+            connection_types: Mutex::default(),
             servers: Mutex::default(),
             written: Arc::default(),
             ledger: Ledger::default(),
             strays: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -142,9 +150,30 @@ impl Clients {
         Ok(self.connections.get_or_try_init(list).await?.clone())
     }
 
-    /// Waits for the turn of a role assignment or an item's creation.
-    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// The tenant's gateways as a plan sees them: listed once.
+    pub async fn gateways(&self) -> Result<Arc<Vec<Gateway>>> {
+        let fabric = self.fabric()?;
+        let list = || async { fabric.gateways().await.map(Arc::new) };
+        Ok(self.gateways.get_or_try_init(list).await?.clone())
+    }
+
+    /// What connections can be like, through the gateway or without: asked once.
+    pub async fn connection_type(&self, gateway: Option<GatewayId>) -> Result<Option<ConnectionType>> {
+        let fabric = self.fabric()?;
+        let known = {
+            let mut types = self.connection_types.lock().unwrap_or_else(PoisonError::into_inner);
+            types.entry(gateway).or_default().clone()
+        };
+        Ok(known.get_or_try_init(|| fabric.connection_type(gateway)).await?.clone())
+    }
+
+    /// Waits for the turn of a role assignment or an item's creation in the workspace.
+    pub async fn turn(&self, workspace: WorkspaceId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(workspace).or_default().clone()
+        };
+        turn.lock_owned().await
     }
 
     /// The instance that an object names, or the default.

@@ -232,12 +232,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
              login is mapped to a user of the database; where all of them are made in the same run, let `username` \
              refer to the `login_name` of the `fabricmirror_database_user`, so that the user is there first.",
         ),
-        "CreateGatewayConnectionFailed" | "UpdateGatewayConnectionFailed" => (
-            "Fabric cannot reach the source",
-            &["server"],
-            "Without a gateway Fabric needs the instance's public endpoint (`mi.public.ZONE.database.windows.net,3342`) \
-             to be enabled and open for the service tags PowerBI and DataFactory.",
-        ),
+        "CreateGatewayConnectionFailed" | "UpdateGatewayConnectionFailed" => {
+            ("Fabric cannot reach the source", &["server"], "")
+        }
         "InvalidConnectionDetails" => ("The connection's details are refused", &["server", "connection_id"], ""),
         "DatabaseAlreadyMirrored" => (
             "The database is mirrored already",
@@ -261,6 +258,14 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
         "PrincipalAlreadyHasWorkspaceRolePermissions" => {
             ("The principal has a role in the workspace", &["principal"], "")
         }
+        "ConnectionRoleAssignmentAlreadyExists" => ("The principal has a role on the connection", &["principal"], ""),
+        "InsufficientPermissionsToManageConnection" => (
+            "The provider's identity may not do this with the connection",
+            &["connection_id", "id"],
+            "Changing and deleting a connection, and changing roles on it, needs the role Owner on it; giving a role, \
+             UserWithReshare. An owner gives that to the provider's identity in the portal, under \"Manage connections and \
+             gateways\".",
+        ),
         "WorkspaceNotFound" => (
             "The workspace is not there, or not visible",
             &["workspace_id"],
@@ -299,6 +304,9 @@ fn fabric(error: &fabric_api::Error, attributes: &[Attribute]) -> Diagnostic {
                 "It is what the provider's block says, or FABRIC_CLIENT_ID and, with `use_oidc`, \
                  FABRIC_OIDC_TOKEN_FILE_PATH in the environment.",
             ),
+            fabric_api::Error::Sealing(_) => {
+                ("The gateway cannot be given the credentials", &["gateway_id"], "Nothing was sent.")
+            }
             fabric_api::Error::Setup(_) => ("The way to Microsoft Fabric cannot be set up", &["endpoint"], ""),
             fabric_api::Error::Auth(_) => (
                 "Entra gives no token",

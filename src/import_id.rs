@@ -27,16 +27,18 @@ pub const DATABASE_USER: [&str; 2] = ["database", "name"];
 pub const DATABASE_ROLE: [&str; 2] = ["database", "name"];
 pub const DATABASE_GRANTS: [&str; 2] = ["database", "principal"];
 pub const CONNECTION: [&str; 1] = ["id"];
+pub const CONNECTION_ROLE_ASSIGNMENT: [&str; 2] = ["connection", "assignment"];
 pub const WORKSPACE_ROLE_ASSIGNMENT: [&str; 2] = ["workspace", "assignment"];
 pub const ITEM: [&str; 2] = ["workspace", "item"];
 
 /// The form of every type's id.
-pub const FORMS: [Form; 8] = [
+pub const FORMS: [Form; 9] = [
     Form::on_server("login", &LOGIN),
     Form::on_server("database_user", &DATABASE_USER),
     Form::on_server("database_role", &DATABASE_ROLE),
     Form::on_server("database_grants", &DATABASE_GRANTS),
     Form::in_fabric("connection", &CONNECTION),
+    Form::in_fabric("connection_role_assignment", &CONNECTION_ROLE_ASSIGNMENT),
     Form::in_fabric("workspace_role_assignment", &WORKSPACE_ROLE_ASSIGNMENT),
     Form::in_fabric("mirrored_database", &ITEM),
     Form::in_fabric("replication", &ITEM),

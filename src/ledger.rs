@@ -34,6 +34,8 @@ struct Entry {
     is_kept: bool,
     /// A block of the configuration makes it.
     is_made: bool,
+    /// This process has made it, or taken it over.
+    is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,18 @@ impl Ledger {
         let mut entries = self.entries();
         let entry = entries.entry(key).or_default();
         (entry.presence, entry.sid) = (Presence::There, sid);
+    }
+
+    /// The same of a login that this process has made, or taken over.
+    pub fn note_new_login(&self, key: Key, sid: Option<Sid>) {
+        let mut entries = self.entries();
+        let entry = entries.entry(key).or_default();
+        (entry.presence, entry.sid, entry.is_new) = (Presence::There, sid, true);
+    }
+
+    /// This process has made the object, or taken it over: for another block than one that goes.
+    pub fn is_new(&self, key: &Key) -> bool {
+        self.entries().get(key).is_some_and(|entry| entry.is_new && entry.presence == Presence::There)
     }
 
     /// The same of a user or role, with its SID.

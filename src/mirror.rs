@@ -4,7 +4,7 @@
 mod health;
 mod tables;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabric_api::mirrored_databases::{MirroredTable, Mirroring, MirroringStatus, TableStatus};
 use fabric_api::{Client, ConnectionId, ItemId, WorkspaceId};
@@ -14,7 +14,7 @@ use tfplugin::{Context, Diagnostic, path};
 pub use self::health::Asks;
 use self::health::trouble;
 pub use self::tables::{Name, Required};
-use self::tables::{Progress, Verdict};
+use self::tables::{Progress, Verdict, progress};
 use crate::error::{Error, Result};
 use crate::pace::{Pace, Pause};
 use crate::provider::FabricMirror;
@@ -130,7 +130,8 @@ impl Mirror {
         principal: Option<&Identifier>,
         pace: &mut Pace,
     ) -> Result<MirroringStatus> {
-        let mut progress = Progress::default();
+        let mut seen = Progress::default();
+        let mut report = Report::default();
         let mut in_error = 0;
         loop {
             let mirroring = self.look_while_waiting(cx, pace).await?;
@@ -150,6 +151,9 @@ impl Mirror {
                 }
                 _ => {}
             }
+            if *status != MirroringStatus::Running {
+                report.tell(&format!("the mirror is {status}"));
+            }
             let mut waits_for = match status {
                 MirroringStatus::Starting => "the mirror was still Starting, and said nothing".to_owned(),
                 status => format!("the mirror was {status}"),
@@ -159,7 +163,8 @@ impl Mirror {
                     return Ok(mirroring.status);
                 }
                 let tables = self.fabric.mirrored_tables(self.workspace, self.item).await.map_err(waiting)?;
-                match progress.judge(&tables, required, asks.tolerates_tables()) {
+                report.tell(&progress(&tables));
+                match seen.judge(&tables, required, asks.tolerates_tables()) {
                     Verdict::Done { warning } => {
                         if let Some(warning) = warning {
                             cx.warn(warning);
@@ -276,6 +281,23 @@ impl Mirror {
                     mssql_admin::advice::change_feed_left_on(&name)
                 ),
             ));
+        }
+    }
+}
+
+/// What is told during a wait, in the log: what is new at once, and what is not every minute. Neither protocol nor CLIs
+/// have another place for it before an apply has ended.
+#[derive(Debug, Default)]
+struct Report {
+    last: Option<(Instant, String)>,
+}
+
+impl Report {
+    fn tell(&mut self, text: &str) {
+        let is_new = |(when, said): &(Instant, String)| said != text || when.elapsed() >= Duration::from_secs(60);
+        if self.last.as_ref().is_none_or(is_new) {
+            tracing::info!("{text}");
+            self.last = Some((Instant::now(), text.to_owned()));
         }
     }
 }

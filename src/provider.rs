@@ -6,14 +6,14 @@ use mssql_admin::{CertificateName, Encryption, ServerName};
 use tfplugin::{CancellationToken, Diagnostic, Model, Provider, ProviderType, Secret, Set, Text, Value, Word, path};
 
 use crate::clients::{Clients, Settings, Sql, SqlCredentials};
-use crate::data_sources::{ReplicationStatus, ServerIdentity};
+use crate::data_sources::{self, ReplicationStatus, ServerIdentity};
 use crate::ephemeral::Password;
 use crate::error::{Error, Result};
 use crate::functions::{ImportId, MirroringPermissions, ParseServer, PublicEndpoint, SetupSql};
 use crate::operator::{Setting, variable};
 use crate::resources::{
-    Connection, DatabaseGrants, DatabaseRole, DatabaseUser, Login, MirroredDatabase, Replication,
-    WorkspaceRoleAssignment,
+    Connection, ConnectionRoleAssignment, DatabaseGrants, DatabaseRole, DatabaseUser, Login, MirroredDatabase,
+    Replication, WorkspaceRoleAssignment,
 };
 
 /// Everything the provider offers.
@@ -24,11 +24,18 @@ pub fn provider() -> Provider<FabricMirror> {
         .resource::<DatabaseRole>()
         .resource::<DatabaseGrants>()
         .resource::<Connection>()
+        .resource::<ConnectionRoleAssignment>()
         .resource::<WorkspaceRoleAssignment>()
         .resource::<MirroredDatabase>()
         .resource::<Replication>()
         .data_source::<ReplicationStatus>()
         .data_source::<ServerIdentity>()
+        .data_source::<data_sources::Connection>()
+        .data_source::<data_sources::Connections>()
+        .data_source::<data_sources::Gateway>()
+        .data_source::<data_sources::Workspace>()
+        .data_source::<data_sources::MirroredDatabase>()
+        .data_source::<data_sources::MirroredDatabases>()
         .ephemeral::<Password>()
         .function::<MirroringPermissions>()
         .function::<ParseServer>()

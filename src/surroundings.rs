@@ -4,7 +4,8 @@
 //! The kernel of the preflight. A check that cannot be made says nothing: unknown never blocks.
 
 use fabric_api::connections::SQL_MANAGED_INSTANCE;
-use fabric_api::workspaces::{CapacityState, PrincipalType, RoleAssignment, WorkspaceRole};
+use fabric_api::roles::{PrincipalType, RoleAssignment, WorkspaceRole};
+use fabric_api::workspaces::CapacityState;
 use fabric_api::{Client, ItemId, WorkspaceId};
 use mssql_admin::{
     DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, ManagedIdentity, PermissionState, Principal,
@@ -23,7 +24,7 @@ pub struct Surroundings {
     workspace: WorkspaceId,
     capacity: Option<CapacityState>,
     has_capacity: bool,
-    roles: Option<Vec<RoleAssignment>>,
+    roles: Option<Vec<RoleAssignment<WorkspaceRole>>>,
     connection_kind: Option<String>,
     source: Option<Source>,
     /// The tables that the mirror lists; `None`: all.
@@ -95,7 +96,7 @@ impl Surroundings {
             workspace,
             capacity,
             has_capacity: about.capacity_id.is_some(),
-            roles: fabric.workspace_roles(workspace).await.ok(),
+            roles: fabric.roles(workspace).await.ok(),
             connection_kind: connection.map(|connection| connection.connection_details.kind),
             listed: definition
                 .tables()
@@ -235,7 +236,7 @@ impl Surroundings {
         let writes = |role: &WorkspaceRole| *role != WorkspaceRole::Viewer;
         let applications: Vec<_> =
             roles.iter().filter(|it| it.principal.kind == PrincipalType::ServicePrincipal).collect();
-        let is_identity = |it: &&&RoleAssignment| {
+        let is_identity = |it: &&&RoleAssignment<WorkspaceRole>| {
             let details = it.principal.service_principal_details.as_ref();
             details
                 .and_then(|details| details.aad_app_id.as_deref())

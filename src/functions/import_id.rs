@@ -10,6 +10,7 @@ use crate::import_id::FORMS;
 /// - `database_user`, `database_role`: `[server/]database/name`
 /// - `database_grants`: `[server/]database/principal`
 /// - `connection`: `id`
+/// - `connection_role_assignment`: `connection/assignment`
 /// - `workspace_role_assignment`: `workspace/assignment`
 /// - `mirrored_database`, `replication`: `workspace/item`
 ///

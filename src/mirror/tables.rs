@@ -188,6 +188,23 @@ fn waiting(tables: &[MirroredTable], missing: &[&Name], wanted: usize) -> String
     text
 }
 
+/// How far a mirror is, in a line: `12 of 14 tables replicating, 1 snapshotting, 1 failed: dbo.Orders`.
+pub fn progress(tables: &[MirroredTable]) -> String {
+    let count = |status: &TableStatus| tables.iter().filter(|table| table.status == *status).count();
+    let mut statuses: Vec<&TableStatus> = tables.iter().map(|table| &table.status).collect();
+    statuses.sort();
+    statuses.dedup();
+    let mut parts = vec![format!("{} of {} tables replicating", count(&TableStatus::Replicating), tables.len())];
+    let others = statuses.into_iter().filter(|it| **it != TableStatus::Replicating && **it != TableStatus::Failed);
+    parts.extend(others.map(|status| format!("{} {}", count(status), status.as_str().to_lowercase())));
+    let failed: Vec<String> =
+        tables.iter().filter(|it| it.status == TableStatus::Failed).map(|it| Name::of(it).to_string()).collect();
+    if !failed.is_empty() {
+        parts.push(format!("{} failed: {}", failed.len(), failed.join(", ")));
+    }
+    parts.join(", ")
+}
+
 /// One line a table.
 pub fn describe(tables: &[&MirroredTable]) -> String {
     let line = |table: &&MirroredTable| {
@@ -246,6 +263,15 @@ mod tests {
             panic!("tolerated tables end the wait with a warning");
         };
         assert!(warning.detail.contains("dbo.B"));
+    }
+
+    #[test]
+    fn a_line_says_how_far_a_mirror_is() {
+        use TableStatus as S;
+        let rows =
+            [("A", S::Replicating), ("B", S::Failed), ("C", S::Snapshotting), ("D", S::Replicating), ("E", S::Failed)];
+        assert_eq!(progress(&tables(&rows)), "2 of 5 tables replicating, 1 snapshotting, 2 failed: dbo.B, dbo.E");
+        assert_eq!(progress(&[]), "0 of 0 tables replicating");
     }
 
     #[test]

@@ -265,7 +265,7 @@ impl Resource for DatabaseGrants {
             let advice = format!("It was to be renamed to {}, which is somebody else.", plan.principal);
             return Err(changed_since(what, advice).at(path!(DatabaseGrants: principal)));
         }
-        plan.refuse_lifting(&prior, &principals, holder)?;
+        plan.refuse_lifting(cx, &prior, &principals, holder)?;
         let changes = plan.changes(cx, &prior, &principals, holder)?;
         refuse_unsaid_losses(cx, &principals, holder, &changes)?;
         refuse_unsaid_denies(cx, &plan.taken_by_denies(&prior, &principals, holder, &changes)?, holder)?;

@@ -510,9 +510,10 @@ impl DatabaseUser {
         Ok(meant.filter(|user| !self.is_other(&noted, principals, user)))
     }
 
-    /// With nothing but the name to go by, whoever has another login is somebody else.
+    /// With nothing but the name to go by, whoever has another login or is of another kind is somebody else.
     fn is_other(&self, noted: &Noted, principals: &DatabasePrincipals, user: &Principal) -> bool {
-        noted.identity.is_none() && noted.sid.is_none() && self.has_login(principals, user) == Some(false)
+        let is_unseen = noted.identity.is_none() && noted.sid.is_none();
+        is_unseen && (self.has_login(principals, user) == Some(false) || !self.is_kind(user.kind))
     }
 
     /// Says at plan time, when it can be seen, that the name is taken.

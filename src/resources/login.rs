@@ -158,7 +158,7 @@ impl Resource for Login {
         if let Some(sid) = sid {
             cx.private().set(OUR_SID, sid.to_string());
         }
-        ledger.note_login(key, sid);
+        ledger.note_new_login(key, sid);
         plan.principal = plan.name.to_string().into();
         let made = match login {
             Ok(login) => plan.matching(&login).noted(cx),
@@ -254,6 +254,15 @@ impl Resource for Login {
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let server = cx.provider.sql(&state.server)?;
+        if cx.provider.ledger().is_new(&state.key()) {
+            // The CLIs put the end of one block and the beginning of another in no order.
+            cx.warn(Diagnostic::warning(
+                format!("Login {} was left alone", state.name),
+                "Another block of the configuration has the same login, and was there first in this run: it is that block's now. \
+                 When a block gets another address, a `moved` block says so, and nothing is dropped or made.",
+            ));
+            return Ok(());
+        }
         let force = state.force_drop.known().copied().unwrap_or_default();
         server.change().drop_login(state.known_sid(), &state.name, force).await?;
         // The object that comes in its place has the SID that was chosen, whatever somebody else made of it meanwhile.

@@ -1,13 +1,15 @@
 //! `fabricmirror_mirrored_database`: the item in Fabric. Starting it is `replication`.
 
+mod source;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fabric_api::connections::{self, SQL_MANAGED_INSTANCE};
+use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::definition::{Definition, TableName};
 use fabric_api::mirrored_databases::{self, MirroringStatus, NewMirroredDatabase, ProvisioningStatus};
-use fabric_api::{Client, ConnectionId, FolderId, ItemId, WorkspaceId};
-use mssql_admin::{Identifier, ServerName, SourceTables};
+use fabric_api::{Client, ConnectionId, FolderId, ItemId, LabelId, WorkspaceId};
+use mssql_admin::{Identifier, SourceTables};
 use tfplugin::{Change, Context, Diagnostic, Diagnostics, Draft, Model, Resource, Set, Text, Value, path};
 
 use super::{changed_since, not_there_any_more};
@@ -67,7 +69,20 @@ pub struct MirroredDatabase {
     #[attr(optional, computed, initial = 7, range = 1..=30)]
     retention_in_days: Value<i64>,
 
-    /// Deleting the item skips the tenant's recycle bin, where there is one. Needs the workspace role Admin.
+    /// Delta's change data feed of the tables in OneLake: what changed, row by row, for those who read them. Billed extra. Left
+    /// out: not managed.
+    #[attr(optional, computed)]
+    delta_change_data_feed: Value<bool>,
+
+    /// Sensitivity label, by its id. Fabric gives one to an item that is made; how it is changed later is not for an
+    /// application to say: a person does it in the portal. Left out: not managed.
+    #[attr(optional, computed)]
+    sensitivity_label_id: Value<Text<LabelId>>,
+
+    /// Whether deleting the item skips the tenant's recycle bin, for which the provider's identity needs the workspace role
+    /// Admin. It matters only where a Fabric administrator has turned *Item Recovery* on: there a deleted item stays for 7 to 90
+    /// days, counts towards the workspace's items, keeps its folder from being deleted, and can be recovered by a
+    /// Contributor – with its tables, without what was shared with anybody. Its name is free meanwhile.
     #[attr(optional, computed, default = false)]
     hard_delete: Value<bool>,
 
@@ -151,12 +166,26 @@ impl Resource for MirroredDatabase {
         if let Some(plan) = &plan {
             plan.check_tables(cx, prior).await?;
         }
+        let connection = change.planned.connection_id.known().map(|id| *id.value());
+        if let Some(connection) = connection.filter(|id| prior.is_none_or(|prior| *prior.connection_id.value() != *id))
+        {
+            source::refuse_visible_types(cx, connection).await?;
+        }
         let Some(prior) = prior else {
             return match plan {
                 Some(plan) => plan.refuse_existing(cx).await,
                 None => Ok(()),
             };
         };
+        if change.planned.sensitivity_label_id != prior.sensitivity_label_id {
+            return Err(Diagnostic::error(
+                "The sensitivity label cannot be changed here",
+                "Fabric gives an item a label when it is made, and has no way for an application to give it another. Let somebody \
+                 who may do so set it in the portal: the next plan is empty then. Or leave `sensitivity_label_id` out.",
+            )
+            .at(path!(MirroredDatabase: sensitivity_label_id))
+            .into());
+        }
         if change.planned.connection_id != Value::Known(prior.connection_id.clone()) {
             cx.warn(
                 Diagnostic::warning(
@@ -176,20 +205,16 @@ impl Resource for MirroredDatabase {
             return Err(second_owner(&plan.display_name));
         }
         let connection = *plan.connection_id.value();
-        check_connection(&fabric, connection, None).await?;
+        source::check(&fabric, connection, None).await?;
         let new = NewMirroredDatabase {
             display_name: plan.display_name.clone(),
             description: plan.description.known().cloned(),
             folder_id: plan.folder_id.known().map(|id| *id.value()),
-            definition: Definition::new(
-                connection,
-                plan.default_schema.known().map(|schema| schema.spelling().to_owned()),
-                plan.retention_in_days.known().copied().unwrap_or(7),
-            )
-            .with_tables(plan.table_names()),
+            sensitivity_label: plan.sensitivity_label_id.known().map(|id| *id.value()),
+            definition: plan.definition(),
         };
         let created = {
-            let _turn = cx.provider.turn().await;
+            let _turn = cx.provider.turn(*plan.workspace_id).await;
             fabric.create_mirrored_database(*plan.workspace_id, &new).await
         };
         let created = match created {
@@ -198,6 +223,7 @@ impl Resource for MirroredDatabase {
         };
         cx.provider.ledger().note(plan.key());
         let mut item = plan.matching(&created);
+        item.delta_change_data_feed.default_with(|| false.into());
         item.onelake_tables_path = Value::Null;
         item.sql_endpoint = Value::Null;
         // From here on it exists, and nothing taints it: whatever happens, the state knows it.
@@ -252,11 +278,12 @@ impl Resource for MirroredDatabase {
         let has_new_connection = prior.connection_id != plan.connection_id;
         let has_new_tables = prior.tables != plan.tables;
         let has_new_retention = prior.retention_in_days != plan.retention_in_days;
-        if !has_new_connection && !has_new_tables && !has_new_retention {
+        let has_new_feed = prior.delta_change_data_feed != plan.delta_change_data_feed;
+        if !has_new_connection && !has_new_tables && !has_new_retention && !has_new_feed {
             return Ok(plan);
         }
         if has_new_connection {
-            check_connection(fabric, *plan.connection_id, Some(*prior.connection_id)).await?;
+            source::check(fabric, *plan.connection_id, Some(*prior.connection_id)).await?;
         }
         let mut pace = Pace::new(limit(&plan.timeouts, |timeouts| &timeouts.update, START_LIMIT));
         let runs = matches!(mirror.look().await?.status, MirroringStatus::Running | MirroringStatus::Starting);
@@ -271,6 +298,10 @@ impl Resource for MirroredDatabase {
         if has_new_retention {
             definition.target.type_properties.retention_in_days = plan.retention_in_days.known().copied();
         }
+        if has_new_feed {
+            let feed = plan.delta_change_data_feed.known().copied();
+            definition.target.type_properties.enable_delta_change_data_feed = feed;
+        }
         if has_new_tables {
             definition = definition.with_tables(plan.table_names());
         }
@@ -278,6 +309,7 @@ impl Resource for MirroredDatabase {
         // Done, as far as the definition goes: a wait that fails is taken up by the replication.
         done.connection_id = plan.connection_id.clone();
         (done.tables, done.retention_in_days) = (plan.tables.clone(), plan.retention_in_days.clone());
+        done.delta_change_data_feed = plan.delta_change_data_feed.clone();
         cx.keep(&done);
         if has_new_connection && runs {
             match fabric.start_mirroring(mirror.workspace, id).await {
@@ -299,7 +331,8 @@ impl Resource for MirroredDatabase {
         // A mirror that is deleted while it runs may leave its change feed behind in the source.
         let limit = limit(&state.timeouts, |timeouts| &timeouts.delete, STOP_LIMIT);
         if mirror.stop(cx, limit).await?.is_some() {
-            mirror.fabric.delete_mirrored_database(mirror.workspace, mirror.item, hard).await?;
+            let deleted = mirror.fabric.delete_mirrored_database(mirror.workspace, mirror.item, hard).await;
+            deleted.map_err(|error| refused_deletion(error, hard))?;
         }
         cx.provider.ledger().forget(&state.key());
         Ok(())
@@ -332,6 +365,8 @@ impl Resource for MirroredDatabase {
             default_schema: Value::Null,
             tables: Value::Null,
             retention_in_days: Value::Null,
+            delta_change_data_feed: Value::Null,
+            sensitivity_label_id: Value::Null,
             hard_delete: Value::Null,
             timeouts: Value::Null,
             onelake_tables_path: Value::Null,
@@ -339,6 +374,19 @@ impl Resource for MirroredDatabase {
         };
         Ok(found.matching(&item).matching_definition(&definition))
     }
+}
+
+/// A deletion for good takes another role than one that can be undone.
+fn refused_deletion(error: fabric_api::Error, hard: bool) -> Error {
+    let refused = hard && error.status() == Some(403);
+    let error = Error::from(error);
+    if !refused {
+        return error;
+    }
+    error.at(path!(MirroredDatabase: hard_delete)).hint(
+        "A deletion that skips the recycle bin takes the workspace role Admin. Give it to the provider's identity, or set \
+         `hard_delete = false`, apply, and destroy then.",
+    )
 }
 
 /// The item and its definition; `None` when it is gone for certain.
@@ -362,6 +410,17 @@ fn second_owner(display_name: &str) -> Error {
 impl MirroredDatabase {
     fn key(&self) -> Key {
         key(*self.workspace_id, &self.display_name)
+    }
+
+    fn definition(&self) -> Definition {
+        let mut definition = Definition::new(
+            *self.connection_id.value(),
+            self.default_schema.known().map(|schema| schema.spelling().to_owned()),
+            self.retention_in_days.known().copied().unwrap_or(7),
+        )
+        .with_tables(self.table_names());
+        definition.target.type_properties.enable_delta_change_data_feed = self.delta_change_data_feed.known().copied();
+        definition
     }
 
     fn table_names(&self) -> Option<Vec<TableName>> {
@@ -399,6 +458,11 @@ impl MirroredDatabase {
                 "The mirror's retention",
                 plan.retention_in_days != self.retention_in_days,
                 now.retention_in_days != self.retention_in_days,
+            ),
+            (
+                "The mirror's change data feed",
+                plan.delta_change_data_feed != self.delta_change_data_feed,
+                now.delta_change_data_feed != self.delta_change_data_feed,
             ),
         ] {
             if planned && changed {
@@ -515,6 +579,7 @@ impl MirroredDatabase {
         // Absent, null and empty mean the same.
         self.description = item.description.clone().unwrap_or_default().into();
         self.folder_id = item.folder_id.map(Text::from).into();
+        self.sensitivity_label_id = item.sensitivity_label().map(Text::from).into();
         if let Some(properties) = &item.properties {
             self.onelake_tables_path = properties.one_lake_tables_path.clone().into();
             self.sql_endpoint = properties
@@ -537,6 +602,9 @@ impl MirroredDatabase {
         }
         self.default_schema = definition.target.type_properties.default_schema.as_deref().and_then(name).into();
         self.retention_in_days = definition.target.type_properties.retention_in_days.into();
+        // Off, where nothing is said of it.
+        let feed = definition.target.type_properties.enable_delta_change_data_feed;
+        self.delta_change_data_feed = feed.unwrap_or_default().into();
         self.tables = definition
             .tables()
             .map(|tables| {
@@ -559,48 +627,4 @@ impl Table {
 fn eligible(source: &SourceTables) -> BTreeSet<Name> {
     let taken = source.tables.iter().filter(|table| table.eligibility().is_mirrored());
     taken.map(|table| Name::new(&table.schema, &table.name)).collect()
-}
-
-/// A connection of another type, or one that leads elsewhere than the one before, is refused before Fabric is asked.
-async fn check_connection(fabric: &Client, id: ConnectionId, before: Option<ConnectionId>) -> Result<()> {
-    let at = || path!(MirroredDatabase: connection_id);
-    let connection = fabric.connection(id).await.map_err(|error| Error::from(error).at(at()))?;
-    let details = &connection.connection_details;
-    if details.kind != SQL_MANAGED_INSTANCE {
-        return Err(Diagnostic::error(
-            "The connection is not of the type \"SQL Managed Instance\"",
-            format!(
-                "Connection {id} is of the type `{}`. Mirroring a SQL Managed Instance takes only connections of the type \
-                 `{SQL_MANAGED_INSTANCE}`, also where another one leads to the same server. Use the id of a \
-                 `fabricmirror_connection`.",
-                details.kind
-            ),
-        )
-        .at(at())
-        .into());
-    }
-    let Some(before) = before else { return Ok(()) };
-    // The old one is gone, or no longer visible: there is nothing to compare with.
-    let Some(old) = fabric.find_connection(before).await? else { return Ok(()) };
-    if leads_to(&old) == leads_to(&connection) {
-        return Ok(());
-    }
-    let place = |connection: &connections::Connection| connection.connection_details.path.clone().unwrap_or_default();
-    Err(Diagnostic::error(
-        "The connection leads to another database",
-        format!(
-            "The mirror holds the tables of `{}`; the new connection leads to `{}`. Fabric documents no change of the \
-             source in place. Make a new mirror: run again with `-replace=ADDRESS` of this resource.",
-            place(&old),
-            place(&connection)
-        ),
-    )
-    .at(at())
-    .into())
-}
-
-/// Where a connection leads, whatever the spelling of server and database.
-fn leads_to(connection: &connections::Connection) -> Option<(ServerName, Identifier)> {
-    let (server, database) = connection.connection_details.server_and_database()?;
-    Some((server.parse().ok()?, database.parse().ok()?))
 }

@@ -1,6 +1,7 @@
 //! Resources, by their Terraform names, and what they say alike.
 
 mod connection;
+mod connection_role_assignment;
 mod database_grants;
 mod database_role;
 mod database_user;
@@ -8,6 +9,7 @@ mod entra;
 mod login;
 mod mirrored_database;
 mod replication;
+mod role_assignment;
 mod workspace_role_assignment;
 
 use std::collections::BTreeSet;
@@ -21,6 +23,7 @@ use crate::import_id;
 use crate::provider::FabricMirror;
 
 pub use connection::Connection;
+pub use connection_role_assignment::ConnectionRoleAssignment;
 pub use database_grants::DatabaseGrants;
 pub use database_role::DatabaseRole;
 pub use database_user::DatabaseUser;

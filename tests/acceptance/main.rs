@@ -6,6 +6,7 @@
 mod ablation;
 mod access;
 mod choices;
+mod connections;
 mod drift;
 mod drift_rows;
 mod endurance;
@@ -13,6 +14,7 @@ mod entra;
 mod estate;
 mod faults;
 mod functions;
+mod gateways;
 mod grants_in_company;
 mod guides;
 mod handshake;
@@ -20,8 +22,10 @@ mod hcl;
 mod health;
 mod imports;
 mod interruption;
+mod items;
 mod jobs;
 mod least_privilege;
+mod look_ups;
 mod mirror;
 mod mirror_in_company;
 mod moments;
@@ -127,6 +131,10 @@ fn main() -> ExitCode {
         access::cases(),
         faults::cases(),
         choices::cases(),
+        connections::cases(),
+        items::cases(),
+        look_ups::cases(),
+        gateways::cases(),
         second_owner::cases(),
         entra::cases(),
         estate::cases(),

@@ -124,8 +124,12 @@ impl Accounts<'_> {
             Thing::ConnectionRole { connection, .. } => self.with_connection(difference, connection),
             Thing::Assignment { workspace, principal } => self.assignment(difference, workspace, principal),
             Thing::Item(id) => self.item(difference, id),
-            Thing::ObjectPermission { database, grantee, .. } => {
+            Thing::ObjectPermission { database, grantee, permission, .. } => {
+                // What somebody held on a user or role goes with that one, too.
+                let on = permission.rsplit_once(" ON ").and_then(|(_, on)| on.strip_suffix(".0")?.split_once(' '));
+                let on = on.filter(|(class, _)| ["Role", "User"].contains(class)).and_then(|(_, id)| id.parse().ok());
                 self.goes_with_principal(difference, database, *grantee)
+                    || on.is_some_and(|id| self.goes_with_principal(difference, database, id))
             }
             Thing::ServerRole(_) | Thing::Table { .. } | Thing::Workspace(_) | Thing::Folder(_) => false,
         }
@@ -211,7 +215,9 @@ impl Accounts<'_> {
                     || (permission == "CONNECT SQL" && self.lets_in(grantee))
             }
             Difference::Vanished(_) => {
+                // A DENY takes the place of what somebody else granted.
                 !self.after.things.contains_key(&login) && self.login(&Difference::Vanished(login))
+                    || (permission == "CONNECT SQL" && self.lets_in(grantee))
             }
             Difference::Changed(..) => permission == "CONNECT SQL" && self.lets_in(grantee),
         }
@@ -411,7 +417,10 @@ impl Accounts<'_> {
                 let shown = |it: &Planned<'_>| {
                     loses(it, set_of(&state)) || (state == "Grant" && loses(it, "permissions_with_grant_option"))
                 };
-                self.any(Type::Grants, |it| ours(it) && shown(it))
+                // CONNECT is not among what is held, and whoever gave it, a DENY takes its place.
+                let shut_out =
+                    |it: &Planned<'_>| permission == "CONNECT" && it.makes() && lists(it.after, "denied", permission);
+                self.any(Type::Grants, |it| ours(it) && (shown(it) || shut_out(it)))
             }
             Difference::Changed(..) => {
                 let (old, new) = (state(self.before), state(self.after));

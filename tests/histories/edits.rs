@@ -89,7 +89,14 @@ pub fn edit(rng: &mut Rng, configuration: &Configuration, features: &Features) -
         let stands_on_password = |it: &Type| matches!(it, Type::Connection | Type::Mirror | Type::Replication);
         let fits = |it: &Type| !present(it) && (role || *it != Type::Role) && !(is_entra && stands_on_password(it));
         if let Some(it) = Type::ALL.iter().find(|it| fits(it)) {
-            return ("add a block", vec![Edit::Add(configs::block(rng, features, configuration, *it))]);
+            let mut block = configs::block(rng, features, configuration, *it);
+            let elsewhere =
+                |it: &Block| refers(&block, &it.address) && it.attributes.get("database") != Some(&text("Sales"));
+            if *it == Type::User && blocks.iter().any(|it| it.type_name == Type::Role.name() && elsewhere(it)) {
+                // Nobody is in a role of another database.
+                block.attributes.insert("roles".to_owned(), texts(&[]));
+            }
+            return ("add a block", vec![Edit::Add(block)]);
         }
     }
     let block = rng.pick(blocks).clone();

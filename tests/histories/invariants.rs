@@ -373,6 +373,9 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
     let owner = |thing: &Thing| match thing {
         Thing::Permission { database, grantee, .. } => Thing::User { database: database.clone(), id: *grantee },
         Thing::Member { database, member, .. } => Thing::User { database: database.clone(), id: *member },
+        Thing::ServerPermission { grantee: login, .. } | Thing::ServerMember { member: login, .. } => {
+            Thing::Login(*login)
+        }
         other => other.clone(),
     };
     let is_left = |thing: &Thing| {
@@ -384,6 +387,7 @@ pub fn nothing_left(run: &mut Run, held: &State, before: &Snapshot, after: &Snap
         run.begin.things.contains_key(thing)
             || run.theirs.contains(thing)
             || run.cut_off.contains(thing)
+            || run.cut_off.contains(&owner(thing))
             || stays(thing)
             || is_left(thing)
             || is_lost(thing)

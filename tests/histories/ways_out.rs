@@ -355,6 +355,14 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
     let new = thing(address, &imported.state);
     let twice =
         imported.state.objects.keys().any(|it| it != address && new.is_some() && thing(it, &imported.state) == new);
+    // Of a user, whatever it is called meanwhile.
+    let who = |value: &Dynamic| format!("{:?} {:?}", value.get("database"), value.get("sid")).to_lowercase();
+    let same_user = type_name == Type::User.name()
+        && imported.state.objects.iter().any(|(it, object)| {
+            it != address
+                && object.type_name == type_name
+                && imported.state.objects.get(address).is_some_and(|new| who(&new.value) == who(&object.value))
+        });
     let grants = |value: &Dynamic| format!("{:?} {:?}", value.get("database"), value.get("principal")).to_lowercase();
     let same_grants = type_name == Type::Grants.name()
         && imported.state.objects.iter().any(|(it, object)| {
@@ -362,7 +370,7 @@ async fn import(run: &mut Run, address: &str, type_name: &str, id: &str) -> Resu
                 && object.type_name == type_name
                 && imported.state.objects.get(address).is_some_and(|new| grants(&new.value) == grants(&object.value))
         });
-    if twice || same_grants {
+    if twice || same_user || same_grants {
         run.say(format!("{address} is a second block for the same thing, and goes"));
         remove(&mut run.us.configuration, address);
     } else {

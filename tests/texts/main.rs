@@ -15,10 +15,11 @@ const SOURCES: [&str; 4] = ["src", "crates/mssql-admin/src", "crates/fabric-api/
 const NOT_READ: [&str; 5] = ["generated", "testing", "tests", "script.rs", "refusals.rs"];
 
 /// Words of the CLIs' own language and of their command lines.
-const CLI_WORDS: [&str; 14] = [
+const CLI_WORDS: [&str; 15] = [
     "terraform init",
     "plugin",
     "import",
+    "moved",
     "removed",
     "lifecycle",
     "create_before_destroy",
@@ -32,7 +33,8 @@ const CLI_WORDS: [&str; 14] = [
     "null",
 ];
 /// Words of the services, as Microsoft spells them.
-const SERVICE_WORDS: [&str; 15] = [
+const SERVICE_WORDS: [&str; 16] = [
+    "Basic",
     "ServicePrincipal",
     "Contributor",
     "AzureSqlMI",

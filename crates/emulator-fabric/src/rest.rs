@@ -2,6 +2,7 @@
 //! and a client can be tried against the others.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +38,12 @@ pub struct Rest {
     /// For how many milliseconds of the machine's time the create of an item and the assignment of a workspace's role take
     /// part in a race that hides the item from the principal (§8.6). 0: there is no race.
     pub role_race_ms: u64,
+    /// A change of a connection's credentials may be one of their type. UNCONFIRMED: there is a code for its refusal (§8.2).
+    pub credential_types_change: bool,
+    /// The sensitivity labels of the tenant, by id.
+    pub sensitivity_labels: Vec<Uuid>,
+    /// The one that an item gets which is made without.
+    pub default_sensitivity_label: Option<Uuid>,
     /// Lists of items show a mirror a second time, as a MirroredWarehouse (§6b).
     pub mirrored_warehouse: bool,
 }
@@ -129,6 +136,9 @@ impl Default for Rest {
             calls_per_minute: None,
             changes_per_minute: None,
             role_race_ms: 0,
+            credential_types_change: false,
+            sensitivity_labels: Vec::new(),
+            default_sensitivity_label: None,
             mirrored_warehouse: false,
         }
     }

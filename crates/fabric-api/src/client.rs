@@ -78,8 +78,8 @@ pub(crate) struct Call {
     body: Option<Value>,
     /// Sending it twice does the same as sending it once.
     idempotent: bool,
-    /// It names a principal that may have been made a moment ago.
-    fresh_principal: bool,
+    /// It names a principal that may have been made a moment ago, which is refused with this code.
+    fresh_principal: Option<&'static str>,
 }
 
 impl Call {
@@ -91,7 +91,7 @@ impl Call {
             query: Vec::new(),
             body: None,
             idempotent: true,
-            fresh_principal: false,
+            fresh_principal: None,
         }
     }
 
@@ -114,9 +114,9 @@ impl Call {
         self
     }
 
-    /// A principal that the directory does not know yet is waited for.
-    pub(crate) fn awaits_principal(mut self) -> Self {
-        self.fresh_principal = true;
+    /// A principal that the directory does not know yet, which has this code, is waited for.
+    pub(crate) fn awaits_principal(mut self, code: &'static str) -> Self {
+        self.fresh_principal = Some(code);
         self
     }
 
@@ -433,7 +433,7 @@ fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, call: &Call)
     if body.error_code == "ItemDisplayNameNotAvailableYet" {
         return Again::NameReserved;
     }
-    if call.fresh_principal && body.error_code == "PrincipalNotFound" {
+    if call.fresh_principal == Some(body.error_code.as_str()) && status.is_client_error() {
         return Again::PrincipalUnknown;
     }
     // Whoever resumes a capacity takes longer than any retry, even where the status says "unavailable".

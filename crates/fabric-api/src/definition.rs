@@ -65,6 +65,9 @@ pub struct TargetProperties {
     /// 1 to 30. The documents disagree about the default: always sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_in_days: Option<i64>,
+    /// Delta's change data feed of the tables in OneLake, which is billed. `None`: off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_delta_change_data_feed: Option<bool>,
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -109,6 +112,7 @@ impl Definition {
                     format: "Delta".to_owned(),
                     default_schema,
                     retention_in_days: Some(retention_in_days),
+                    enable_delta_change_data_feed: None,
                     other: Map::new(),
                 },
                 other: Map::new(),
@@ -118,13 +122,17 @@ impl Definition {
         }
     }
 
-    /// Mirrors exactly these tables; `None` all of them.
+    /// Mirrors exactly these tables; `None` all of them. What else is said of one that stays is kept.
     #[must_use]
     pub fn with_tables(mut self, tables: Option<Vec<TableName>>) -> Self {
+        let mut before = self.mounted_tables.take().unwrap_or_default();
         self.mounted_tables = tables.map(|tables| {
-            let mount = |table| MountedTable {
-                source: MountedSource { type_properties: table, other: Map::new() },
-                other: Map::new(),
+            let mount = |table: TableName| match before.iter().position(|it| it.source.type_properties == table) {
+                Some(place) => before.swap_remove(place),
+                None => MountedTable {
+                    source: MountedSource { type_properties: table, other: Map::new() },
+                    other: Map::new(),
+                },
             };
             tables.into_iter().map(mount).collect()
         });

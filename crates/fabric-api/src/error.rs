@@ -43,6 +43,10 @@ pub enum Error {
     #[error("{operation}: the operation did not end within {seconds} s")]
     Timeout { operation: &'static str, seconds: u64 },
 
+    /// Credentials cannot be encrypted for a gateway: nothing was sent.
+    #[error("{0}")]
+    Sealing(String),
+
     /// The client cannot be set up.
     #[error("{0}")]
     Setup(String),
@@ -67,6 +71,14 @@ pub struct ErrorBody {
 pub struct ErrorDetail {
     pub error_code: Option<String>,
     pub message: Option<String>,
+}
+
+impl ErrorDetail {
+    /// Code and message in one text; empty when there is neither.
+    pub fn describe(&self) -> String {
+        let parts = [&self.error_code, &self.message].into_iter().flatten().filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
 }
 
 impl ErrorBody {
@@ -205,7 +217,7 @@ impl Error {
             | Self::Timeout { operation, .. } => {
                 text.strip_prefix(operation).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
             }
-            Self::Auth(_) | Self::Setup(_) => text,
+            Self::Auth(_) | Self::Sealing(_) | Self::Setup(_) => text,
         }
     }
 

@@ -39,10 +39,18 @@ id! {
     ItemId
     /// A folder of a workspace.
     FolderId
+    /// A sensitivity label of Microsoft Purview.
+    LabelId
     /// A connection of the tenant.
     ConnectionId
+    /// A gateway, or a member of one.
+    GatewayId
     /// A capacity. Not the resource id that Azure Resource Manager uses.
     CapacityId
+    /// An Entra tenant.
+    TenantId
+    /// An application of Entra: its client id.
+    ApplicationId
     /// An Entra principal: the object id, of an application that of its enterprise application.
     PrincipalId
 }

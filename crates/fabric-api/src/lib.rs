@@ -1,7 +1,7 @@
 //! The Microsoft Fabric REST API, typed, as far as mirroring a database needs it.
 //!
 //! [`Client`] holds one identity and one endpoint; what it can do lies in one module per kind of thing:
-//! [`workspaces`], [`connections`], [`mirrored_databases`]. Everything goes through one pipeline ([`client`]): token,
+//! [`workspaces`], [`gateways`], [`connections`], [`mirrored_databases`], [`roles`]. Everything goes through one pipeline ([`client`]): token,
 //! retries, interrupts, long-running operations, errors. Nothing here knows Terraform, and URLs exist only here.
 
 pub mod auth;
@@ -13,10 +13,12 @@ mod decode;
 pub mod definition;
 mod error;
 mod extensible;
+pub mod gateways;
 mod gone;
 mod ids;
 pub mod mirrored_databases;
 mod outage;
+pub mod roles;
 mod stop;
 pub mod workspaces;
 
@@ -25,4 +27,7 @@ pub use certificates::check_certificates;
 pub use client::{Client, Options};
 pub use cloud::{Cloud, NoCloud, Service};
 pub use error::{Error, ErrorBody, Result};
-pub use ids::{CapacityId, ConnectionId, FolderId, ItemId, NoId, PrincipalId, WorkspaceId};
+pub use ids::{
+    ApplicationId, CapacityId, ConnectionId, FolderId, GatewayId, ItemId, LabelId, NoId, PrincipalId, TenantId,
+    WorkspaceId,
+};

@@ -9,7 +9,7 @@ use crate::definition::{Definition, Envelope};
 use crate::error::{ErrorBody, Result};
 use crate::extensible::extensible;
 use crate::gone;
-use crate::ids::{FolderId, ItemId, WorkspaceId};
+use crate::ids::{FolderId, ItemId, LabelId, WorkspaceId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,9 +22,25 @@ pub struct MirroredDatabase {
     /// Absent, null and empty mean the workspace's root.
     #[serde(default, deserialize_with = "empty_is_none")]
     pub folder_id: Option<FolderId>,
+    #[serde(default)]
+    sensitivity_label: Option<SensitivityLabel>,
     /// Absent in the answer to the creation.
     #[serde(default)]
     pub properties: Option<Properties>,
+}
+
+/// Its key was another until April 2026 (fabric-api facts §11).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct SensitivityLabel {
+    #[serde(alias = "sensitivityLabelId", default, deserialize_with = "empty_is_none")]
+    id: Option<LabelId>,
+}
+
+impl MirroredDatabase {
+    /// Where a tenant labels by default, it is missing in the answer to the creation, and there a moment later.
+    pub fn sensitivity_label(&self) -> Option<LabelId> {
+        self.sensitivity_label.as_ref()?.id
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -115,6 +131,8 @@ pub struct NewMirroredDatabase {
     pub description: Option<String>,
     /// `None`: the workspace's root.
     pub folder_id: Option<FolderId>,
+    /// `None`: what the tenant's policy says.
+    pub sensitivity_label: Option<LabelId>,
     pub definition: Definition,
 }
 
@@ -138,6 +156,9 @@ impl Client {
         }
         if let Some(folder) = &new.folder_id {
             body.insert("folderId".to_owned(), json!(folder));
+        }
+        if let Some(label) = &new.sensitivity_label {
+            body.insert("sensitivityLabelSettings".to_owned(), json!({ "labelId": label }));
         }
         let path = format!("workspaces/{workspace}/mirroredDatabases");
         self.call(Call::post("creating the mirrored database", path).body(&Value::Object(body))).await

@@ -1,20 +1,39 @@
-//! Workspaces, who may do what in them, and the capacities they run on (fabric-api facts §6).
+//! Workspaces, and the capacities they run on (fabric-api facts §6).
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::client::{Call, Client};
+use crate::decode::empty_is_none;
 use crate::error::Result;
 use crate::extensible::extensible;
-use crate::gone;
-use crate::ids::{CapacityId, PrincipalId, WorkspaceId};
+use crate::ids::{CapacityId, WorkspaceId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     pub id: WorkspaceId,
     pub display_name: String,
+    /// Absent, null and empty mean the same.
+    #[serde(default)]
+    pub description: Option<String>,
     /// `None`: the workspace runs on no capacity, and nothing can be mirrored into it.
+    #[serde(default, deserialize_with = "empty_is_none")]
     pub capacity_id: Option<CapacityId>,
+    #[serde(default)]
+    pub capacity_region: Option<String>,
+    /// Of a workspace that is read by its id, never in a list.
+    #[serde(default)]
+    pub workspace_identity: Option<WorkspaceIdentity>,
+}
+
+/// Who a workspace is in Entra.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceIdentity {
+    /// Client id.
+    pub application_id: Option<String>,
+    /// Object id of its enterprise application.
+    pub service_principal_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,41 +50,6 @@ extensible! {
     CapacityState { Active, Inactive }
 }
 
-extensible! {
-    /// What a principal may do in a workspace, from all to little.
-    WorkspaceRole { Admin, Member, Contributor, Viewer }
-}
-
-extensible! {
-    /// A managed identity is a `ServicePrincipal`.
-    PrincipalType { User, Group, ServicePrincipal, ServicePrincipalProfile, EntireTenant }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Principal {
-    pub id: PrincipalId,
-    #[serde(rename = "type")]
-    pub kind: PrincipalType,
-    #[serde(skip_serializing)]
-    pub service_principal_details: Option<ServicePrincipalDetails>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServicePrincipalDetails {
-    /// The application's client id.
-    pub aad_app_id: Option<String>,
-}
-
-/// A principal's role. The assignment's id was always the principal's (fabric-api facts §11).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct RoleAssignment {
-    pub id: PrincipalId,
-    pub principal: Principal,
-    pub role: WorkspaceRole,
-}
-
 impl Client {
     /// # Errors
     /// See [`crate::Error`]; so for every call.
@@ -73,60 +57,14 @@ impl Client {
         self.call(Call::get("reading the workspace", format!("workspaces/{id}"))).await
     }
 
+    /// Every workspace that the caller has a role in.
+    pub async fn workspaces(&self) -> Result<Vec<Workspace>> {
+        self.list(Call::get("listing workspaces", "workspaces".into()), "value").await
+    }
+
     /// Needs a role on the capacity itself: a workspace's administrator may not see it.
     pub async fn capacity(&self, id: CapacityId) -> Result<Option<Capacity>> {
         let all: Vec<Capacity> = self.list(Call::get("listing capacities", "capacities".into()), "value").await?;
         Ok(all.into_iter().find(|capacity| capacity.id == id))
-    }
-
-    pub async fn workspace_roles(&self, workspace: WorkspaceId) -> Result<Vec<RoleAssignment>> {
-        let path = format!("workspaces/{workspace}/roleAssignments");
-        self.list(Call::get("listing the workspace's role assignments", path), "value").await
-    }
-
-    pub async fn workspace_role(&self, workspace: WorkspaceId, assignment: PrincipalId) -> Result<RoleAssignment> {
-        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
-        self.call(Call::get("reading the workspace's role assignment", path)).await
-    }
-
-    /// `None`: the workspace's list is without it.
-    pub async fn find_workspace_role(
-        &self,
-        workspace: WorkspaceId,
-        assignment: PrincipalId,
-    ) -> Result<Option<RoleAssignment>> {
-        let read = self.workspace_role(workspace, assignment).await;
-        gone::found(read, self.workspace_roles(workspace), |role| role.id == assignment).await
-    }
-
-    /// A principal has one role: a second assignment is `PrincipalAlreadyHasWorkspaceRolePermissions`. One that was made
-    /// a moment ago may not be known yet: it is waited for, up to two minutes.
-    pub async fn add_workspace_role(
-        &self,
-        workspace: WorkspaceId,
-        principal: &Principal,
-        role: &WorkspaceRole,
-    ) -> Result<RoleAssignment> {
-        let path = format!("workspaces/{workspace}/roleAssignments");
-        let body = serde_json::json!({ "principal": principal, "role": role });
-        self.call(Call::post("assigning the workspace role", path).awaits_principal().body(&body)).await
-    }
-
-    pub async fn change_workspace_role(
-        &self,
-        workspace: WorkspaceId,
-        assignment: PrincipalId,
-        role: &WorkspaceRole,
-    ) -> Result<RoleAssignment> {
-        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
-        let body = serde_json::json!({ "role": role });
-        self.call(Call::patch("changing the workspace role", path).awaits_principal().body(&body)).await
-    }
-
-    /// That it is gone already is no error.
-    pub async fn remove_workspace_role(&self, workspace: WorkspaceId, assignment: PrincipalId) -> Result<()> {
-        let path = format!("workspaces/{workspace}/roleAssignments/{assignment}");
-        let removed = self.call_for_effect(Call::delete("removing the workspace role", path)).await;
-        gone::deleted(removed, self.workspace_roles(workspace), |role| role.id == assignment).await
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that can go wrong on the way to the server and there, with the server's own numbers (sql-mi facts §1.4).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::statement::Identifier;
@@ -71,23 +72,20 @@ pub struct Refusal {
     /// Where the statement ran, if in a database of the instance's users.
     pub database: Option<String>,
     /// What was being done takes this of the operator, which the refusal may come of.
-    pub needs: Option<&'static str>,
+    pub needs: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
     /// The words with the names that the server gives, where they leave a place for one.
     fn filled(&self, words: &str) -> String {
-        let named = |kind: &str| {
-            let (_, rest) = self.text.split_once(kind)?;
+        let named = || {
+            let (_, rest) = self.text.split_once(" role '")?;
             rest.rsplit_once("', because")?.0.parse::<Identifier>().ok()
         };
-        [("[ROLE]", " role '"), ("[OWNER]", " principal '")].into_iter().fold(
-            words.to_owned(),
-            |words, (place, kind)| match named(kind) {
-                Some(name) => words.replace(place, &advice::quoted(&name)),
-                None => words,
-            },
-        )
+        match named() {
+            Some(name) => words.replace("[ROLE]", &advice::quoted(&name)),
+            None => words.to_owned(),
+        }
     }
 }
 
@@ -188,9 +186,9 @@ impl Error {
     /// What to do, where that can be said: T-SQL for a database administrator where it needs one.
     pub fn fix(&self) -> Option<String> {
         Some(match self {
-            Self::Refused { refusal, .. } => match refusal.needs {
+            Self::Refused { refusal, .. } => match &refusal.needs {
                 Some(needs) if refusal.number == 15151 => format!("{} {}", words::AMBIGUOUS, refusal.filled(needs)),
-                Some(needs) => needs.to_owned(),
+                Some(needs) => needs.clone().into_owned(),
                 None => words::of(refusal.number)?.fix?.to_owned(),
             },
             Self::Invisible { right, .. } => words::grant_to_operator(right),
@@ -231,11 +229,11 @@ impl Error {
 
     /// The same, with what the operation takes of the operator, where the refusal may come of its lack.
     #[must_use]
-    pub(crate) fn needing(mut self, needs: &'static str) -> Self {
+    pub(crate) fn needing(mut self, needs: impl Into<Cow<'static, str>>) -> Self {
         if let Self::Refused { refusal, .. } = &mut self
             && words::may_lack_a_right(refusal.number)
         {
-            refusal.needs.get_or_insert(needs);
+            refusal.needs.get_or_insert_with(|| needs.into());
         }
         self
     }

@@ -1,6 +1,9 @@
 //! What each operation takes of the operator (sql-mi facts §3.4), as a refusal says it: the right, and the statement by
 //! which a DBA gives it. Names in capitals and brackets stand for the reader's own.
 
+use crate::advice;
+use crate::statement::Identifier;
+
 /// Logins are created, changed and dropped.
 pub(crate) const LOGINS: &str = "It takes ALTER ANY LOGIN, as the server role ##MS_LoginManager## has it. A DBA gives it, \
                                  in [master]: GRANT ALTER ANY LOGIN TO [OPERATOR];";
@@ -33,16 +36,25 @@ pub(crate) const MEMBERS: &str = "To give or take a database role takes ALTER AN
 /// A role is created.
 pub(crate) const NEW_ROLE: &str =
     "It takes CREATE ROLE. A DBA gives it, in that database: GRANT CREATE ROLE TO [OPERATOR];";
-/// A new role is somebody else's.
-pub(crate) const NEW_ROLES_OWNER: &str = "Another owner than the operator takes IMPERSONATE on that user, or ALTER on that role. A DBA gives it, in that database: \
-     GRANT IMPERSONATE ON USER::[OWNER] TO [OPERATOR]; or: GRANT ALTER ON ROLE::[OWNER] TO [OPERATOR];";
 /// A role is renamed or dropped.
 pub(crate) const ROLES: &str = "It takes ALTER ANY ROLE, or ALTER on the role. A DBA gives it, in that database: GRANT ALTER \
                                 ANY ROLE TO [OPERATOR];";
-/// A role is given to somebody else.
-pub(crate) const ROLES_OWNER: &str = "To give a role away takes TAKE OWNERSHIP on it, and IMPERSONATE on the user, or ALTER on the role, that gets it. A DBA \
-     gives it, in that database: GRANT TAKE OWNERSHIP ON ROLE::[ROLE] TO [OPERATOR]; GRANT IMPERSONATE ON USER::[OWNER] TO \
-     [OPERATOR];";
 /// Permissions are granted, revoked and denied.
 pub(crate) const PERMISSIONS: &str = "To grant takes each of the permissions with grant option, or CONTROL on the database; to revoke or deny takes CONTROL. A \
      DBA gives it, in that database: GRANT CONTROL TO [OPERATOR];";
+
+const NEW_ROLES_OWNER: &str = "Another owner than the operator takes IMPERSONATE on that user, or ALTER on that role. A DBA gives it, in that database: \
+     GRANT IMPERSONATE ON USER::[OWNER] TO [OPERATOR]; or: GRANT ALTER ON ROLE::[OWNER] TO [OPERATOR];";
+const ROLES_OWNER: &str = "To give a role away takes TAKE OWNERSHIP on it, and IMPERSONATE on the user, or ALTER on the role, that gets it. A DBA \
+     gives it, in that database: GRANT TAKE OWNERSHIP ON ROLE::[ROLE] TO [OPERATOR]; GRANT IMPERSONATE ON USER::[OWNER] TO \
+     [OPERATOR]; or: GRANT ALTER ON ROLE::[OWNER] TO [OPERATOR];";
+
+/// A new role is somebody else's.
+pub(crate) fn new_roles_owner(owner: &Identifier) -> String {
+    NEW_ROLES_OWNER.replace("[OWNER]", &advice::quoted(owner))
+}
+
+/// A role is given to somebody else.
+pub(crate) fn roles_owner(role: &Identifier, owner: &Identifier) -> String {
+    ROLES_OWNER.replace("[ROLE]", &advice::quoted(role)).replace("[OWNER]", &advice::quoted(owner))
+}

@@ -78,7 +78,8 @@ impl Database {
                 Err(error) if error.is_lost() => error,
                 // The name is free, or it would be 15023: the owner is not there, or may not be given anything.
                 Err(error) if error.number() == Some(15151) => {
-                    return Err(error.about(Fault::Owner).needing(needs::NEW_ROLES_OWNER));
+                    let owner = new.owner.as_ref().unwrap_or(&new.name);
+                    return Err(error.about(Fault::Owner).needing(needs::new_roles_owner(owner)));
                 }
                 Err(error) => return Err(error.about(Fault::Name).needing(needs::NEW_ROLE)),
             };
@@ -138,7 +139,7 @@ impl Database {
         match self.send(&statement, Effect::Repeatable).await {
             Ok(results) if !has(&results, "absent") => Ok(()),
             Ok(_) => Err(gone(role)),
-            Err(error) => Err(error.about(Fault::Owner).needing(needs::ROLES_OWNER)),
+            Err(error) => Err(error.about(Fault::Owner).needing(needs::roles_owner(&name, owner))),
         }
     }
 

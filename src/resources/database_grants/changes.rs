@@ -52,7 +52,9 @@ impl DatabaseGrants {
         let may_revoke = |row: &Permission| match row.state {
             PermissionState::Denied => {
                 self.lifts()
-                    && (prior.denies(row.name.as_str()) || (is_implied(row, holder) && prior.connect == false.into()))
+                    && (prior.denies(row.name.as_str())
+                        || (is_implied(row, holder) && prior.connect == false.into())
+                        || self.meets_deny(cx, prior, row))
             }
             // Hidden, it is not taken away either.
             PermissionState::Granted if is_implied(row, holder) && !contains(&prior.permissions, CONNECT) => false,
@@ -80,6 +82,17 @@ impl DatabaseGrants {
             _ => false,
         };
         Ok(changes.into_iter().filter(|change| !is_unseen(change)).collect())
+    }
+
+    /// A DENY in the way of what is listed, which the plan's look has seen and the state could not show: not exclusive, it
+    /// shows the names that it has, and this one is new, or went with a principal that was replaced.
+    pub(super) fn meets_deny(&self, cx: &Context<FabricMirror>, prior: &Self, row: &Permission) -> bool {
+        let [granted, with_grant_option, _] = self.sets();
+        row.state == PermissionState::Denied
+            && !prior.is_exclusive()
+            && !prior.lists(&row.name)
+            && (contains(granted, row.name.as_str()) || contains(with_grant_option, row.name.as_str()))
+            && Held::read(&cx.private(), HELD).is_some_and(|seen| seen.has(row))
     }
 
     /// What was granted and the state does not list, and a DENY replaces. UNCONFIRMED that what others granted goes as well;

@@ -30,7 +30,9 @@ impl DatabaseGrants {
         principals: Option<&DatabasePrincipals>,
     ) {
         let rows = principals.and_then(|seen| seen.permissions_of(prior.grantee_of(cx, seen)?).ok());
-        for permission in self.lifted(prior) {
+        let in_the_way =
+            rows.iter().flatten().filter(|row| self.meets_deny(cx, prior, row)).map(|row| row.name.as_str());
+        for permission in self.lifted(prior).into_iter().chain(in_the_way) {
             let denied = |row: &&&Permission| row.state == PermissionState::Denied && row.name.as_str() == permission;
             let row = rows.as_ref().map(|rows| rows.iter().find(denied));
             // CONNECT may be missing without any DENY.
@@ -57,6 +59,7 @@ impl DatabaseGrants {
     /// came since the plan.
     pub(super) fn refuse_lifting(
         &self,
+        cx: &Context<FabricMirror>,
         prior: &Self,
         principals: &DatabasePrincipals,
         holder: &Principal,
@@ -66,7 +69,7 @@ impl DatabaseGrants {
         let mut said = Diagnostics::default();
         for row in principals.permissions_of(holder)? {
             let name = row.name.as_str();
-            let is_planned = lifted.contains(&name);
+            let is_planned = lifted.contains(&name) || self.meets_deny(cx, prior, row);
             let is_in_the_way = wanted.granted.contains(&row.name) || wanted.with_grant_option.contains(&row.name);
             if row.state != PermissionState::Denied || (!is_planned && !is_in_the_way) || (is_planned && self.lifts()) {
                 continue;

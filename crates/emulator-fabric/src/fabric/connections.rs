@@ -360,6 +360,7 @@ async fn update(
         .transpose()?;
     if let Some(credential) = credentials.as_ref().and_then(|credentials| credentials.credential.as_ref())
         && credential.kind != connection.credential.kind
+        && !fabric.rest().credential_types_change
     {
         let text = "The credential type of a connection cannot be changed";
         return Err(ApiError::bad_request("CannotUpdateCredentialType", text));

@@ -15,7 +15,7 @@ use super::connections::ConnectionAnswer;
 use super::definition::Envelope;
 use super::error::ApiError;
 use super::folders::Below;
-use super::mirrored_databases::{CreateRequest, DefinitionRequest, ItemAnswer, UpdateRequest, tagged};
+use super::mirrored_databases::{CreateRequest, DefinitionRequest, ItemAnswer, LabelSettings, UpdateRequest, tagged};
 use super::races::What;
 use super::reply::{Body, Empty, Ids, Page, Query, optional_id};
 use super::roles::WorkspaceRole;
@@ -88,7 +88,7 @@ struct CreateItem {
     folder_id: Option<Uuid>,
     definition: Option<Envelope>,
     creation_payload: Option<serde_json::Value>,
-    sensitivity_label_settings: Option<serde_json::Value>,
+    sensitivity_label_settings: Option<LabelSettings>,
 }
 
 /// 201, as seen for mirrors (§11).

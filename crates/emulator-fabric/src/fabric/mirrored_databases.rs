@@ -52,8 +52,17 @@ pub struct ItemAnswer {
     pub workspace_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder_id: Option<Uuid>,
+    /// Missing from every answer to a create, and there at the first look (§11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitivity_label: Option<LabelAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<PropertiesAnswer>,
+}
+
+/// Its key was `sensitivityLabelId` until April 2026 (§11).
+#[derive(Debug, Clone, Serialize)]
+pub struct LabelAnswer {
+    id: Uuid,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -83,6 +92,7 @@ impl MirroredDatabase {
             description: self.description.clone(),
             workspace_id: self.workspace_id,
             folder_id: self.folder_id,
+            sensitivity_label: None,
             properties: None,
         }
     }
@@ -102,7 +112,8 @@ impl MirroredDatabase {
             },
             default_schema: self.definition.as_ref().and_then(|definition| definition.default_schema.clone()),
         };
-        ItemAnswer { properties: Some(properties), ..self.item_answer() }
+        let sensitivity_label = self.sensitivity_label.map(|id| LabelAnswer { id });
+        ItemAnswer { sensitivity_label, properties: Some(properties), ..self.item_answer() }
     }
 }
 
@@ -137,7 +148,15 @@ pub struct CreateRequest {
     #[serde(default, deserialize_with = "optional_id")]
     pub folder_id: Option<Uuid>,
     pub definition: Option<Envelope>,
-    pub sensitivity_label_settings: Option<serde_json::Value>,
+    pub sensitivity_label_settings: Option<LabelSettings>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelSettings {
+    label_id: Uuid,
+    #[serde(default, rename = "sensitivityLabelApplyStrategy")]
+    _strategy: Option<String>,
 }
 
 async fn create(
@@ -172,10 +191,13 @@ impl Fabric {
         let description = request.description.unwrap_or_default();
         check_description(&description)?;
         store.check_folder(workspace, request.folder_id)?;
-        if request.sensitivity_label_settings.is_some() {
-            // The tenant has no labels, so every label is unknown; the code is UNCONFIRMED.
-            return Err(ApiError::invalid_parameter("The sensitivity label was not found in the tenant"));
-        }
+        let rest = self.rest();
+        let sensitivity_label = match request.sensitivity_label_settings {
+            Some(settings) if rest.sensitivity_labels.contains(&settings.label_id) => Some(settings.label_id),
+            // The code is UNCONFIRMED.
+            Some(_) => return Err(ApiError::invalid_parameter("The sensitivity label was not found in the tenant")),
+            None => rest.default_sensitivity_label,
+        };
         // A bare create succeeds, although the specification requires a definition (§11).
         let definition = request.definition.map(Envelope::read).transpose()?.map(|given| given.definition);
         if let Some(definition) = &definition {
@@ -192,6 +214,7 @@ impl Fabric {
             created: now,
             sql_endpoint_id: Uuid::new_v4(),
             folder_id: request.folder_id,
+            sensitivity_label,
             instance: 0,
             definition,
             mirror: Mirror::new(now),

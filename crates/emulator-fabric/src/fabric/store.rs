@@ -99,6 +99,8 @@ pub struct MirroredDatabase {
     pub sql_endpoint_id: Uuid,
     /// `None` is the workspace's root.
     pub folder_id: Option<Uuid>,
+    #[serde(default)]
+    pub sensitivity_label: Option<Uuid>,
     /// Its source's place in [`super::Fabric::instances`].
     pub instance: usize,
     /// Absent after a bare create (facts §11).

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fabric_api::workspaces::{Principal, PrincipalType, WorkspaceRole};
+use fabric_api::roles::{Principal, PrincipalType, WorkspaceRole};
 use fabric_api::{Client, Error, Result};
 use serde_json::json;
 
@@ -54,7 +54,7 @@ async fn pauses_end_at_once() {
         Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
     let service = Service::start([refusal(400, "PrincipalNotFound")]).await;
     let client = client(&service);
-    let adding = client.add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor);
+    let adding = client.add_role(workspace(), &principal, &WorkspaceRole::Contributor);
     let error = interrupted(&service, 1, adding).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
 }

@@ -5,10 +5,12 @@ mod presence;
 mod service;
 mod shapes;
 
-use fabric_api::connections::{ConnectionEncryption, Credentials, NewConnection, PrivacyLevel};
+use fabric_api::connections::{
+    ConnectionEncryption, Credentials, Login, NewConnection, PrivacyLevel, Route, SecretSource,
+};
 use fabric_api::definition::Definition;
 use fabric_api::mirrored_databases::{MirroringStatus, NewMirroredDatabase};
-use fabric_api::workspaces::{Principal, PrincipalType, WorkspaceRole};
+use fabric_api::roles::{Principal, PrincipalType, WorkspaceRole};
 use fabric_api::{Client, Credential, Error, ItemId, WorkspaceId};
 use serde_json::json;
 use service::{Reply, SECRET, Service, answer, empty, refusal};
@@ -35,7 +37,13 @@ fn a_mirror() -> Reply {
 
 fn new_mirror() -> NewMirroredDatabase {
     let definition = Definition::new(ID.parse().unwrap(), None, 7);
-    NewMirroredDatabase { display_name: "M".into(), description: None, folder_id: None, definition }
+    NewMirroredDatabase {
+        display_name: "M".into(),
+        description: None,
+        folder_id: None,
+        sensitivity_label: None,
+        definition,
+    }
 }
 
 fn new_connection() -> NewConnection {
@@ -44,8 +52,15 @@ fn new_connection() -> NewConnection {
         server: "mi.public.abc.database.windows.net,3342".into(),
         database: "Sales".into(),
         privacy_level: PrivacyLevel::Organizational,
-        encryption: ConnectionEncryption::Encrypted,
-        credentials: Credentials::Basic { username: "u".into(), password: PASSWORD.to_owned().into() },
+        route: Route::Cloud,
+        login: Login {
+            credentials: Credentials::Basic {
+                username: "u".into(),
+                password: SecretSource::Value(PASSWORD.to_owned().into()),
+            },
+            encryption: ConnectionEncryption::Encrypted,
+            skip_test: false,
+        },
     }
 }
 
@@ -267,22 +282,22 @@ async fn a_principal_that_was_just_made_is_waited_for() {
     let principal =
         Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
     let service = Service::start((0..10).map(|_| unknown()).chain([assigned()])).await;
-    service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
+    service.client().add_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
     assert_eq!(service.asked().len(), 11);
 
     // Two minutes, ten seconds at most between two attempts.
     let service = Service::start(vec![unknown(); 100]).await;
-    let added = service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
+    let added = service.client().add_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
     assert_eq!(added.unwrap_err().code(), Some("PrincipalNotFound"));
     assert!((12..=30).contains(&service.asked().len()), "{}", service.asked().len());
 
     let taken = refusal(409, "PrincipalAlreadyHasWorkspaceRolePermissions");
     let service = Service::start([taken]).await;
-    let added = service.client().add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
+    let added = service.client().add_role(workspace(), &principal, &WorkspaceRole::Contributor).await;
     assert!(added.is_err());
     // Other replicas of the directory may know it later than the one that was asked for the assignment.
     let service = Service::start([unknown(), assigned()]).await;
-    service.client().change_workspace_role(workspace(), ID.parse().unwrap(), &WorkspaceRole::Viewer).await.unwrap();
+    service.client().change_role(workspace(), ID.parse().unwrap(), &WorkspaceRole::Viewer).await.unwrap();
     assert_eq!(service.asked().len(), 2);
 }
 
@@ -483,7 +498,7 @@ async fn what_is_sent_is_what_the_documents_describe() {
     client.create_connection(&new_connection()).await.unwrap();
     let principal =
         Principal { id: ID.parse().unwrap(), kind: PrincipalType::ServicePrincipal, service_principal_details: None };
-    client.add_workspace_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
+    client.add_role(workspace(), &principal, &WorkspaceRole::Contributor).await.unwrap();
     client.delete_mirrored_database(workspace(), item(), true).await.unwrap();
     let bodies: Vec<serde_json::Value> =
         service.asked().iter().map(|asked| serde_json::from_str(&asked.body).unwrap_or_default()).collect();

@@ -35,7 +35,7 @@ async fn find(service: &Service, kind: Kind) -> Result<bool> {
     Ok(match kind {
         Kind::Mirror => client.find_mirrored_database(workspace(), item()).await?.is_some(),
         Kind::Connection => client.find_connection(ID.parse().unwrap()).await?.is_some(),
-        Kind::Role => client.find_workspace_role(workspace(), ID.parse().unwrap()).await?.is_some(),
+        Kind::Role => client.find_role(workspace(), ID.parse().unwrap()).await?.is_some(),
     })
 }
 
@@ -44,7 +44,7 @@ async fn delete(service: &Service, kind: Kind) -> Result<()> {
     match kind {
         Kind::Mirror => client.delete_mirrored_database(workspace(), item(), false).await,
         Kind::Connection => client.delete_connection(ID.parse().unwrap()).await,
-        Kind::Role => client.remove_workspace_role(workspace(), ID.parse().unwrap()).await,
+        Kind::Role => client.remove_role(workspace(), ID.parse().unwrap()).await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use fabric_api::connections::{ConnectivityType, PrivacyLevel};
 use fabric_api::mirrored_databases::{MirroringStatus, SourceObjectType, TableStatus};
-use fabric_api::workspaces::WorkspaceRole;
+use fabric_api::roles::WorkspaceRole;
 use serde_json::{Value, json};
 
 use crate::service::{Service, answer, refusal};
@@ -130,7 +130,7 @@ async fn roles_and_statuses_are_read_in_any_case() {
     let role = json!({ "id": ID, "role": "contributor", "principal": { "id": ID, "type": "serviceprincipal" } });
     let service = Service::start([answer(200, role), answer(200, json!({ "status": "RUNNING" }))]).await;
     let client = service.client();
-    let read = client.workspace_role(workspace(), ID.parse().unwrap()).await.unwrap();
+    let read = client.role(workspace(), ID.parse().unwrap()).await.unwrap();
     assert_eq!(read.role, WorkspaceRole::Contributor);
     assert_eq!(client.mirroring(workspace(), item()).await.unwrap().status, MirroringStatus::Running);
 }
