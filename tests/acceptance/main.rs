@@ -6,6 +6,7 @@
 mod ablation;
 mod access;
 mod choices;
+mod database_states;
 mod drift;
 mod drift_rows;
 mod endurance;
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
         access::cases(),
         faults::cases(),
         choices::cases(),
+        database_states::cases(),
         second_owner::cases(),
         entra::cases(),
         estate::cases(),
