@@ -11,8 +11,8 @@ use fabric_api::connections::{Connection, ConnectionType};
 use fabric_api::gateways::Gateway;
 use fabric_api::{Client, Cloud, Credential, GatewayId, Service, WorkspaceId};
 use mssql_admin::{
-    CertificateName, ConnectOptions, Credentials, DatabasePrincipals, Encryption, Identifier, Instance, Logins,
-    ServerName, Sought, TokenSource,
+    CertificateName, ConnectOptions, Credentials, DatabasePrincipals, DatabaseState, Encryption, Identifier, Instance,
+    Logins, ServerName, Sought, TokenSource,
 };
 use secrecy::SecretString;
 use tfplugin::{CancellationToken, Context, Diagnostic, Diagnostics, Text, Value, path};
@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::resources::Login;
+use crate::resources::{DatabaseUser, Login};
 
 /// A part of the provider's block.
 #[derive(Clone, Debug)]
@@ -279,6 +279,7 @@ impl Clients {
             written: self.written.clone(),
             logins: OnceCell::new(),
             databases: Mutex::default(),
+            closed: Mutex::default(),
             unreachable_said: AtomicBool::new(false),
         });
         servers.insert(name.canonical(), server.clone());
@@ -349,6 +350,8 @@ pub struct Server {
     logins: OnceCell<Arc<Logins>>,
     databases: Mutex<HashMap<String, Arc<OnceCell<Arc<DatabasePrincipals>>>>>,
     unreachable_said: AtomicBool,
+    /// Databases that nobody opens, and whether that was said.
+    closed: Mutex<HashMap<String, Arc<AtomicBool>>>,
 }
 
 impl Server {
@@ -382,6 +385,13 @@ impl Server {
     }
 
     pub async fn principals(&self, database: &Identifier) -> Result<Arc<DatabasePrincipals>> {
+        match self.snapshot(database).await {
+            Err(error) => Err(self.proven_gone(database, error).await.unwrap_or_else(|other| other)),
+            principals => principals,
+        }
+    }
+
+    async fn snapshot(&self, database: &Identifier) -> Result<Arc<DatabasePrincipals>> {
         let read = || async { self.instance.database(database).principals().await.map(Arc::new) };
         if self.has_changed() {
             return Ok(read().await?);
@@ -395,17 +405,45 @@ impl Server {
 
     /// The same; `None` when the database is gone for certain. That it cannot be opened proves nothing.
     pub async fn principals_if_there(&self, database: &Identifier) -> Result<Option<Arc<DatabasePrincipals>>> {
-        match self.principals(database).await {
-            Err(error) if self.is_gone(database, &error).await => Ok(None),
+        match self.snapshot(database).await {
+            Err(error) => self.proven_gone(database, error).await.map(|_| None),
             principals => principals.map(Some),
         }
     }
 
-    /// Whether a database that refused to be read is not there at all.
-    pub async fn is_gone(&self, database: &Identifier, error: &Error) -> bool {
-        // 4060, 911, 916: it cannot be opened, for whatever reason.
-        error.sql().and_then(mssql_admin::Error::number).is_some_and(|number| [4060, 911, 916].contains(&number))
-            && matches!(self.instance.has_database(database).await, Ok(Some(false)))
+    /// What was said of a database that is not there at all; `Err` where nothing proves that, which names the state of one
+    /// that nobody opens.
+    pub async fn proven_gone(&self, database: &Identifier, error: Error) -> Result<Error> {
+        // 4060, 911, 916, 927, 942: it cannot be opened, for whatever reason.
+        let number = error.sql().and_then(mssql_admin::Error::number);
+        if !number.is_some_and(|number| [4060, 911, 916, 927, 942].contains(&number)) {
+            return Err(error);
+        }
+        match self.instance.database_state(database).await {
+            Ok(DatabaseState::Gone) => Ok(error),
+            Ok(DatabaseState::Closed(state)) => Err(self.closed(database, &state, &error)),
+            _ => Err(error),
+        }
+    }
+
+    /// Said once of a database: it holds for all that is in it.
+    fn closed(&self, database: &Identifier, state: &str, error: &Error) -> Error {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = closed.entry(database.as_str().to_owned()).or_default().clone();
+        let next = match state {
+            "RESTORING" => "A restore into it is under way: run again once that has ended.",
+            "OFFLINE" => "The service took it offline: see what the portal says of it, and run again once it is back.",
+            _ => "See what the portal says of it, and run again once it is ONLINE.",
+        };
+        let why = Diagnostic::error(
+            format!("Database {database} is {state}"),
+            format!(
+                "{error}. Nobody can open it until it is ONLINE; what is in it is not taken for gone. {next} SELECT [name], \
+                 [state_desc] FROM [sys].[databases]; shows the state. This is said of one object of the database; it holds \
+                 for all of them."
+            ),
+        );
+        Error::Once { why: Box::new(why.at(path!(DatabaseUser: database))), said }
     }
 
     /// This process has changed something: it applies a plan.
@@ -425,7 +463,18 @@ impl Server {
         cx: &Context<Clients>,
         database: &Identifier,
     ) -> Option<Arc<DatabasePrincipals>> {
-        if self.has_changed() { None } else { self.at_plan(cx, self.principals(database).await) }
+        if self.has_changed() {
+            return None;
+        }
+        match self.principals(database).await {
+            Err(Error::Once { why, said }) => {
+                if !said.swap(true, Ordering::SeqCst) {
+                    cx.fail(*why);
+                }
+                None
+            }
+            principals => self.at_plan(cx, principals),
+        }
     }
 
     /// Some principals of a database, or all, asked for now; `None` when the database is gone for certain.
@@ -436,7 +485,7 @@ impl Server {
             None => asked.principals().await,
         };
         match looked.map_err(Error::from) {
-            Err(error) if self.is_gone(database, &error).await => Ok(None),
+            Err(error) => self.proven_gone(database, error).await.map(|_| None),
             principals => principals.map(Some),
         }
     }

@@ -215,9 +215,7 @@ impl Resource for DatabaseRole {
                 if let Some(list) = blocked {
                     return Err(error.hint(list));
                 }
-                if !server.is_gone(&state.database, &error).await {
-                    return Err(error);
-                }
+                server.proven_gone(&state.database, error).await?;
             }
         }
         cx.provider.ledger().forget(&state.key());

@@ -302,9 +302,7 @@ impl Resource for DatabaseUser {
                             None => error,
                         });
                     }
-                    if !server.is_gone(&state.database, &error).await {
-                        return Err(error);
-                    }
+                    server.proven_gone(&state.database, error).await?;
                     cx.provider.ledger().forget(&state.key());
                     return Ok(());
                 }

@@ -505,6 +505,7 @@ const ELSEWHERE: &[Shown] = &[
         &["what_keeps_a_role_from_going_is_listed"],
     ),
     ("drops the database", &["a_database_that_is_gone_is_planned_anew_and_missed"]),
+    ("restores into the database, or takes it offline", &["a_database_that_nobody_opens_is_one_error"]),
     ("renames a connection, changes its privacy level or encryption", &[IN_THE_PORTAL]),
     ("gives a connection other credentials", &[IN_THE_PORTAL, "a_mirror_whose_login_changed_is_a_difference"]),
     (

@@ -7,6 +7,7 @@ mod ablation;
 mod access;
 mod choices;
 mod connections;
+mod database_states;
 mod drift;
 mod drift_rows;
 mod endurance;
@@ -135,6 +136,7 @@ fn main() -> ExitCode {
         items::cases(),
         look_ups::cases(),
         gateways::cases(),
+        database_states::cases(),
         second_owner::cases(),
         entra::cases(),
         estate::cases(),

@@ -9,7 +9,12 @@ use crate::invariants::shown;
 use crate::steps::{History, SERVICES, Step};
 
 pub fn history(history: &History) -> String {
-    let operator = if history.least_privileged { " (the operator has few rights)" } else { "" };
+    let operator = match (history.least_privileged, history.by_token) {
+        (false, false) => "",
+        (true, false) => " (the operator has few rights)",
+        (false, true) => " (the operator is an application of Entra)",
+        (true, true) => " (the operator is an application of Entra with few rights)",
+    };
     let service = history
         .service
         .and_then(|it| SERVICES.get(it))

@@ -120,19 +120,22 @@ pub struct Run {
 /// The password of the least-privileged operator and of other people.
 pub const PEOPLE: &str = "Other-People-0nly";
 
-/// What the operator of docs/guides/least-privilege.md has.
-const OPERATOR: &[(&str, &str)] = &[
-    ("master", "CREATE LOGIN operator WITH PASSWORD = 'Other-People-0nly'"),
-    ("master", "ALTER SERVER ROLE [##MS_LoginManager##] ADD MEMBER operator"),
-    ("master", "ALTER SERVER ROLE [##MS_ServerStateReader##] ADD MEMBER operator"),
-    ("Sales", "CREATE USER operator FOR LOGIN operator; ALTER ROLE db_owner ADD MEMBER operator"),
-    ("Inventory", "CREATE USER operator FOR LOGIN operator; ALTER ROLE db_owner ADD MEMBER operator"),
+/// A SQL login with few rights, and the provider's Entra identity with as few: by itself it is a member of sysadmin.
+const SQL_OPERATOR: (&str, &str) = ("operator", "CREATE LOGIN operator WITH PASSWORD = 'Other-People-0nly'");
+const ENTRA_OPERATOR: (&str, &str) = ("terraform", "ALTER SERVER ROLE sysadmin DROP MEMBER terraform");
+
+/// What the operator of docs/guides/least-privilege.md has; `{}` is its name.
+const RIGHTS: &[(&str, &str)] = &[
+    ("master", "ALTER SERVER ROLE [##MS_LoginManager##] ADD MEMBER {}"),
+    ("master", "ALTER SERVER ROLE [##MS_ServerStateReader##] ADD MEMBER {}"),
+    ("Sales", "CREATE USER {} FOR LOGIN {}; ALTER ROLE db_owner ADD MEMBER {}"),
+    ("Inventory", "CREATE USER {} FOR LOGIN {}; ALTER ROLE db_owner ADD MEMBER {}"),
 ];
 
 impl Run {
     /// Resets the world, and begins.
     pub async fn begin(world: Arc<World>, features: Arc<Features>, history: &History) -> Result<Self> {
-        let History { configuration, least_privileged, service, .. } = history;
+        let History { configuration, least_privileged, by_token, service, .. } = history;
         world.reset();
         if let Some((path, choices)) = service.and_then(|service| SERVICES.get(service)) {
             world.choose(path, choices).await?;
@@ -159,13 +162,15 @@ impl Run {
             ("@folder", folder),
         ]);
         expect_done(&world, "Sales", "CREATE ROLE [readers]").await?;
-        if *least_privileged {
-            for (database, statement) in OPERATOR {
-                expect_done(&world, database, statement).await?;
+        let (name, made) = if *by_token { ENTRA_OPERATOR } else { SQL_OPERATOR };
+        let operator = least_privileged.then_some(name);
+        if operator.is_some() {
+            expect_done(&world, "master", made).await?;
+            for (database, statement) in RIGHTS {
+                expect_done(&world, database, &statement.replace("{}", name)).await?;
             }
         }
-        let operator = least_privileged.then_some("operator");
-        let block = block(&world, &features, operator);
+        let block = block(&world, &features, operator.filter(|_| !by_token), *by_token);
         let team = |configuration: Configuration| Team {
             cli: Cli::new(provider, block.clone()),
             configuration,
@@ -386,8 +391,8 @@ async fn expect_done(world: &World, database: &str, statement: &str) -> Result<(
     }
 }
 
-/// The provider's block.
-fn block(world: &World, features: &Features, operator: Option<&str>) -> Dynamic {
+/// The provider's block: with a SQL login, or with what Fabric is called with alone.
+fn block(world: &World, features: &Features, operator: Option<&str>, by_token: bool) -> Dynamic {
     let ready = &world.ready;
     let text = |text: &str| Dynamic::from(text);
     let (user, password) = match operator {
@@ -402,8 +407,12 @@ fn block(world: &World, features: &Features, operator: Option<&str>) -> Dynamic 
         ("client_id", text(&ready.entra.client_id.to_string())),
         ("client_secret", text(&ready.entra.client_secret)),
         ("endpoint", text(&ready.fabric.endpoint)),
-        ("sql", map(vec![("server", text(&ready.sql.server)), ("username", text(user)), ("password", text(password))])),
     ];
+    let mut sql = vec![("server", text(&ready.sql.server))];
+    if !by_token {
+        sql.extend([("username", text(user)), ("password", text(password))]);
+    }
+    entries.push(("sql", map(sql)));
     if features.of_block("ca_certificate_file") {
         entries.push(("ca_certificate_file", text(&ready.ca_certificate_file.display().to_string())));
     }

@@ -122,6 +122,10 @@ async fn configuration(
         let candidate = History { service: None, ..found.history.clone() };
         is_enough(world, features, found, candidate, violation).await?;
     }
+    if found.history.by_token && Instant::now() < until {
+        let candidate = History { by_token: false, ..found.history.clone() };
+        is_enough(world, features, found, candidate, violation).await?;
+    }
     if found.history.least_privileged && Instant::now() < until {
         let candidate = History { least_privileged: false, ..found.history.clone() };
         is_enough(world, features, found, candidate, violation).await?;

@@ -59,6 +59,8 @@ pub struct History {
     pub seed: u64,
     pub configuration: Configuration,
     pub least_privileged: bool,
+    /// The provider logs in with a token of its Entra identity, and not as a SQL login.
+    pub by_token: bool,
     /// How the service behaves where tenants differ: one of [`SERVICES`].
     pub service: Option<usize>,
     pub steps: Vec<Step>,
@@ -124,7 +126,8 @@ pub fn history(seed: u64, features: &Features) -> History {
     while drawn.steps.len() < length {
         drawn.more();
     }
-    History { seed, configuration, least_privileged, service, steps: drawn.steps }
+    let by_token = drawn.rng.chance(30);
+    History { seed, configuration, least_privileged, by_token, service, steps: drawn.steps }
 }
 
 /// A history while it is drawn.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::engine::Message;
+use crate::world::DatabaseState;
 
 /// How an instance begins.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub struct DatabaseConfig {
     pub name: String,
     /// T-SQL run in the database by the administrator when the instance is made: tables and rows.
     pub script: String,
+    pub state: DatabaseState,
 }
 
 /// The instance as the replicator sees it.

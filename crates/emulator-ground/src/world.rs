@@ -167,3 +167,38 @@ pub enum Reachability {
     Reachable,
     Unreachable,
 }
+
+/// `sys.databases.state`, as far as a database of a Managed Instance is known to have it: RESTORING while a restore to a
+/// point in time or from a backup runs, OFFLINE as the service's own management API knows it. Nobody takes one offline
+/// with T-SQL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DatabaseState {
+    #[default]
+    #[serde(rename = "ONLINE")]
+    Online,
+    #[serde(rename = "RESTORING")]
+    Restoring,
+    #[serde(rename = "OFFLINE")]
+    Offline,
+}
+
+impl DatabaseState {
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Online => 0,
+            Self::Restoring => 1,
+            Self::Offline => 6,
+        }
+    }
+
+    /// `state_desc`
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Restoring => "RESTORING",
+            Self::Offline => "OFFLINE",
+        }
+    }
+}

@@ -8,7 +8,7 @@ use emulator_ground::world::UpdatePolicy;
 use emulator_tsql::ast::DatabaseOption;
 
 impl Work<'_> {
-    /// 226 within a transaction, 5011 without ALTER on the database or without the database; the caller adds 5069.
+    /// 226 within a transaction, 5011 without ALTER on the database, without the database or while it cannot be opened; the caller adds 5069.
     pub fn alter_database(&mut self, name: Option<&str>, options: &[DatabaseOption]) -> Result<(), Message> {
         if self.ambient.transactions > 0 {
             let text = "ALTER DATABASE statement not allowed within multi-statement transaction.";
@@ -22,7 +22,7 @@ impl Work<'_> {
             let token = self.state.token(self.ambient.identity, id);
             self.state.may(&token, Target::database(id), "ALTER") || self.may_server("ALTER ANY DATABASE")
         };
-        let Some(database) = database.filter(|database| may(database.id)) else {
+        let Some(database) = database.filter(|database| database.opens().is_ok() && may(database.id)) else {
             let shown = name.unwrap_or("CURRENT");
             let text = format!(
                 "User does not have permission to alter database '{shown}', the database does not exist, or the database is not in a state that allows access checks."

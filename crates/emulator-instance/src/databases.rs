@@ -13,6 +13,7 @@ use super::state::{
     ServerPrincipal, State,
 };
 use emulator_ground::source::InstanceConfig;
+use emulator_ground::world::DatabaseState;
 
 pub fn initial_state(config: &InstanceConfig, now: Timestamp) -> State {
     let mut state = State {
@@ -94,6 +95,7 @@ pub fn new_database(id: i32, name: &str, owner_sid: Vec<u8>, now: Timestamp) -> 
     let mut database = Database {
         id,
         name: name.to_owned(),
+        state: DatabaseState::Online,
         owner_sid: owner_sid.clone(),
         created: now,
         principals: BTreeMap::new(),

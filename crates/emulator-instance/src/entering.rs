@@ -121,12 +121,14 @@ fn connects(state: &State, login: i32) -> bool {
     state.may(&token, Target::SERVER, "CONNECT SQL")
 }
 
-/// Into the default database where none is named; 4060 when it is not there or not the login's to enter.
+/// Into the default database where none is named; 4060 when it is not there, not the login's to enter or not to be opened
+/// by anybody. UNCONFIRMED: 927 or 942 alone of one that is not online.
 fn by_login(state: &State, login: i32, database: Option<&str>) -> Result<Entry, Vec<Message>> {
     let Some(principal) = state.server_principals.get(&login) else { return Err(vec![errors::login_failed("")]) };
     let name = database.unwrap_or(&principal.default_database);
     let identity = Identity::Login(login);
-    let open = state.database_named(name).filter(|d| state.token(identity, d.id).user.is_some());
+    let opens = |d: &Database| d.opens().is_ok() && state.token(identity, d.id).user.is_some();
+    let open = state.database_named(name).filter(|d| opens(d));
     open.map(|d| Entry { identity, name: principal.name.clone(), database: d.id })
         .ok_or_else(|| vec![errors::cannot_open_database(name), errors::login_failed(&principal.name)])
 }
@@ -140,7 +142,7 @@ fn by_user(state: &State, subject: &TokenSubject, database: Option<&str>) -> Res
     let user = *users.first().ok_or_else(failed)?;
     // A DENY of any group counts, as everywhere.
     let denied = users.iter().any(|user| connect_is_denied(database, &database.token(*user)));
-    if denied || !may_connect(database, &database.token(user)) {
+    if denied || !may_connect(database, &database.token(user)) || database.opens().is_err() {
         return Err(vec![errors::cannot_open_database(&database.name), errors::login_failed(TOKEN)]);
     }
     let identity = Identity::Contained { database: database.id, user };

@@ -72,7 +72,8 @@ pub fn databasepropertyex(ambient: &mut Ambient, values: &[Value]) -> Answer {
     }
     Ok(match property.to_ascii_lowercase().as_str() {
         "updateability" => Value::Text("READ_WRITE".into()),
-        "status" => Value::Text("ONLINE".into()),
+        "status" => Value::Text(database.state.description().into()),
+        "collation" if database.opens().is_err() => Value::Null,
         "collation" => Value::Text("SQL_Latin1_General_CP1_CI_AS".into()),
         "recovery" => Value::Text("FULL".into()),
         "useraccess" => Value::Text("MULTI_USER".into()),
@@ -332,7 +333,7 @@ pub fn has_dbaccess(ambient: &mut Ambient, values: &[Value]) -> Answer {
     let Some(database) = text(values.first()).and_then(|name| ambient.state.database_named(&name).cloned()) else {
         return Ok(Value::Null);
     };
-    Ok(yes(ambient.state.token(ambient.identity, database.id).user.is_some()))
+    Ok(yes(database.opens().is_ok() && ambient.state.token(ambient.identity, database.id).user.is_some()))
 }
 
 pub fn is_srvrolemember(ambient: &mut Ambient, values: &[Value]) -> Answer {

@@ -8,7 +8,7 @@ use super::ambient::InstanceIds;
 use super::databases;
 use super::entering::Entry;
 use super::instance::{Instance, Shared};
-use super::state::MASTER;
+use super::state::{Database, MASTER};
 use super::store::Store;
 use super::waiting::Waiting;
 use emulator_ground::clock::Clock;
@@ -69,9 +69,8 @@ impl Instance {
         let mut state = databases::initial_state(config, clock.now());
         let owner = state.login(&config.administrator).map(|l| l.sid.clone()).unwrap_or_default();
         for (id, database) in (5..).zip(&config.databases) {
-            state
-                .databases
-                .insert(id, Arc::new(databases::new_database(id, &database.name, owner.clone(), clock.now())));
+            let made = databases::new_database(id, &database.name, owner.clone(), clock.now());
+            state.databases.insert(id, Arc::new(Database { state: database.state, ..made }));
         }
         Ok(Shared {
             committed: Arc::new(state),

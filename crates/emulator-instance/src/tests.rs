@@ -11,7 +11,7 @@ use emulator_ground::source::{
     DatabaseConfig, Directory, DirectoryPrincipal, InstanceConfig, PrincipalKind, Reader, Source, TokenSubject,
 };
 use emulator_ground::value::Value;
-use emulator_ground::world::World;
+use emulator_ground::world::{DatabaseState, World};
 
 mod administration;
 mod breadth;
@@ -35,6 +35,7 @@ mod requests;
 mod row_security;
 mod shares;
 mod snapshots;
+mod states;
 mod waiting;
 
 const PASSWORD: &str = "Str0ng!Passw0rd";
@@ -76,6 +77,11 @@ impl Directory for Entra {
 }
 
 fn instance() -> Arc<Instance> {
+    instance_with(DatabaseState::Online)
+}
+
+/// With the database Inventory in that state.
+fn instance_with(state: DatabaseState) -> Arc<Instance> {
     let script = "CREATE TABLE dbo.Orders (Id int NOT NULL IDENTITY PRIMARY KEY, Customer nvarchar(50) NOT NULL, Note nvarchar(max) NULL, Total decimal(10,2) NOT NULL DEFAULT 0)
         INSERT INTO dbo.Orders (Customer, Total) VALUES (N'Ann', 1.50), (N'Bob', 2.25), (N'Cid', 3)";
     let config = InstanceConfig {
@@ -87,8 +93,12 @@ fn instance() -> Arc<Instance> {
         administrator_password: PASSWORD.into(),
         entra_administrators: Vec::new(),
         databases: vec![
-            DatabaseConfig { name: "Sales".into(), script: script.into() },
-            DatabaseConfig { name: "Inventory".into(), script: "CREATE TABLE dbo.Stock (Id int PRIMARY KEY)".into() },
+            DatabaseConfig { name: "Sales".into(), script: script.into(), state: DatabaseState::Online },
+            DatabaseConfig {
+                name: "Inventory".into(),
+                script: "CREATE TABLE dbo.Stock (Id int PRIMARY KEY)".into(),
+                state,
+            },
         ],
     };
     Instance::new(config, World::default(), Arc::new(Clock::new(1.0)), Arc::new(Entra)).expect("the scripts run")

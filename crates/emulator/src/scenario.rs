@@ -31,7 +31,7 @@ use crate::entra::directory::{ManagedIdentity, ManagedIdentityKind};
 use crate::entra::{Directory, Principal, PrincipalKind, issuers};
 use crate::fabric::roles::WorkspaceRole;
 use crate::source::{DatabaseConfig, InstanceConfig};
-use crate::world::{Facts, OfInstance, PrimaryIdentity, Standing, UpdatePolicy};
+use crate::world::{DatabaseState, Facts, OfInstance, PrimaryIdentity, Standing, UpdatePolicy};
 pub use check::Problem;
 pub use emulator_fabric::rest::{self, Rest};
 use emulator_fabric::tenant::{self, Tenant};
@@ -95,6 +95,9 @@ pub struct Database {
     /// T-SQL run in the database: tables and rows. A text, or a list of its lines.
     #[serde(default, deserialize_with = "lines")]
     pub script: String,
+    /// Whether it can be opened, from the script's end on.
+    #[serde(default)]
+    pub state: DatabaseState,
 }
 
 fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -191,7 +194,11 @@ impl Scenario {
             databases: instance
                 .databases
                 .iter()
-                .map(|database| DatabaseConfig { name: database.name.clone(), script: database.script.clone() })
+                .map(|database| DatabaseConfig {
+                    name: database.name.clone(),
+                    script: database.script.clone(),
+                    state: database.state,
+                })
                 .collect(),
         }
     }
@@ -300,10 +307,16 @@ impl Default for Instance {
             identity_client_id: IDENTITY_CLIENT,
             primary_identity: None,
             update_policy: None,
-            databases: vec![
-                Database { name: "Sales".to_owned(), script: include_str!("scenario/sales.sql").to_owned() },
-                Database { name: "Inventory".to_owned(), script: include_str!("scenario/inventory.sql").to_owned() },
-            ],
+            databases: [
+                ("Sales", include_str!("scenario/sales.sql")),
+                ("Inventory", include_str!("scenario/inventory.sql")),
+            ]
+            .map(|(name, script)| Database {
+                name: name.to_owned(),
+                script: script.to_owned(),
+                state: DatabaseState::default(),
+            })
+            .into(),
         }
     }
 }

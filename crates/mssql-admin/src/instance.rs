@@ -11,6 +11,18 @@ use crate::row::ResultSets;
 use crate::server_name::ServerName;
 use crate::statement::{Identifier, Literal, Statement};
 
+/// A row of `sys.databases`, or that there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseState {
+    Online,
+    /// Nobody opens it: `state_desc`.
+    Closed(String),
+    /// The operator sees every database, and there is none of the name.
+    Gone,
+    /// None can be seen, and the operator does not see all (sql-mi facts §4.1).
+    Unseen,
+}
+
 /// A managed instance. Cheap to clone; connects when first asked.
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -52,22 +64,26 @@ impl Instance {
         Database::new(self.connections.clone(), name.clone())
     }
 
-    /// Whether the instance has a database of this name, as the server itself compares names. `None`: none can be seen,
-    /// and the operator does not see all (sql-mi facts §4.1).
+    /// What the instance shows of a database of this name, as the server itself compares names, whether or not it can be
+    /// opened.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn has_database(&self, name: &Identifier) -> Result<Option<bool>> {
+    pub async fn database_state(&self, name: &Identifier) -> Result<DatabaseState> {
         let statement = Statement::new(
             "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW ANY DATABASE') AS sees_all,
-       (SELECT COUNT(*) FROM sys.databases WHERE name = {}) AS found;",
+       (SELECT state_desc FROM sys.databases WHERE name = {}) AS state;",
             &[&Literal(name.as_str())],
         );
         let results = self.read(&statement).await?;
-        let read = || -> Result<Option<bool>, String> {
+        let read = || -> Result<DatabaseState, String> {
             let row = ResultSets::new(&results).row()?;
-            let found = row.int("found")?.is_some_and(|found| found > 0);
-            Ok((found || row.flag("sees_all")?).then_some(found))
+            Ok(match row.text("state")? {
+                Some(state) if state == "ONLINE" => DatabaseState::Online,
+                Some(state) => DatabaseState::Closed(state),
+                None if row.flag("sees_all")? => DatabaseState::Gone,
+                None => DatabaseState::Unseen,
+            })
         };
         read().map_err(|cause| self.unreadable(cause))
     }

@@ -38,7 +38,7 @@ pub use effective::Effective;
 pub use entra::{Entra, EntraId, KnownBy, NoEntraId};
 pub use error::{Error, Fault, Refusal, Result};
 pub use facts::{DatabaseFacts, ManagedIdentity, ServerFacts, UpdatePolicy};
-pub use instance::Instance;
+pub use instance::{DatabaseState, Instance};
 pub use login::{Login, LoginKind, Logins, ServerPermission};
 pub use login_changes::{Created, LoginChange, LoginSource, NewLogin};
 pub use permission::{

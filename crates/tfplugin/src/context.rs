@@ -42,6 +42,11 @@ impl<P: ProviderType> Context<P> {
         lock(&self.said).push(warning);
     }
 
+    /// Fails the request with this, beside what the handler answers.
+    pub fn fail(&self, error: Diagnostic) {
+        lock(&self.said).push(error);
+    }
+
     /// Remembers `object` as what exists now. Should the handler fail after this, or panic, or be stopped, this is
     /// what the CLI keeps: nothing half-done is lost.
     pub fn keep<M: Model>(&self, object: &M) {

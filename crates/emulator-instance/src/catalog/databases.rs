@@ -7,7 +7,7 @@ use super::shape::{
     BIT, Context, DESC, GUID, INT, NAME, SID, SMALL, TINY, View, WHEN, bit, column, int, required, text,
 };
 use emulator_ground::value::Value;
-use emulator_ground::world::UpdatePolicy;
+use emulator_ground::world::{DatabaseState, UpdatePolicy};
 
 pub static VIEWS: &[View] = &[view!(
     "sys.databases",
@@ -117,6 +117,11 @@ pub static VIEWS: &[View] = &[view!(
     }
 )];
 
+/// NULL of a database that is not online, as the page says.
+fn collation(d: &Database) -> Value {
+    if d.state == DatabaseState::Online { text("SQL_Latin1_General_CP1_CI_AS") } else { Value::Null }
+}
+
 /// UNCONFIRMED: options that nobody can set here are as a server has them in a new database of a user, and in its own; as
 /// the service sets them are encryption, Query Store, the broker, accelerated recovery and optimized locking.
 fn row(c: &Context<'_>, d: &Database) -> Vec<Value> {
@@ -131,14 +136,14 @@ fn row(c: &Context<'_>, d: &Database) -> Vec<Value> {
         Value::Bytes(d.owner_sid.clone()),
         moments::datetime(d.created),
         int(d.options.compatibility_level),
-        text("SQL_Latin1_General_CP1_CI_AS"),
+        collation(d),
         int(0),
         text("MULTI_USER"),
         off(),
         off(),
         off(),
-        int(0),
-        text("ONLINE"),
+        int(d.state.number()),
+        text(d.state.description()),
         off(),
         off(),
         off(),

@@ -29,6 +29,7 @@ impl Run<'_> {
             };
             return Err(errors::no_access(login, &database.name));
         }
+        database.opens()?;
         let old = state.database(self.session.database).map_or_else(String::new, |d| d.name.clone());
         self.session.database = database.id;
         self.session.note();

@@ -329,6 +329,7 @@ impl Binder<'_> {
         if token.user.is_none() {
             return Err(errors::no_access(self.ambient.login_name().unwrap_or_default(), &database.name));
         }
+        database.opens()?;
         Ok(Arc::clone(database))
     }
 

@@ -10,13 +10,17 @@ use super::modules::{SecurityPolicy, TableFunction, View};
 use super::names::same_name;
 use super::principals::{DBO, DatabasePrincipal, PUBLIC, PermissionRow, PrincipalType, closure};
 use super::tables::{ForeignKey, Table};
+use emulator_ground::engine::Message;
 use emulator_ground::value::Value;
+use emulator_ground::world::DatabaseState;
 use emulator_tsql::ast;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Database {
     pub id: i32,
     pub name: String,
+    #[serde(default)]
+    pub state: DatabaseState,
     pub owner_sid: Vec<u8>,
     pub created: Timestamp,
     pub principals: BTreeMap<i32, DatabasePrincipal>,
@@ -92,6 +96,21 @@ pub struct Schema {
 }
 
 impl Database {
+    /// Why nobody opens it, if so: 927, 942. UNCONFIRMED: severity and state of 942.
+    pub fn opens(&self) -> Result<(), Message> {
+        let name = &self.name;
+        match self.state {
+            DatabaseState::Online => Ok(()),
+            DatabaseState::Restoring => {
+                let text = format!("Database '{name}' cannot be opened. It is in the middle of a restore.");
+                Err(Message::new(927, 14, 2, text))
+            }
+            DatabaseState::Offline => {
+                let text = format!("Database '{name}' cannot be opened because it is offline.");
+                Err(Message::new(942, 14, 4, text))
+            }
+        }
+    }
     pub fn principal(&self, name: &str) -> Option<&DatabasePrincipal> {
         self.principals.values().find(|p| same_name(&p.name, name))
     }

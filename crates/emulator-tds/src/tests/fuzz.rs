@@ -33,7 +33,7 @@ use emulator_instance::Instance;
 use crate::listener::{Service, Stream, negotiate};
 use crate::packet::kind;
 use crate::session::Connection;
-use emulator_ground::world::World;
+use emulator_ground::world::{DatabaseState, World};
 
 const PACKETS: u64 = 10_000;
 const SEED: u64 = 20_250_717;
@@ -138,7 +138,7 @@ fn watch_panics() -> Arc<Mutex<Vec<String>>> {
 
 impl Target {
     fn new() -> Self {
-        let sales = DatabaseConfig { name: "Sales".to_owned(), script: SALES.to_owned() };
+        let sales = DatabaseConfig { name: "Sales".to_owned(), script: SALES.to_owned(), state: DatabaseState::Online };
         let config = InstanceConfig {
             server_name: "mi.abc123.database.windows.net".to_owned(),
             identity_client_id: uuid::Uuid::nil(),

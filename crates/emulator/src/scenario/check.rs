@@ -276,6 +276,10 @@ mod tests {
                 r#"{"instance":{"databases":[{"name":"D","script":1}]}}"#,
                 "databases[0].script: a script is a text or a list of lines",
             ),
+            (
+                r#"{"instance":{"databases":[{"name":"D","state":"SUSPECT"}]}}"#,
+                "databases[0].state: unknown variant `SUSPECT`, expected one of `ONLINE`, `RESTORING`, `OFFLINE`",
+            ),
             (r#"{"world":{}"#, "line 1 column 11"),
             ("{} {}", "there is more after it"),
         ];

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::sent::new_login;
 use super::*;
-use crate::{LoginChange, LoginKind, NewLogin, NewUser, Principal, PrincipalKind, UserChange, UserSource};
+use crate::{
+    DatabaseState, LoginChange, LoginKind, NewLogin, NewUser, Principal, PrincipalKind, UserChange, UserSource,
+};
 
 const OURS: &str = "5|o]brien|0x0123456789ABCDEF0123456789ABCDEF|S";
 const RENAMED: &str = "5|other|0x0123456789ABCDEF0123456789ABCDEF|S";
@@ -265,9 +267,16 @@ async fn a_user_is_dropped_and_renamed_whatever_it_is_called() {
 
 #[tokio::test]
 async fn a_database_is_gone_when_all_can_be_seen() {
-    for (row, expected) in [("1|1", Some(true)), ("0|1", Some(true)), ("1|0", Some(false)), ("0|0", None)] {
-        let script = Script::new([Answer::Rows(vec![rows("sees_all|found", &[row])])]);
-        assert_eq!(script.instance().has_database(&name("Sales")).await.unwrap(), expected, "{row}");
+    let restoring = DatabaseState::Closed("RESTORING".to_owned());
+    for (row, expected) in [
+        ("1|ONLINE", DatabaseState::Online),
+        ("0|ONLINE", DatabaseState::Online),
+        ("0|RESTORING", restoring),
+        ("1|NULL", DatabaseState::Gone),
+        ("0|NULL", DatabaseState::Unseen),
+    ] {
+        let script = Script::new([Answer::Rows(vec![rows("sees_all|state", &[row])])]);
+        assert_eq!(script.instance().database_state(&name("Sales")).await.unwrap(), expected, "{row}");
     }
 }
 

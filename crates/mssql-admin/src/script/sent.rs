@@ -225,7 +225,7 @@ async fn the_batches_that_read() {
     // Without result sets every one of them is unreadable, and says so instead of taking it for an empty server.
     assert!(matches!(instance.logins().await, Err(Error::Decode { .. })));
     assert!(matches!(instance.server_facts().await, Err(Error::Decode { .. })));
-    assert!(matches!(instance.has_database(&name("Sale's")).await, Err(Error::Decode { .. })));
+    assert!(matches!(instance.database_state(&name("Sale's")).await, Err(Error::Decode { .. })));
     assert!(matches!(database.principals().await, Err(Error::Decode { .. })));
     assert!(matches!(database.source_tables().await, Err(Error::Decode { .. })));
     assert!(matches!(database.facts().await, Err(Error::Decode { .. })));

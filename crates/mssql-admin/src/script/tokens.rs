@@ -235,7 +235,7 @@ async fn change_permissions(made: &Made, instance: &Instance) {
 }
 
 async fn find_database(made: &Made, instance: &Instance) {
-    let _ = instance.has_database(&made.name(0)).await;
+    let _ = instance.database_state(&made.name(0)).await;
 }
 
 fn sales(instance: &Instance) -> Database {
