@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabric_api::auth::Tokens;
 use fabric_api::connections::Connection;
-use fabric_api::{Client, Cloud, Credential, Service};
+use fabric_api::{Client, Cloud, Credential, Service, WorkspaceId};
 use mssql_admin::{
     CertificateName, ConnectOptions, Credentials, DatabasePrincipals, Encryption, Identifier, Instance, Logins,
     ServerName, Sought, TokenSource,
@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::resources::Login;
+use crate::view::View;
 
 /// A part of the provider's block.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ pub struct Clients {
     certificates: Option<Arc<[u8]>>,
     stop: CancellationToken,
     client: OnceLock<Client>,
-    connections: OnceCell<Arc<Vec<Connection>>>,
+    view: OnceLock<Arc<View>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
     /// Set by the first write of this process: from then on every read asks the server.
     written: Arc<AtomicBool>,
@@ -76,7 +77,7 @@ pub struct Clients {
     strays: Mutex<HashMap<String, Arc<AtomicBool>>>,
     /// Role assignments and item creates of a workspace never overlap: an item made while an assignment is under way
     /// can stay invisible to some principals for good (fabric-api facts §8.6).
-    turn: tokio::sync::Mutex<()>,
+    turns: Mutex<HashMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 const AGENT: &str = concat!("terraform-provider-fabricmirror/", env!("CARGO_PKG_VERSION"));
@@ -96,12 +97,12 @@ impl Clients {
             certificates,
             stop,
             client: OnceLock::new(),
-            connections: OnceCell::new(),
+            view: OnceLock::new(),
             servers: Mutex::default(),
             written: Arc::default(),
             ledger: Ledger::default(),
             strays: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -135,16 +136,36 @@ impl Clients {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// The tenant's connections as a plan sees them: listed once.
-    pub async fn connections(&self) -> Result<Arc<Vec<Connection>>> {
+    /// Fabric as the refresh and the plan of this process see it.
+    ///
+    /// # Errors
+    /// As [`Self::fabric`].
+    pub fn view(&self) -> Result<Arc<View>> {
         let fabric = self.fabric()?;
-        let list = || async { fabric.connections().await.map(Arc::new) };
-        Ok(self.connections.get_or_try_init(list).await?.clone())
+        Ok(self.view.get_or_init(|| Arc::new(View::shared(fabric))).clone())
     }
 
-    /// Waits for the turn of a role assignment or an item's creation.
-    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// The same, for what a plan says beforehand. Once this process has changed something it applies a plan, and the
+    /// service itself refuses what it has already.
+    pub fn view_at_plan(&self) -> Option<Arc<View>> {
+        self.view().ok().filter(|view| view.is_shared())
+    }
+
+    /// The tenant's connections, for what a plan says beforehand.
+    pub async fn connections(&self) -> Result<Arc<Vec<Connection>>> {
+        match self.view_at_plan() {
+            Some(view) => Ok(view.connections().await?),
+            None => Ok(Arc::default()),
+        }
+    }
+
+    /// Waits for the turn of a role assignment or an item's creation in this workspace.
+    pub async fn turn(&self, workspace: WorkspaceId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(workspace).or_default().clone()
+        };
+        turn.lock_owned().await
     }
 
     /// The instance that an object names, or the default.

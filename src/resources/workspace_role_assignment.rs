@@ -91,7 +91,7 @@ impl Resource for WorkspaceRoleAssignment {
             service_principal_details: None,
         };
         let added = {
-            let _turn = cx.provider.turn().await;
+            let _turn = cx.provider.turn(*plan.workspace_id).await;
             fabric.add_workspace_role(*plan.workspace_id, &principal, &plan.wanted()).await
         };
         let assignment = match added {
@@ -111,18 +111,25 @@ impl Resource for WorkspaceRoleAssignment {
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
-        let fabric = cx.provider.fabric()?;
-        let assignment = fabric.find_workspace_role(*state.workspace_id, *state.id.held().value()).await?;
-        if assignment.is_none() {
-            cx.provider.ledger().forget(&state.key());
+        let view = cx.provider.view()?;
+        match view.workspace_role(*state.workspace_id, *state.id.held().value()).await {
+            Ok(Some(assignment)) => Ok(Some(state.matching(&assignment))),
+            Ok(None) => {
+                cx.provider.ledger().forget(&state.key());
+                Ok(None)
+            }
+            Err(error) if error.is_inactive_capacity() => {
+                view.warn_of_pause(cx, *state.workspace_id);
+                Ok(Some(state))
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(assignment.map(|assignment| state.matching(&assignment)))
     }
 
     async fn update(cx: &Context<FabricMirror>, prior: Self, plan: Self) -> Result<Self> {
         let fabric = cx.provider.fabric()?;
         let id = *prior.id.held().value();
-        let _turn = cx.provider.turn().await;
+        let _turn = cx.provider.turn(*plan.workspace_id).await;
         match fabric.change_workspace_role(*plan.workspace_id, id, &plan.wanted()).await {
             Ok(assignment) => Ok(plan.matching(&assignment)),
             Err(error) if error.may_mean_gone() => match fabric.find_workspace_role(*plan.workspace_id, id).await? {
@@ -135,7 +142,7 @@ impl Resource for WorkspaceRoleAssignment {
 
     async fn delete(cx: &Context<FabricMirror>, state: Self) -> Result<()> {
         let fabric = cx.provider.fabric()?;
-        let _turn = cx.provider.turn().await;
+        let _turn = cx.provider.turn(*state.workspace_id).await;
         fabric.remove_workspace_role(*state.workspace_id, *state.id.held().value()).await?;
         cx.provider.ledger().forget(&state.key());
         Ok(())
@@ -145,7 +152,7 @@ impl Resource for WorkspaceRoleAssignment {
         let [workspace, assignment] = import_id::split(id, import_id::WORKSPACE_ROLE_ASSIGNMENT)?;
         let workspace = import_id::parse::<WorkspaceId>(&workspace)?;
         let id = import_id::parse::<PrincipalId>(&assignment)?;
-        let found = cx.provider.fabric()?.find_workspace_role(workspace, id).await?;
+        let found = cx.provider.view()?.workspace_role(workspace, id).await?;
         let assignment = found.ok_or_else(|| super::nothing_to_import("role assignment", id))?;
         let kind = assignment.principal.kind.as_str();
         let found = Self {
@@ -177,8 +184,8 @@ impl WorkspaceRoleAssignment {
         if cx.provider.ledger().has(&self.key()) {
             return Ok(());
         }
-        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
-        let Ok(roles) = fabric.workspace_roles(*self.workspace_id).await else { return Ok(()) };
+        let Some(view) = cx.provider.view_at_plan() else { return Ok(()) };
+        let Ok(roles) = view.workspace_roles(*self.workspace_id).await else { return Ok(()) };
         match roles.iter().find(|it| it.principal.id == *self.principal.id) {
             Some(existing) => {
                 Err(Diagnostic::error("The principal has a role in the workspace", self.already_there(existing))

@@ -11,6 +11,7 @@ mod drift_rows;
 mod endurance;
 mod entra;
 mod estate;
+mod fabric_calls;
 mod faults;
 mod functions;
 mod grants_in_company;
@@ -130,6 +131,7 @@ fn main() -> ExitCode {
         second_owner::cases(),
         entra::cases(),
         estate::cases(),
+        fabric_calls::cases(),
         names_and_sids::cases(),
         operator::cases(),
         vectors::cases(),
