@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabric_api::auth::Tokens;
-use fabric_api::connections::{Connection, ConnectionType};
-use fabric_api::gateways::Gateway;
-use fabric_api::{Client, Cloud, Credential, GatewayId, Service, WorkspaceId};
+use fabric_api::connections::Connection;
+use fabric_api::{Client, Cloud, Credential, Service, WorkspaceId};
 use mssql_admin::{
     CertificateName, ConnectOptions, Credentials, DatabasePrincipals, DatabaseState, Encryption, Identifier, Instance,
     Logins, ServerName, Sought, TokenSource,
@@ -21,6 +20,7 @@ use tokio::sync::{OnceCell, OwnedMutexGuard};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::resources::{DatabaseUser, Login};
+use crate::view::View;
 
 /// A part of the provider's block.
 #[derive(Clone, Debug)]
@@ -68,9 +68,7 @@ pub struct Clients {
     certificates: Option<Arc<[u8]>>,
     stop: CancellationToken,
     client: OnceLock<Client>,
-    connections: OnceCell<Arc<Vec<Connection>>>,
-    gateways: OnceCell<Arc<Vec<Gateway>>>,
-    connection_types: Mutex<HashMap<Option<GatewayId>, AskedOnce<Option<ConnectionType>>>>,
+    view: OnceLock<Arc<View>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
     /// Set by the first write of this process: from then on every read asks the server.
     written: Arc<AtomicBool>,
@@ -81,9 +79,6 @@ pub struct Clients {
     /// can stay invisible to some principals for good (fabric-api facts §8.6).
     turns: Mutex<HashMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
 }
-
-/// What is asked for once, by whoever comes first.
-type AskedOnce<T> = Arc<OnceCell<T>>;
 
 const AGENT: &str = concat!("terraform-provider-fabricmirror/", env!("CARGO_PKG_VERSION"));
 
@@ -102,9 +97,7 @@ impl Clients {
             certificates,
             stop,
             client: OnceLock::new(),
-            connections: OnceCell::new(),
-            gateways: OnceCell::new(),
-            connection_types: Mutex::default(),
+            view: OnceLock::new(),
             servers: Mutex::default(),
             written: Arc::default(),
             ledger: Ledger::default(),
@@ -143,31 +136,30 @@ impl Clients {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// The tenant's connections as a plan sees them: listed once.
+    /// Fabric as the refresh and the plan of this process see it.
+    ///
+    /// # Errors
+    /// As [`Self::fabric`].
+    pub fn view(&self) -> Result<Arc<View>> {
+        let fabric = self.fabric()?;
+        Ok(self.view.get_or_init(|| Arc::new(View::shared(fabric))).clone())
+    }
+
+    /// The same, for what a plan says beforehand. Once this process has changed something it applies a plan, and the
+    /// service itself refuses what it has already.
+    pub fn view_at_plan(&self) -> Option<Arc<View>> {
+        self.view().ok().filter(|view| view.is_shared())
+    }
+
+    /// The tenant's connections, for what a plan says beforehand.
     pub async fn connections(&self) -> Result<Arc<Vec<Connection>>> {
-        let fabric = self.fabric()?;
-        let list = || async { fabric.connections().await.map(Arc::new) };
-        Ok(self.connections.get_or_try_init(list).await?.clone())
+        match self.view_at_plan() {
+            Some(view) => Ok(view.connections().await?),
+            None => Ok(Arc::default()),
+        }
     }
 
-    /// The tenant's gateways as a plan sees them: listed once.
-    pub async fn gateways(&self) -> Result<Arc<Vec<Gateway>>> {
-        let fabric = self.fabric()?;
-        let list = || async { fabric.gateways().await.map(Arc::new) };
-        Ok(self.gateways.get_or_try_init(list).await?.clone())
-    }
-
-    /// What connections can be like, through the gateway or without: asked once.
-    pub async fn connection_type(&self, gateway: Option<GatewayId>) -> Result<Option<ConnectionType>> {
-        let fabric = self.fabric()?;
-        let known = {
-            let mut types = self.connection_types.lock().unwrap_or_else(PoisonError::into_inner);
-            types.entry(gateway).or_default().clone()
-        };
-        Ok(known.get_or_try_init(|| fabric.connection_type(gateway)).await?.clone())
-    }
-
-    /// Waits for the turn of a role assignment or an item's creation in the workspace.
+    /// Waits for the turn of a role assignment or an item's creation in this workspace.
     pub async fn turn(&self, workspace: WorkspaceId) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);

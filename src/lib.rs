@@ -16,5 +16,6 @@ mod pace;
 mod provider;
 mod resources;
 mod surroundings;
+mod view;
 
 pub use provider::{FabricMirror, provider};

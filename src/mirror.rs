@@ -4,6 +4,7 @@
 mod health;
 mod tables;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fabric_api::mirrored_databases::{MirroredTable, Mirroring, MirroringStatus, TableStatus};
@@ -12,7 +13,7 @@ use mssql_admin::{Identifier, ServerName, SourceTables};
 use tfplugin::{Context, Diagnostic, path};
 
 pub use self::health::Asks;
-use self::health::trouble;
+use self::health::{judges_tables, trouble};
 pub use self::tables::{Name, Required};
 use self::tables::{Progress, Verdict, progress};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ use crate::pace::{Pace, Pause};
 use crate::provider::FabricMirror;
 use crate::resources::Replication;
 use crate::surroundings::Surroundings;
+use crate::view::View;
 
 /// Stopping took 37 s where it was recorded (fabric-api facts §11).
 pub const STOP_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -33,28 +35,39 @@ pub struct Mirror {
     pub fabric: Client,
     pub workspace: WorkspaceId,
     pub item: ItemId,
+    /// What the refresh has seen; `None`: every look is one of now.
+    seen: Option<Arc<View>>,
 }
 
 impl Mirror {
     pub fn new(cx: &Context<FabricMirror>, workspace: WorkspaceId, item: ItemId) -> Result<Self> {
-        Ok(Self { fabric: cx.provider.fabric()?, workspace, item })
+        Ok(Self { fabric: cx.provider.fabric()?, workspace, item, seen: None })
     }
 
-    /// The status of now.
+    /// The mirror as the refresh and the plan see it.
+    pub fn seen(cx: &Context<FabricMirror>, workspace: WorkspaceId, item: ItemId) -> Result<Self> {
+        let (fabric, view) = (cx.provider.fabric()?, cx.provider.view()?);
+        Ok(Self { fabric, workspace, item, seen: Some(view) })
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.seen.clone().unwrap_or_else(|| Arc::new(View::of_now(self.fabric.clone())))
+    }
+
+    /// The status.
     pub async fn look(&self) -> Result<Mirroring> {
-        Ok(self.fabric.mirroring(self.workspace, self.item).await?)
+        Ok(self.view().mirroring(self.workspace, self.item).await?.as_ref().clone())
     }
 
     /// The same; `None` when the item is gone for certain.
     pub async fn look_if_there(&self) -> Result<Option<Mirroring>> {
-        match self.fabric.mirroring(self.workspace, self.item).await {
-            Err(error) if error.may_mean_gone() => {
-                match self.fabric.find_mirrored_database(self.workspace, self.item).await? {
-                    None => Ok(None),
-                    Some(_) => Err(error.into()),
-                }
-            }
-            looked => Ok(Some(looked?)),
+        let view = self.view();
+        match view.mirroring(self.workspace, self.item).await {
+            Err(error) if error.may_mean_gone() => match view.mirrored_database(self.workspace, self.item).await? {
+                None => Ok(None),
+                Some(_) => Err(error.into()),
+            },
+            looked => Ok(Some(looked?.as_ref().clone())),
         }
     }
 
@@ -63,7 +76,7 @@ impl Mirror {
         cx: &Context<FabricMirror>,
         principal: Option<&Identifier>,
     ) -> Result<Surroundings> {
-        Surroundings::read(&cx.provider, &self.fabric, self.workspace, self.item, principal).await
+        Surroundings::read(&cx.provider, &self.view(), self.workspace, self.item, principal).await
     }
 
     /// Waits until a start is possible. `false`: the mirror runs already, or starts.
@@ -191,10 +204,10 @@ impl Mirror {
         mirroring: &Mirroring,
         asks: Asks,
     ) -> fabric_api::Result<Option<String>> {
-        if mirroring.error.is_some() {
+        if mirroring.error.is_some() || !judges_tables(mirroring, asks) {
             return Ok(trouble(mirroring, &[], asks));
         }
-        let mut tables = self.fabric.mirrored_tables(self.workspace, self.item).await?;
+        let mut tables = self.view().tables(self.workspace, self.item).await?.as_ref().clone();
         if tables.iter().any(|table| table.status == TableStatus::Failed) {
             let excluded = self.excluded(cx).await?;
             tables.retain(|table: &MirroredTable| !excluded.contains(&Name::of(table)));
@@ -204,11 +217,12 @@ impl Mirror {
 
     /// Tables that mirroring does not take, of a mirror of all: that they fail is no news.
     async fn excluded(&self, cx: &Context<FabricMirror>) -> fabric_api::Result<Vec<Name>> {
-        let definition = self.fabric.definition(self.workspace, self.item).await?;
+        let view = self.view();
+        let definition = view.definition(self.workspace, self.item).await?;
         let (None, Some(connection)) = (definition.tables(), definition.source.type_properties.connection) else {
             return Ok(Vec::new());
         };
-        let source = source_tables(cx, &self.fabric, connection).await;
+        let source = source_tables(cx, &view, connection).await;
         let excluded = source.iter().flat_map(|source| &source.tables).filter(|it| !it.eligibility().is_mirrored());
         Ok(excluded.map(|table| Name::new(&table.schema, &table.name)).collect())
     }
@@ -303,12 +317,8 @@ impl Report {
 }
 
 /// The source's tables, where the provider's `sql` leads to it and all of them can be seen.
-pub async fn source_tables(
-    cx: &Context<FabricMirror>,
-    fabric: &Client,
-    connection: ConnectionId,
-) -> Option<SourceTables> {
-    let connection = fabric.connection(connection).await.ok()?;
+pub async fn source_tables(cx: &Context<FabricMirror>, view: &View, connection: ConnectionId) -> Option<SourceTables> {
+    let connection = view.connection(connection).await.ok()??;
     let (server, database) = connection.connection_details.server_and_database()?;
     let server = cx.provider.sql_if_configured(&server.parse::<ServerName>().ok()?).ok()??;
     let database = server.instance().database(&database.parse().ok()?);
@@ -370,16 +380,4 @@ fn unfinished(waits_for: &str, pace: &Pace, pause: Pause) -> Error {
     )
     .at(path!(Replication: timeouts))
     .into()
-}
-
-/// What is said instead of "gone" while a capacity is paused.
-pub fn paused_capacity(workspace: WorkspaceId) -> Diagnostic {
-    Diagnostic::warning(
-        "The workspace's capacity is paused",
-        format!(
-            "Nothing can be read from workspace {workspace}, so this object is taken as it was last seen. Resume the \
-             capacity; mirroring does not continue by itself then."
-        ),
-    )
-    .at(path!(Replication: workspace_id))
 }

@@ -6,7 +6,7 @@
 use fabric_api::connections::SQL_MANAGED_INSTANCE;
 use fabric_api::roles::{PrincipalType, RoleAssignment, WorkspaceRole};
 use fabric_api::workspaces::CapacityState;
-use fabric_api::{Client, ItemId, WorkspaceId};
+use fabric_api::{ItemId, WorkspaceId};
 use mssql_admin::{
     DatabaseFacts, DatabasePrincipals, Effective, Identifier, Logins, ManagedIdentity, PermissionState, Principal,
     PrincipalKind, ServerFacts, ServerName, ServerPermission, SourceTables, advice,
@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::generation::Generation;
 use crate::mirror::Name;
 use crate::resources::Replication;
+use crate::view::View;
 
 /// A mirror with what surrounds it, read once.
 pub struct Surroundings {
@@ -72,19 +73,19 @@ impl Surroundings {
     /// itself.
     pub async fn read(
         clients: &Clients,
-        fabric: &Client,
+        view: &View,
         workspace: WorkspaceId,
         item: ItemId,
         principal: Option<&Identifier>,
     ) -> Result<Self> {
-        let about = fabric.workspace(workspace).await?;
+        let about = view.workspace(workspace).await?;
         let capacity = match about.capacity_id {
-            Some(id) => fabric.capacity(id).await.ok().flatten().map(|capacity| capacity.state),
+            Some(id) => view.capacity(id).await.ok().flatten().map(|capacity| capacity.state),
             None => None,
         };
-        let definition = fabric.definition(workspace, item).await?;
+        let definition = view.definition(workspace, item).await?;
         let connection = match definition.source.type_properties.connection {
-            Some(id) => fabric.connection(id).await.ok(),
+            Some(id) => view.connection(id).await.ok().flatten(),
             None => None,
         };
         let place = connection.as_ref().and_then(|connection| connection.connection_details.server_and_database());
@@ -96,7 +97,7 @@ impl Surroundings {
             workspace,
             capacity,
             has_capacity: about.capacity_id.is_some(),
-            roles: fabric.roles(workspace).await.ok(),
+            roles: view.workspace_roles(workspace).await.ok().map(|roles| roles.as_ref().clone()),
             connection_kind: connection.map(|connection| connection.connection_details.kind),
             listed: definition
                 .tables()

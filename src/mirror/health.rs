@@ -27,13 +27,18 @@ impl Asks {
     }
 }
 
+/// Whether the tables have a say in what is wrong.
+pub fn judges_tables(mirroring: &Mirroring, asks: Asks) -> bool {
+    mirroring.status == MirroringStatus::Running && !matches!(asks, Asks::MostlyReplicating | Asks::Running)
+}
+
 /// What is wrong with a mirror that is to run, as far as something is asked of it. One that starts, copies or rests is
 /// not in trouble for that: its `state` says it.
 pub fn trouble(mirroring: &Mirroring, tables: &[MirroredTable], asks: Asks) -> Option<String> {
     if let Some(error) = &mirroring.error {
         return Some(format!("Its status is {}, and it says: {}", mirroring.status, error.describe()));
     }
-    if matches!(asks, Asks::MostlyReplicating | Asks::Running) || mirroring.status != MirroringStatus::Running {
+    if !judges_tables(mirroring, asks) {
         return None;
     }
     let failing: Vec<_> = tables.iter().filter(|table| table.status == TableStatus::Failed).collect();

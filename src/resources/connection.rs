@@ -198,8 +198,7 @@ impl Resource for Connection {
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
-        let fabric = cx.provider.fabric()?;
-        let Some(connection) = fabric.find_connection(*state.id.held().value()).await? else {
+        let Some(connection) = cx.provider.view()?.connection(*state.id.held().value()).await? else {
             cx.provider.ledger().forget(&state.key());
             return Ok(None);
         };
@@ -254,8 +253,8 @@ impl Resource for Connection {
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let [id] = import_id::split(id, import_id::CONNECTION)?;
         let id = import_id::parse::<ConnectionId>(&id)?;
-        let fabric = cx.provider.fabric()?;
-        let connection = fabric.find_connection(id).await?.ok_or_else(|| super::nothing_to_import("connection", id))?;
+        let connection =
+            cx.provider.view()?.connection(id).await?.ok_or_else(|| super::nothing_to_import("connection", id))?;
         refuse_other_types(&connection)?;
         let Some((server, database)) = place(&connection) else {
             return Err(Diagnostic::error(

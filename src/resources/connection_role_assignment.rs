@@ -1,12 +1,16 @@
 //! `fabricmirror_connection_role_assignment`: who may use a connection, see it, and give it on.
 
+use std::sync::Arc;
+
+use fabric_api::roles::RoleAssignment;
 use fabric_api::{ConnectionId, PrincipalId};
 use tfplugin::{AttributePath, Change, Context, Model, Resource, Text, Value, Word, path};
 
-use super::role_assignment::{self, Assignment, Parts, Principal};
+use super::role_assignment::{self, Assignment, Parts, Principal, RoleOn};
 use crate::error::Result;
 use crate::import_id;
 use crate::provider::FabricMirror;
+use crate::view::View;
 
 /// A principal's role on a connection.
 ///
@@ -67,6 +71,10 @@ impl Assignment for ConnectionRoleAssignment {
 
     fn at() -> AttributePath {
         path!(ConnectionRoleAssignment: principal)
+    }
+
+    async fn shared(view: &View, scope: ConnectionId) -> fabric_api::Result<Arc<Vec<RoleAssignment<RoleOn<Self>>>>> {
+        view.connection_roles(scope).await
     }
 
     /// A connection that is deleted takes its roles along, and then no list of them is left to prove it.

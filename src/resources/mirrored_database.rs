@@ -17,9 +17,10 @@ use crate::duration::{Timeout, limit};
 use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::Key;
-use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT, paused_capacity, source_tables};
+use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT, source_tables};
 use crate::pace::{Pace, Pause};
 use crate::provider::FabricMirror;
+use crate::view::View;
 
 /// A database of a SQL Managed Instance, mirrored into a Fabric workspace.
 ///
@@ -232,8 +233,8 @@ impl Resource for MirroredDatabase {
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
-        let fabric = cx.provider.fabric()?;
-        match look(&fabric, *state.workspace_id, *state.id.held().value()).await {
+        let view = cx.provider.view()?;
+        match look(&view, *state.workspace_id, *state.id.held().value()).await {
             Ok(Some((item, definition))) => Ok(Some(state.matching(&item).matching_definition(&definition))),
             Ok(None) => {
                 cx.provider.ledger().forget(&state.key());
@@ -241,7 +242,7 @@ impl Resource for MirroredDatabase {
             }
             // Nothing can be said about items of a paused capacity; they are not gone.
             Err(error) if error.is_inactive_capacity() => {
-                cx.warn(paused_capacity(*state.workspace_id));
+                view.warn_of_pause(cx, *state.workspace_id);
                 Ok(Some(state))
             }
             Err(error) => Err(error.into()),
@@ -252,7 +253,8 @@ impl Resource for MirroredDatabase {
         let id = *plan.id.held().value();
         let mirror = Mirror::new(cx, *plan.workspace_id, id)?;
         let fabric = &mirror.fabric;
-        let Some((item, definition)) = look(fabric, mirror.workspace, id).await? else {
+        let now = View::of_now(fabric.clone());
+        let Some((item, definition)) = look(&now, mirror.workspace, id).await? else {
             return Err(not_there_any_more("mirrored database", &prior.display_name));
         };
         prior.refuse_change_since(&plan, &definition)?;
@@ -340,9 +342,9 @@ impl Resource for MirroredDatabase {
 
     async fn import(cx: &Context<FabricMirror>, id: &str) -> Result<Self> {
         let (workspace, id) = import_id::workspace_and_item(id)?;
-        let fabric = cx.provider.fabric()?;
+        let view = cx.provider.view()?;
         let (item, definition) =
-            look(&fabric, workspace, id).await?.ok_or_else(|| super::nothing_to_import("mirrored database", id))?;
+            look(&view, workspace, id).await?.ok_or_else(|| super::nothing_to_import("mirrored database", id))?;
         let kind = &definition.source.kind;
         let Some(connection) = definition.source.type_properties.connection.filter(|_| kind == SQL_MANAGED_INSTANCE)
         else {
@@ -391,12 +393,12 @@ fn refused_deletion(error: fabric_api::Error, hard: bool) -> Error {
 
 /// The item and its definition; `None` when it is gone for certain.
 async fn look(
-    fabric: &Client,
+    view: &View,
     workspace: WorkspaceId,
     id: ItemId,
 ) -> fabric_api::Result<Option<(mirrored_databases::MirroredDatabase, Definition)>> {
-    let Some(item) = fabric.find_mirrored_database(workspace, id).await? else { return Ok(None) };
-    Ok(Some((item, fabric.definition(workspace, id).await?)))
+    let Some(item) = view.mirrored_database(workspace, id).await? else { return Ok(None) };
+    Ok(Some((item, view.definition(workspace, id).await?.as_ref().clone())))
 }
 
 fn key(workspace: WorkspaceId, display_name: &str) -> Key {
@@ -434,7 +436,7 @@ impl MirroredDatabase {
     /// The tables that a change has to bring to replicating: those that are new since `prior`, or all.
     async fn required(&self, cx: &Context<FabricMirror>, fabric: &Client, prior: Option<&Self>) -> Required {
         let Some(tables) = self.tables.known() else {
-            return match source_tables(cx, fabric, *self.connection_id).await {
+            return match source_tables(cx, &View::of_now(fabric.clone()), *self.connection_id).await {
                 Some(source) => Required::Eligible(eligible(&source)),
                 None => Required::Any,
             };
@@ -480,8 +482,8 @@ impl MirroredDatabase {
         if new.is_empty() {
             return Ok(());
         }
-        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
-        let Some(source) = source_tables(cx, &fabric, *self.connection_id).await else { return Ok(()) };
+        let Ok(view) = cx.provider.view() else { return Ok(()) };
+        let Some(source) = source_tables(cx, &view, *self.connection_id).await else { return Ok(()) };
         let mut wrong = Vec::new();
         for table in new {
             let found = source.tables.iter().find(|it| Name::new(&it.schema, &it.name) == table.place());
@@ -511,8 +513,8 @@ impl MirroredDatabase {
         if cx.provider.ledger().has(&self.key()) {
             return Ok(());
         }
-        let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
-        match self.existing(&fabric).await {
+        let Some(view) = cx.provider.view_at_plan() else { return Ok(()) };
+        match self.existing(&view).await {
             Some(text) => Err(Diagnostic::error("A mirrored database of this name exists in the workspace", text)
                 .at(path!(MirroredDatabase: display_name))
                 .into()),
@@ -521,15 +523,15 @@ impl MirroredDatabase {
     }
 
     /// The block that imports whatever has the name.
-    async fn existing(&self, fabric: &Client) -> Option<String> {
-        let all = fabric.mirrored_databases(*self.workspace_id).await.ok()?;
+    async fn existing(&self, view: &View) -> Option<String> {
+        let all = view.mirrored_databases(*self.workspace_id).await.ok()?;
         let item = all.iter().find(|item| item.display_name.to_lowercase() == self.display_name.to_lowercase())?;
         let id = import_id::join(&[&self.workspace_id.value().to_string(), &item.id.to_string()]);
         Some(super::import_text(Self::NAME, &id))
     }
 
     async fn explain_existing(&self, fabric: &Client, error: fabric_api::Error) -> Error {
-        let existing = self.existing(fabric).await;
+        let existing = self.existing(&View::of_now(fabric.clone())).await;
         let error = Error::from(error);
         match existing {
             Some(text) => error.hint(format!("A mirrored database of this name exists. {text}")),

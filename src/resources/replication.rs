@@ -9,7 +9,7 @@ use crate::duration::{Timeout, limit};
 use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::Key;
-use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT, paused_capacity};
+use crate::mirror::{Asks, Mirror, Name, Required, START_LIMIT, STOP_LIMIT};
 use crate::pace::Pace;
 use crate::provider::FabricMirror;
 use crate::surroundings::Surroundings;
@@ -171,7 +171,7 @@ impl Resource for Replication {
     }
 
     async fn read(cx: &Context<FabricMirror>, state: Self) -> Result<Option<Self>> {
-        let mirror = state.mirror(cx)?;
+        let mirror = state.seen(cx)?;
         match mirror.look_if_there().await {
             Ok(Some(mirroring)) => Ok(Some(state.matching(cx, &mirror, &mirroring).await)),
             Ok(None) => {
@@ -179,7 +179,7 @@ impl Resource for Replication {
                 Ok(None)
             }
             Err(error) if error.fabric().is_some_and(fabric_api::Error::is_inactive_capacity) => {
-                cx.warn(paused_capacity(mirror.workspace));
+                cx.provider.view()?.warn_of_pause(cx, mirror.workspace);
                 Ok(Some(state))
             }
             Err(error) => Err(error),
@@ -229,7 +229,7 @@ impl Resource for Replication {
             healthy: true.into(),
             phase: SETTLED.into(),
         };
-        let mirror = found.mirror(cx)?;
+        let mirror = found.seen(cx)?;
         match mirror.look_if_there().await? {
             Some(mirroring) => Ok(found.matching(cx, &mirror, &mirroring).await),
             None => Err(super::nothing_to_import("mirrored database", item)),
@@ -266,6 +266,11 @@ impl Replication {
         Mirror::new(cx, *self.workspace_id, *self.mirrored_database_id)
     }
 
+    /// The mirror as the refresh and the plan see it.
+    fn seen(&self, cx: &Context<FabricMirror>) -> Result<Mirror> {
+        Mirror::seen(cx, *self.workspace_id, *self.mirrored_database_id)
+    }
+
     fn principal(&self) -> Option<&Identifier> {
         self.principal.known().map(Text::value)
     }
@@ -292,7 +297,7 @@ impl Replication {
 
     /// Says in a plan why the mirror is not healthy, as a start that failed would.
     async fn warn_of_trouble(&self, cx: &Context<FabricMirror>, asks: Asks) {
-        let Ok(mirror) = self.mirror(cx) else { return };
+        let Ok(mirror) = self.seen(cx) else { return };
         let Ok(mirroring) = mirror.look().await else { return };
         let Ok(Some(text)) = mirror.trouble(cx, &mirroring, asks).await else { return };
         let detail = mirror.explanation(cx, &mirroring.status, &text, self.principal()).await;

@@ -1,6 +1,8 @@
 //! What role assignments have in common, whatever they are on. A principal has one role on a thing; one that somebody else
 //! gave is never changed or taken over.
 
+use std::sync::Arc;
+
 use fabric_api::PrincipalId;
 use fabric_api::roles::{self, PrincipalType, RoleAssignment, RoleScope};
 use tfplugin::{AttributePath, Change, Context, Diagnostic, Draft, Model, Resource, Text, Value, Word};
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::import_id;
 use crate::ledger::Key;
 use crate::provider::FabricMirror;
+use crate::view::View;
 
 /// An Entra principal.
 #[derive(Clone, Debug, PartialEq, Model)]
@@ -40,6 +43,9 @@ pub struct Parts<S> {
     pub principal_type: Value<String>,
 }
 
+/// What a role is on the thing of an assignment.
+pub type RoleOn<A> = <<A as Assignment>::Scope as RoleScope>::Role;
+
 /// A resource that is a role assignment.
 pub trait Assignment: Resource<Provider = FabricMirror> {
     type Scope: RoleScope<Role: for<'a> From<&'a str> + std::fmt::Display> + std::fmt::Display;
@@ -52,6 +58,12 @@ pub trait Assignment: Resource<Provider = FabricMirror> {
     fn principal_of(draft: &mut Self::Draft) -> &mut Value<Principal>;
     fn at() -> AttributePath;
 
+    /// All of them there, as a refresh shares them.
+    fn shared(
+        view: &View,
+        scope: Self::Scope,
+    ) -> impl Future<Output = fabric_api::Result<Arc<Vec<RoleAssignment<RoleOn<Self>>>>>> + Send;
+
     /// Holds up what must not happen at the same time.
     fn turn(
         _provider: &FabricMirror,
@@ -59,6 +71,9 @@ pub trait Assignment: Resource<Provider = FabricMirror> {
     ) -> impl Future<Output = Option<tokio::sync::OwnedMutexGuard<()>>> + Send {
         std::future::ready(None)
     }
+
+    /// Says that nothing can be known now.
+    fn warn_of_pause(_cx: &Context<FabricMirror>, _view: &View, _scope: Self::Scope) {}
 
     /// Whether the thing itself is gone for certain, and its roles with it.
     fn is_scope_gone(_provider: &FabricMirror, _scope: Self::Scope) -> impl Future<Output = Result<bool>> + Send {
@@ -75,14 +90,14 @@ fn second_owner<A: Assignment>(of: &A) -> Error {
     super::second_owner("role of", of.parts().principal.id.value()).at(A::at())
 }
 
-fn already_there<A: Assignment>(scope: A::Scope, existing: &RoleAssignment<<A::Scope as RoleScope>::Role>) -> String {
+fn already_there<A: Assignment>(scope: A::Scope, existing: &RoleAssignment<RoleOn<A>>) -> String {
     let id = import_id::join(&[&scope.to_string(), &existing.id.to_string()]);
     format!("It is {}. {}", existing.role, super::import_text(A::NAME, &id))
 }
 
 /// This object with what the service holds. What was asked of the principal's type is kept apart from what the service
 /// says.
-fn matching<A: Assignment>(of: &A, assignment: &RoleAssignment<<A::Scope as RoleScope>::Role>) -> A {
+fn matching<A: Assignment>(of: &A, assignment: &RoleAssignment<RoleOn<A>>) -> A {
     let mut parts = of.parts();
     parts.principal.id = assignment.principal.id.into();
     parts.role = assignment.role.to_string().as_str().into();
@@ -91,7 +106,7 @@ fn matching<A: Assignment>(of: &A, assignment: &RoleAssignment<<A::Scope as Role
     A::from_parts(parts)
 }
 
-fn wanted<A: Assignment>(of: &A) -> <A::Scope as RoleScope>::Role {
+fn wanted<A: Assignment>(of: &A) -> RoleOn<A> {
     of.parts().role.as_str().into()
 }
 
@@ -119,8 +134,8 @@ async fn refuse_existing<A: Assignment>(cx: &Context<FabricMirror>, plan: &A) ->
         return Ok(());
     }
     let parts = plan.parts();
-    let Ok(fabric) = cx.provider.fabric() else { return Ok(()) };
-    let Ok(roles) = fabric.roles(parts.scope).await else { return Ok(()) };
+    let Some(view) = cx.provider.view_at_plan() else { return Ok(()) };
+    let Ok(roles) = A::shared(&view, parts.scope).await else { return Ok(()) };
     match roles.iter().find(|it| it.principal.id == *parts.principal.id) {
         Some(existing) => {
             let summary = format!("The principal has a role {}", A::PLACE);
@@ -162,9 +177,14 @@ pub async fn create<A: Assignment>(cx: &Context<FabricMirror>, plan: A) -> Resul
 }
 
 pub async fn read<A: Assignment>(cx: &Context<FabricMirror>, state: A) -> Result<Option<A>> {
-    let fabric = cx.provider.fabric()?;
+    let view = cx.provider.view()?;
     let parts = state.parts();
-    let assignment = match fabric.find_role(parts.scope, *parts.id.held().value()).await {
+    let shared = A::shared(&view, parts.scope);
+    let assignment = match view.role(parts.scope, *parts.id.held().value(), shared).await {
+        Err(error) if error.is_inactive_capacity() => {
+            A::warn_of_pause(cx, &view, parts.scope);
+            return Ok(Some(state));
+        }
         Err(error) if error.may_mean_gone() && A::is_scope_gone(&cx.provider, parts.scope).await? => None,
         found => found?,
     };
@@ -203,7 +223,8 @@ pub async fn delete<A: Assignment>(cx: &Context<FabricMirror>, state: A) -> Resu
 
 /// The assignment of that id on the thing, read for an import.
 pub async fn import<A: Assignment>(cx: &Context<FabricMirror>, scope: A::Scope, id: PrincipalId) -> Result<A> {
-    let found = cx.provider.fabric()?.find_role(scope, id).await?;
+    let view = cx.provider.view()?;
+    let found = view.role(scope, id, A::shared(&view, scope)).await?;
     let assignment = found.ok_or_else(|| super::nothing_to_import("role assignment", id))?;
     let found = A::from_parts(Parts {
         scope,

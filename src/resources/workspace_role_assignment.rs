@@ -1,14 +1,18 @@
 //! `fabricmirror_workspace_role_assignment`: who may do what in a workspace – for mirroring, that the instance's own
 //! identity may write the mirror.
 
+use std::sync::Arc;
+
+use fabric_api::roles::RoleAssignment;
 use fabric_api::{PrincipalId, WorkspaceId};
 use tfplugin::{AttributePath, Change, Context, Model, Resource, Text, Value, Word, path};
 use tokio::sync::OwnedMutexGuard;
 
-use super::role_assignment::{self, Assignment, Parts, Principal};
+use super::role_assignment::{self, Assignment, Parts, Principal, RoleOn};
 use crate::error::Result;
 use crate::import_id;
 use crate::provider::FabricMirror;
+use crate::view::View;
 
 /// A principal's role in a workspace.
 ///
@@ -70,6 +74,14 @@ impl Assignment for WorkspaceRoleAssignment {
 
     fn at() -> AttributePath {
         path!(WorkspaceRoleAssignment: principal)
+    }
+
+    async fn shared(view: &View, scope: WorkspaceId) -> fabric_api::Result<Arc<Vec<RoleAssignment<RoleOn<Self>>>>> {
+        view.workspace_roles(scope).await
+    }
+
+    fn warn_of_pause(cx: &Context<FabricMirror>, view: &View, scope: WorkspaceId) {
+        view.warn_of_pause(cx, scope);
     }
 
     async fn turn(provider: &FabricMirror, scope: WorkspaceId) -> Option<OwnedMutexGuard<()>> {

@@ -13,6 +13,7 @@ mod drift_rows;
 mod endurance;
 mod entra;
 mod estate;
+mod fabric_calls;
 mod faults;
 mod functions;
 mod gateways;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
         second_owner::cases(),
         entra::cases(),
         estate::cases(),
+        fabric_calls::cases(),
         names_and_sids::cases(),
         operator::cases(),
         vectors::cases(),

@@ -22,6 +22,9 @@ struct Planted {
     /// 0: until cleared.
     left: u64,
     forever: bool,
+    percent: u64,
+    /// Hundredths of a strike that have come together.
+    due: u64,
     effect: Effect,
 }
 
@@ -33,11 +36,18 @@ pub struct Fault {
     pub matches: Match,
     #[serde(default = "once")]
     pub count: u64,
+    /// Of a hundred requests that match, so many are struck, as evenly as can be: 30 strikes the 4th, 7th and 10th of ten.
+    #[serde(default = "all")]
+    pub percent: u64,
     pub effect: Effect,
 }
 
 fn once() -> u64 {
     1
+}
+
+fn all() -> u64 {
+    100
 }
 
 /// All given fields must match; `method`, `path` and `sql` are regular expressions.
@@ -125,6 +135,8 @@ impl Faults {
             index: fault.matches.index,
             left: fault.count,
             forever: fault.count == 0,
+            percent: fault.percent,
+            due: 0,
             effect: fault.effect,
         };
         self.planted.lock().expect("no panic while held").push(planted);
@@ -138,7 +150,7 @@ impl Faults {
     /// The effect that applies to this request, if any; counts it as used. `sql` is the unmasked text.
     pub fn strike(&self, entry: &Entry, sql: Option<&str>) -> Option<Effect> {
         let mut planted = self.planted.lock().expect("no panic while held");
-        let hit = planted.iter().position(|fault| fault.matches(entry, sql))?;
+        let hit = planted.iter_mut().position(|fault| fault.matches(entry, sql) && fault.is_due())?;
         let effect = planted[hit].effect.clone();
         if !planted[hit].forever {
             planted[hit].left -= 1;
@@ -151,6 +163,14 @@ impl Faults {
 }
 
 impl Planted {
+    /// Counts a request that matches, and tells whether it is one of the share that is struck.
+    fn is_due(&mut self) -> bool {
+        self.due += self.percent;
+        let is_due = self.due >= 100;
+        self.due %= 100;
+        is_due
+    }
+
     fn matches(&self, entry: &Entry, sql: Option<&str>) -> bool {
         let text = |pattern: &Option<Regex>, text: Option<&str>| {
             pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| pattern.is_match(text)))

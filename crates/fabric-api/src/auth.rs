@@ -4,7 +4,7 @@ mod certificate;
 mod federation;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret, TokenCredential};
@@ -28,35 +28,22 @@ use self::federation::{Given, Requested};
 use crate::cloud::{Cloud, Service};
 use crate::error::{Error, Result, chain};
 use crate::outage::Outage;
+use crate::proxy;
 use crate::stop::Stop;
 
 /// How the caller proves who it is.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    ClientSecret {
-        tenant_id: String,
-        client_id: String,
-        client_secret: SecretString,
-    },
-    ClientCertificate {
-        tenant_id: String,
-        client_id: String,
-        certificate: Arc<ClientCertificate>,
-    },
+    /// An application and its secret.
+    ClientSecret { tenant_id: String, client_id: String, client_secret: SecretString },
+    /// An application and its certificate, with the key.
+    ClientCertificate { tenant_id: String, client_id: String, certificate: Arc<ClientCertificate> },
     /// A token of another issuer, exchanged for one of Entra (OpenID Connect federation).
-    Federated {
-        tenant_id: String,
-        client_id: String,
-        issued: Issued,
-    },
+    Federated { tenant_id: String, client_id: String, issued: Issued },
     /// The identity of the machine; with a client id, a user-assigned one.
-    ManagedIdentity {
-        client_id: Option<String>,
-    },
+    ManagedIdentity { client_id: Option<String> },
     /// Whoever is logged in to the `az` command.
-    AzureCli {
-        tenant_id: Option<String>,
-    },
+    AzureCli { tenant_id: Option<String> },
 }
 
 /// Where the token of another issuer comes from.
@@ -75,10 +62,22 @@ pub enum Issued {
 /// Gives tokens, and keeps them until shortly before they expire.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    credential: Arc<dyn TokenCredential>,
+    proof: Arc<Proof>,
+    source: Arc<Mutex<Source>>,
     cloud: Cloud,
     outage: Outage,
     stop: Stop,
+    /// On the way to Entra.
+    proxy: Option<String>,
+}
+
+/// The library's credential keeps its tokens, and cannot be told that one of them is not good any more: another one in
+/// its place knows of none.
+#[derive(Debug)]
+struct Source {
+    credential: Arc<dyn TokenCredential>,
+    /// How many there were before.
+    number: u64,
 }
 
 impl Tokens {
@@ -110,7 +109,78 @@ impl Tokens {
             }),
             ..Default::default()
         };
-        let credential: Arc<dyn TokenCredential> = match credential {
+        let proof = Proof { credential: credential.clone(), authority: authority.to_owned(), client_options };
+        let source = Source { credential: proof.credential()?, number: 0 };
+        // A managed identity asks its machine.
+        let asks_entra = !matches!(credential, Credential::ManagedIdentity { .. });
+        let proxy = asks_entra.then(|| proxy::on_the_way(authority)).flatten();
+        Ok(Self {
+            proof: Arc::new(proof),
+            source: Arc::new(Mutex::new(source)),
+            cloud,
+            outage,
+            stop: Stop::new(stop),
+            proxy,
+        })
+    }
+
+    /// A token for a service.
+    ///
+    /// # Errors
+    /// [`Error::Auth`], with Entra's own words; [`Error::Interrupted`].
+    pub async fn token(&self, service: Service) -> Result<SecretString> {
+        self.numbered(service).await.map(|(token, _)| token)
+    }
+
+    /// A token, and the number by which [`Self::expired`] knows it.
+    pub(crate) async fn numbered(&self, service: Service) -> Result<(SecretString, u64)> {
+        let (credential, number) = {
+            let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+            (source.credential.clone(), source.number)
+        };
+        let scope = self.cloud.scope(service);
+        let scopes = [scope.as_str()];
+        let asked = self.stop.or_drop(credential.get_token(&scopes, None)).await;
+        let token = asked.map_err(|_| Error::Interrupted { operation: "getting a token from Entra" })?;
+        let token = token.map_err(|error| {
+            // The library's own words are often that it has tried often enough; why it had to is in the causes.
+            let mut cause = chain(&error);
+            if is_unconnected(&error) {
+                cause = proxy::named(cause, self.proxy.as_deref());
+                self.outage.remember(&cause);
+            }
+            Error::Auth(cause)
+        })?;
+        Ok((SecretString::from(token.token.secret().to_owned()), number))
+    }
+
+    /// The service says that a token has expired: the next one is not the same. Of many calls that had it, the first to
+    /// say so counts.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn expired(&self, number: u64) -> Result<()> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        if source.number == number {
+            *source = Source { credential: self.proof.credential()?, number: number + 1 };
+        }
+        Ok(())
+    }
+}
+
+/// What it takes to ask Entra for tokens.
+#[derive(Debug)]
+struct Proof {
+    credential: Credential,
+    authority: String,
+    client_options: ClientOptions,
+}
+
+impl Proof {
+    /// The library's credential, without any token yet.
+    fn credential(&self) -> Result<Arc<dyn TokenCredential>> {
+        let client_options = self.client_options.clone();
+        Ok(match &self.credential {
             Credential::ClientSecret { tenant_id, client_id, client_secret } => ClientSecretCredential::new(
                 tenant_id,
                 client_id.clone(),
@@ -122,7 +192,7 @@ impl Tokens {
                 let signed = Signed {
                     certificate: certificate.clone(),
                     client_id: client_id.clone(),
-                    audience: format!("{}/{tenant_id}/oauth2/v2.0/token", authority.trim_end_matches('/')),
+                    audience: format!("{}/{tenant_id}/oauth2/v2.0/token", self.authority.trim_end_matches('/')),
                 };
                 asserted(tenant_id, client_id, signed, client_options)?
             }
@@ -162,28 +232,7 @@ impl Tokens {
                 ..Default::default()
             }))
             .map_err(setup)?,
-        };
-        Ok(Self { credential, cloud, outage, stop: Stop::new(stop) })
-    }
-
-    /// A token for a service.
-    ///
-    /// # Errors
-    /// [`Error::Auth`], with Entra's own words; [`Error::Interrupted`].
-    pub async fn token(&self, service: Service) -> Result<SecretString> {
-        let scope = self.cloud.scope(service);
-        let scopes = [scope.as_str()];
-        let asked = self.stop.or_drop(self.credential.get_token(&scopes, None)).await;
-        let token = asked.map_err(|_| Error::Interrupted { operation: "getting a token from Entra" })?;
-        let token = token.map_err(|error| {
-            // The library's own words are often that it has tried often enough; why it had to is in the causes.
-            let cause = chain(&error);
-            if is_unconnected(&error) {
-                self.outage.remember(&cause);
-            }
-            Error::Auth(cause)
-        })?;
-        Ok(SecretString::from(token.token.secret().to_owned()))
+        })
     }
 }
 

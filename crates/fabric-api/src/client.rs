@@ -1,10 +1,10 @@
 //! The one pipeline: every call gets its token, its retries and its error here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -17,24 +17,17 @@ use url::Url;
 use crate::auth::{Credential, Tokens};
 use crate::certificates::check_certificates;
 use crate::cloud::{Cloud, Service};
-use crate::error::{Error, ErrorBody, Result, chain, says_capacity_is_inactive};
+use crate::error::{Error, ErrorBody, Result, chain};
+use crate::limiter::Limiter;
 use crate::outage::Outage;
+use crate::proxy;
+use crate::retry::{Again, Patience, RETRY_AFTER_LIMIT, Refused, again, retry_after};
 use crate::stop::{Stop, Stopped};
 
 /// One request, answer included, takes no longer.
 const REQUEST_LIMIT: Duration = Duration::from_secs(100);
 /// A connection is made within this time, or not at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// A connection that cannot be made is tried for no longer.
-const UNCONNECTED_LIMIT: Duration = Duration::from_secs(5);
-/// A server that asks for more patience than this is not waited for.
-const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(120);
-/// A call that fails is repeated for no longer.
-const RETRY_LIMIT: Duration = Duration::from_secs(300);
-/// A deleted item's name is free again after 20 s to 5 min (fabric-api facts §8.6, §11).
-const NAME_WAIT: Duration = Duration::from_secs(600);
-/// The directory knows a new identity after this time, or not at all.
-const PRINCIPAL_WAIT: Duration = Duration::from_secs(120);
 /// The service's own operations (a definition read or written) end within seconds.
 const OPERATION_LIMIT: Duration = Duration::from_secs(600);
 
@@ -43,6 +36,7 @@ const OPERATION_LIMIT: Duration = Duration::from_secs(600);
 pub struct Options {
     /// Scheme and host; `/v1` is added.
     pub endpoint: String,
+    /// Who calls.
     pub credential: Credential,
     /// Whose tokens are asked for.
     pub cloud: Cloud,
@@ -50,12 +44,15 @@ pub struct Options {
     pub authority_host: Option<String>,
     /// Certificates in PEM form that are trusted besides the system's; see [`crate::check_certificates`].
     pub ca_certificates: Option<Arc<[u8]>>,
+    /// What the client calls itself.
     pub user_agent: String,
     /// Cancelled, it ends every pause at once, and every call within a second.
     pub stop: CancellationToken,
 }
 
-/// A caller of the Fabric API. Cheap to clone.
+/// A caller of the Fabric API. Cheap to clone; clones share tokens, connections and the limiter.
+///
+/// Proxies are those of the environment: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in upper or lower case.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -63,6 +60,11 @@ pub struct Client {
     tokens: Tokens,
     stop: Stop,
     outage: Outage,
+    limiter: Limiter,
+    /// A change was sent.
+    has_changed: Arc<AtomicBool>,
+    /// On the way to the service.
+    proxy: Option<String>,
     /// Every pause is divided by this.
     haste: u32,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Call {
     body: Option<Value>,
     /// Sending it twice does the same as sending it once.
     idempotent: bool,
+    /// It does more than read.
+    changes: bool,
     /// It names a principal that may have been made a moment ago, which is refused with this code.
     fresh_principal: Option<&'static str>,
 }
@@ -91,24 +95,30 @@ impl Call {
             query: Vec::new(),
             body: None,
             idempotent: true,
+            changes: false,
             fresh_principal: None,
         }
     }
 
     /// A POST with effect: never sent again once it may have arrived.
     pub(crate) fn post(operation: &'static str, path: String) -> Self {
-        Self { method: Method::POST, idempotent: false, ..Self::get(operation, path) }
+        Self { method: Method::POST, idempotent: false, changes: true, ..Self::get(operation, path) }
+    }
+
+    /// A POST that only reads.
+    pub(crate) fn ask(operation: &'static str, path: String) -> Self {
+        Self { method: Method::POST, ..Self::get(operation, path) }
     }
 
     pub(crate) fn patch(operation: &'static str, path: String) -> Self {
-        Self { method: Method::PATCH, ..Self::get(operation, path) }
+        Self { method: Method::PATCH, changes: true, ..Self::get(operation, path) }
     }
 
     pub(crate) fn delete(operation: &'static str, path: String) -> Self {
-        Self { method: Method::DELETE, ..Self::get(operation, path) }
+        Self { method: Method::DELETE, changes: true, ..Self::get(operation, path) }
     }
 
-    /// A POST that only reads, or that brings about a state rather than a thing.
+    /// A POST that brings about a state rather than a thing.
     pub(crate) fn repeatable(mut self) -> Self {
         self.idempotent = true;
         self
@@ -145,63 +155,6 @@ struct Failed {
     again: Again,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    No,
-    /// After a growing pause.
-    Yes,
-    After(Duration),
-    /// No connection was made, after this time.
-    Unconnected(Duration),
-    /// The name of a deleted item is not free yet.
-    NameReserved,
-    /// The directory does not know a principal yet.
-    PrincipalUnknown,
-}
-
-/// The one policy of repeating: how long which failure is put up with. Pauses count in full, also where they are
-/// shortened.
-struct Patience {
-    began: Instant,
-    paused: Duration,
-    /// When the failures to connect began that nothing else came between.
-    unconnected: Option<Duration>,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { began: Instant::now(), paused: Duration::ZERO, unconnected: None }
-    }
-
-    /// The pause before the next attempt, of which `planned` is what the growing pauses have; `None`: give up.
-    fn pause(&mut self, again: Again, planned: Option<Duration>) -> Option<Duration> {
-        let spent = self.began.elapsed().max(self.paused);
-        // What comes by itself is not counted: the pauses may be short, the wait long.
-        let asking = |longest| {
-            let longest = Duration::from_secs(longest);
-            planned.unwrap_or(longest).clamp(Duration::from_secs(2), longest)
-        };
-        let (pause, limit) = match again {
-            Again::No => return None,
-            Again::Yes => (planned?, RETRY_LIMIT),
-            Again::After(pause) => (planned.map(|_| pause)?, RETRY_LIMIT),
-            Again::Unconnected(took) => {
-                let since = *self.unconnected.get_or_insert(spent.saturating_sub(took));
-                (planned?, since + UNCONNECTED_LIMIT)
-            }
-            Again::NameReserved => (asking(20), NAME_WAIT),
-            Again::PrincipalUnknown => (asking(10), PRINCIPAL_WAIT),
-        };
-        if !matches!(again, Again::Unconnected(_)) {
-            self.unconnected = None;
-        }
-        (spent + pause <= limit).then(|| {
-            self.paused += pause;
-            pause
-        })
-    }
-}
-
 impl Client {
     /// # Errors
     /// [`Error::Setup`]: an endpoint that is no URL, certificates that cannot be used, an unusable credential.
@@ -226,14 +179,29 @@ impl Client {
         let http = http.build().map_err(|error| Error::Setup(format!("no HTTP client: {}", chain(&error))))?;
         let (authority_host, stop) = (options.authority_host.as_deref(), options.stop.clone());
         let tokens = Tokens::new(&options.credential, options.cloud, authority_host, &http, stop.clone())?;
-        Ok(Self { http, base, tokens, stop: Stop::new(stop), outage: Outage::default(), haste: 1 })
+        Ok(Self {
+            proxy: proxy::on_the_way(base.as_str()),
+            http,
+            base,
+            tokens,
+            stop: Stop::new(stop),
+            outage: Outage::default(),
+            limiter: Limiter::new(1),
+            has_changed: Arc::default(),
+            haste: 1,
+        })
     }
 
     /// The same client with shorter pauses: for tests of what it waits for.
     #[doc(hidden)]
     #[must_use]
     pub fn hurried(self, haste: u32) -> Self {
-        Self { haste, ..self }
+        Self { haste, limiter: Limiter::new(haste), ..self }
+    }
+
+    /// Whether a change was sent, by this client or a clone of it. What was read before may not be so any more.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::SeqCst)
     }
 
     /// The identity behind this client, for tokens of other services.
@@ -322,27 +290,35 @@ impl Client {
     }
 
     async fn send(&self, call: Call) -> Result<Answer> {
+        let operation = call.operation;
         let mut patience = Patience::new();
-        let (stop, haste) = (self.stop.clone(), self.haste);
-        let policy = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(30))
-            .with_max_times(8);
-        let sent = (|| self.send_once(&call))
-            .retry(policy)
-            .sleep(move |pause| {
-                let stop = stop.clone();
-                async move { stop.pause(pause / haste).await }
-            })
-            .adjust(|failed, planned| patience.pause(failed.again, planned))
-            .notify(|failed, pause| {
-                tracing::info!(operation = call.operation, error = %failed.error, ?pause, "trying again");
-            })
-            .await;
+        let sent = loop {
+            let pass = match self.stop.or_drop(self.limiter.pass(call.changes)).await {
+                Ok(Ok(pass)) => pass,
+                Ok(Err(words)) => {
+                    let (status, body) = (StatusCode::TOO_MANY_REQUESTS.as_u16(), Box::new(words));
+                    break Err(Failed { error: Error::Api { operation, status, body }, again: Again::No });
+                }
+                Err(_) => break Err(Failed { error: Error::Interrupted { operation }, again: Again::No }),
+            };
+            let began = Instant::now();
+            let failed = match self.send_once(&call).await {
+                Ok(answer) => break Ok(answer),
+                Err(failed) => failed,
+            };
+            drop(pass);
+            match (failed.again, &failed.error) {
+                (Again::Throttled(Some(pause)), Error::Api { body, .. }) => self.limiter.block(pause, body),
+                (Again::NewToken(number), _) => self.tokens.expired(number)?,
+                _ => {}
+            }
+            let Some(pause) = patience.pause(failed.again, began.elapsed()) else { break Err(failed) };
+            tracing::info!(operation, error = %failed.error, ?pause, "trying again");
+            self.stop.pause(pause / self.haste).await;
+        };
         match &sent {
             Ok(_) => self.outage.is_over(),
-            Err(Failed { error: Error::Unreachable { cause, .. }, again: Again::Unconnected(_) }) => {
+            Err(Failed { error: Error::Unreachable { cause, .. }, again: Again::Unconnected }) => {
                 self.outage.remember(cause);
             }
             Err(_) => {}
@@ -356,7 +332,8 @@ impl Client {
         if let Some(cause) = self.outage.lately(self.haste) {
             return Err(at_once(Error::Unreachable { operation, cause }));
         }
-        let token = self.tokens.token(Service::Fabric).await.map_err(|error| match error {
+        // After every wait: what was good before it may have expired.
+        let (token, number) = self.tokens.numbered(Service::Fabric).await.map_err(|error| match error {
             Error::Interrupted { .. } => at_once(Error::Interrupted { operation }),
             error => at_once(error),
         })?;
@@ -381,7 +358,9 @@ impl Client {
             };
             Failed { error, again }
         };
-        let began = Instant::now();
+        if call.changes {
+            self.has_changed.store(true, Ordering::SeqCst);
+        }
         let answer = async {
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
@@ -391,9 +370,9 @@ impl Client {
             Ok(Ok(answer)) => answer,
             // A connection that was never made has carried nothing.
             Ok(Err(error)) if error.is_connect() => {
-                let cause = chain(&error.without_url());
+                let cause = proxy::named(chain(&error.without_url()), self.proxy.as_deref());
                 // A certificate that is not trusted now will not be in a minute.
-                let again = if cause.contains("certificate") { Again::No } else { Again::Unconnected(began.elapsed()) };
+                let again = if cause.contains("certificate") { Again::No } else { Again::Unconnected };
                 return Err(Failed { error: Error::Unreachable { operation, cause }, again });
             }
             Ok(Err(error)) => return Err(unanswered(error)),
@@ -413,7 +392,8 @@ impl Client {
             let cause = format!("a gateway in between got none ({})", status.as_u16());
             return Err(at_once(Error::AnswerLost { operation, cause }));
         }
-        let again = again(status, &headers, &body, call);
+        let (idempotent, fresh_principal) = (call.idempotent, call.fresh_principal);
+        let again = again(status, &headers, &body, Refused { idempotent, fresh_principal, token: number });
         Err(Failed { error: Error::Api { operation, status: status.as_u16(), body: Box::new(body) }, again })
     }
 }
@@ -425,34 +405,6 @@ fn outcome_unknown(operation: &'static str, idempotent: bool, error: Error) -> E
         Error::Operation { .. } | Error::AnswerLost { .. } => error,
         error if idempotent => error,
         error => Error::AnswerLost { operation, cause: error.without_operation() },
-    }
-}
-
-/// Whether a refused call may be made again. What may have had an effect is not repeated.
-fn again(status: StatusCode, headers: &HeaderMap, body: &ErrorBody, call: &Call) -> Again {
-    if body.error_code == "ItemDisplayNameNotAvailableYet" {
-        return Again::NameReserved;
-    }
-    if call.fresh_principal == Some(body.error_code.as_str()) && status.is_client_error() {
-        return Again::PrincipalUnknown;
-    }
-    // Whoever resumes a capacity takes longer than any retry, even where the status says "unavailable".
-    if says_capacity_is_inactive(&body.error_code) {
-        return Again::No;
-    }
-    let refused_untouched = status == StatusCode::TOO_MANY_REQUESTS;
-    // Seconds after its creation a mirror may not be ready for a definition (fabric-api facts §11).
-    let passing = matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504)
-        || body.is_retriable == Some(true)
-        || body.error_code == "MirroredDatabaseNotReady";
-    if refused_untouched || (passing && call.idempotent) {
-        match retry_after(headers) {
-            None => Again::Yes,
-            Some(pause) if pause > RETRY_AFTER_LIMIT => Again::No,
-            Some(pause) => Again::After(pause),
-        }
-    } else {
-        Again::No
     }
 }
 
@@ -486,10 +438,6 @@ fn operation_id(headers: &HeaderMap) -> Option<String> {
             segments.next().map(str::to_owned)
         })
         .filter(|id| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// What an error says of itself. The code stands in a header too, which is all there is when the body is empty.

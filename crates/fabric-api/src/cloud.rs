@@ -5,15 +5,19 @@ use std::str::FromStr;
 /// One of Microsoft's clouds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cloud {
+    /// The one that everybody else is in.
     #[default]
     Public,
+    /// Azure Government.
     UsGovernment,
+    /// Azure operated by 21Vianet.
     China,
 }
 
 /// A service that tokens are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
+    /// The Fabric API.
     Fabric,
     /// Instances.
     Sql,

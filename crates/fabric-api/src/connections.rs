@@ -317,7 +317,7 @@ impl Client {
     /// Logs in to the source as the connection would.
     pub async fn test_connection(&self, id: ConnectionId) -> Result<TestResult> {
         let path = format!("connections/{id}/testConnection");
-        self.call(Call::post("testing the connection", path).repeatable()).await
+        self.call(Call::ask("testing the connection", path)).await
     }
 
     /// What connections to a SQL Managed Instance can be like, through the gateway or without. `None`: the service lists no

@@ -16,73 +16,95 @@ const PART: &str = "mirroring.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
+    /// Where the rows come from.
     pub source: Source,
+    /// How they are laid out in OneLake.
     pub target: Target,
     /// `None`: every table, and new ones as they appear.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mounted_tables: Option<Vec<MountedTable>>,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// Where the rows come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
+    /// `AzureSqlMI` for ours.
     #[serde(rename = "type")]
     pub kind: String,
     /// Null where a source of another kind has none.
     #[serde(default, deserialize_with = "null_is_default")]
     pub type_properties: SourceProperties,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// What belongs to the kind of source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceProperties {
+    /// How Fabric reaches it; the database is the connection's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionId>,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// How the rows are laid out in OneLake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
+    /// `MountedRelationalDatabase`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What belongs to that kind.
     pub type_properties: TargetProperties,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// Layout and retention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetProperties {
+    /// `Delta`.
     pub format: String,
     /// Set: the source's schemas are kept. Not set: they are folded into table names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_schema: Option<String>,
-    /// 1 to 30. The documents disagree about the default: always sent.
+    /// Days for which files of older versions are kept, 1 to 30. The documents disagree about the default: always sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_in_days: Option<i64>,
     /// Delta's change data feed of the tables in OneLake, which is billed. `None`: off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_delta_change_data_feed: Option<bool>,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// A table that is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountedTable {
+    /// Which it is.
     pub source: MountedSource,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
+/// Which table is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MountedSource {
+    /// Its name.
     pub type_properties: TableName,
+    /// What this type does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -91,14 +113,16 @@ pub struct MountedSource {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TableName {
+    /// Its schema; empty where the source has none.
     #[serde(default, deserialize_with = "null_is_default")]
     pub schema_name: String,
+    /// Its name within the schema.
     #[serde(default, deserialize_with = "null_is_default")]
     pub table_name: String,
 }
 
 impl Definition {
-    /// The definition of a mirror of a SQL Managed Instance database.
+    /// The definition of a mirror of a SQL Managed Instance database: of all tables, their files kept so many days (1 to 30).
     pub fn new(connection: ConnectionId, default_schema: Option<String>, retention_in_days: i64) -> Self {
         Self {
             source: Source {

@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use crate::decode::null_is_default;
 
+/// What every call comes to.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed. No variant holds a secret or a body that was sent.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The service answered with an error.
     #[error("{operation}: {} ({status})", .body.describe())]
@@ -56,12 +57,17 @@ pub enum Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorBody {
+    /// Stable: what decides (facts §8.2). Empty where there was none.
     #[serde(deserialize_with = "null_is_default")]
     pub error_code: String,
+    /// For people; it may change.
     #[serde(deserialize_with = "null_is_default")]
     pub message: String,
+    /// Under which Microsoft's support finds the request.
     pub request_id: Option<String>,
+    /// Further causes.
     pub more_details: Option<Vec<ErrorDetail>>,
+    /// Whether the service thinks that the same call may succeed later.
     pub is_retriable: Option<bool>,
 }
 
@@ -69,7 +75,9 @@ pub struct ErrorBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ErrorDetail {
+    /// As [`ErrorBody::error_code`].
     pub error_code: Option<String>,
+    /// For people.
     pub message: Option<String>,
 }
 
@@ -173,6 +181,7 @@ impl Error {
         .filter(|code| !code.is_empty())
     }
 
+    /// The HTTP status of the answer, where that is what failed.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Api { status, .. } => Some(*status),

@@ -12,6 +12,7 @@ macro_rules! extensible {
         }
 
         impl $name {
+            /// The service's word.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => stringify!($variant),)+

@@ -11,10 +11,13 @@ use crate::extensible::extensible;
 use crate::gone;
 use crate::ids::{FolderId, ItemId, LabelId, WorkspaceId};
 
+/// The item (facts §1.3). It says nothing of the mirroring itself: that is [`Mirroring`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MirroredDatabase {
+    /// Never changes.
     pub id: ItemId,
+    /// Unique among the workspace's mirrored databases; at most 123 characters.
     pub display_name: String,
     /// Absent, null and empty mean the same.
     #[serde(default)]
@@ -24,7 +27,7 @@ pub struct MirroredDatabase {
     pub folder_id: Option<FolderId>,
     #[serde(default)]
     sensitivity_label: Option<SensitivityLabel>,
-    /// Absent in the answer to the creation.
+    /// Absent in the answer to the creation, and while the SQL endpoint is being made.
     #[serde(default)]
     pub properties: Option<Properties>,
 }
@@ -43,24 +46,33 @@ impl MirroredDatabase {
     }
 }
 
+/// What the service makes of the item.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Properties {
+    /// URL of the folder that holds the tables.
     pub one_lake_tables_path: Option<String>,
+    /// The SQL analytics endpoint on the mirror.
     pub sql_endpoint_properties: Option<SqlEndpoint>,
+    /// As in the definition.
     pub default_schema: Option<String>,
 }
 
+/// A SQL analytics endpoint. It is made within a minute or so of the item.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlEndpoint {
+    /// How far it is.
     #[serde(default, deserialize_with = "null_is_default")]
     pub provisioning_status: ProvisioningStatus,
+    /// Id of its item; once it is there.
     pub id: Option<String>,
+    /// Host to connect to; once it is there.
     pub connection_string: Option<String>,
 }
 
 extensible! {
+    /// How far the making of a SQL endpoint is.
     ProvisioningStatus { InProgress, Success, Failed }
 }
 
@@ -81,31 +93,41 @@ extensible! {
 }
 
 extensible! {
+    /// What is mirrored: tables, so far.
     SourceObjectType { Table, View }
 }
 
 extensible! {
+    /// The state of a table of a mirror (facts §1.7). One that `Failed` may get on by itself, or not.
     TableStatus { Initialized, Snapshotting, Replicating, Reseeding, Stopped, Failed }
 }
 
 /// The status of a mirror, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Mirroring {
+    /// There is none for failure: that is `error`, or the tables'.
     pub status: MirroringStatus,
+    /// What is wrong with the mirror as a whole.
     #[serde(default)]
     pub error: Option<ErrorBody>,
 }
 
+/// A table of a mirror, as the service replicates it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MirroredTable {
     /// Described as always there, and left out by the service's samples.
     pub source_object_type: Option<SourceObjectType>,
+    /// Its schema in the source.
     pub source_schema_name: Option<String>,
+    /// Its name in the source.
     pub source_table_name: Option<String>,
+    /// How far it is.
     #[serde(default, deserialize_with = "null_is_default")]
     pub status: TableStatus,
+    /// Once its first copy has begun.
     pub metrics: Option<Metrics>,
+    /// What is wrong with it.
     pub error: Option<ErrorBody>,
 }
 
@@ -113,16 +135,19 @@ pub struct MirroredTable {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
+    /// Bytes.
     #[serde(default, deserialize_with = "null_is_default")]
     pub processed_bytes: i64,
+    /// Rows: not how many the table has.
     #[serde(default, deserialize_with = "null_is_default")]
     pub processed_rows: i64,
     /// UTC, as the service writes it.
     pub last_sync_date_time: Option<String>,
-    /// From commit at the source to commit in OneLake; missing where the former is not known.
+    /// Seconds from commit at the source to commit in OneLake; missing where the former is not known.
     pub last_sync_latency_in_seconds: Option<i64>,
 }
 
+/// A mirrored database to be made.
 #[derive(Clone, Debug)]
 pub struct NewMirroredDatabase {
     /// At most 123 characters.
@@ -133,6 +158,7 @@ pub struct NewMirroredDatabase {
     pub folder_id: Option<FolderId>,
     /// `None`: what the tenant's policy says.
     pub sensitivity_label: Option<LabelId>,
+    /// What is mirrored: an item without cannot be made.
     pub definition: Definition,
 }
 
@@ -141,7 +167,10 @@ fn item(workspace: WorkspaceId, item: ItemId) -> String {
 }
 
 impl Client {
-    /// Creates the item. Mirroring is not started by it.
+    /// Creates the item. Mirroring is not started by it. A name that was a deleted item's is waited for, up to ten minutes.
+    ///
+    /// # Errors
+    /// See [`crate::Error`]. [`crate::Error::AnswerLost`]: it may have been made.
     pub async fn create_mirrored_database(
         &self,
         workspace: WorkspaceId,
@@ -164,16 +193,25 @@ impl Client {
         self.call(Call::post("creating the mirrored database", path).body(&Value::Object(body))).await
     }
 
+    /// # Errors
+    /// See [`crate::Error`]; one that [`crate::Error::may_mean_gone`] does not prove it.
     pub async fn mirrored_database(&self, workspace: WorkspaceId, id: ItemId) -> Result<MirroredDatabase> {
         self.call(Call::get("reading the mirrored database", item(workspace, id))).await
     }
 
     /// `None`: the workspace's list, which holds those in folders too, is without it.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
     pub async fn find_mirrored_database(&self, workspace: WorkspaceId, id: ItemId) -> Result<Option<MirroredDatabase>> {
         let read = self.mirrored_database(workspace, id).await;
         gone::found(read, self.mirrored_databases(workspace), |item| item.id == id).await
     }
 
+    /// All of a workspace, those in folders too.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
     pub async fn mirrored_databases(&self, workspace: WorkspaceId) -> Result<Vec<MirroredDatabase>> {
         let path = format!("workspaces/{workspace}/mirroredDatabases");
         self.list(Call::get("listing mirrored databases", path), "value").await
@@ -215,7 +253,7 @@ impl Client {
     /// Needs write on the item: a reader may not.
     pub async fn definition(&self, workspace: WorkspaceId, id: ItemId) -> Result<Definition> {
         const OPERATION: &str = "reading the mirrored database's definition";
-        let call = Call::post(OPERATION, format!("{}/getDefinition", item(workspace, id))).repeatable();
+        let call = Call::ask(OPERATION, format!("{}/getDefinition", item(workspace, id)));
         Definition::from_envelope(OPERATION, &self.call::<Envelope>(call).await?)
     }
 
@@ -239,14 +277,18 @@ impl Client {
         self.call_for_effect(Call::post("stopping the mirroring", path).repeatable()).await
     }
 
+    /// The status of now.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
     pub async fn mirroring(&self, workspace: WorkspaceId, id: ItemId) -> Result<Mirroring> {
         let path = format!("{}/getMirroringStatus", item(workspace, id));
-        self.call(Call::post("reading the mirroring status", path).repeatable()).await
+        self.call(Call::ask("reading the mirroring status", path)).await
     }
 
     /// The tables of a mirror; meaningful while it runs.
     pub async fn mirrored_tables(&self, workspace: WorkspaceId, id: ItemId) -> Result<Vec<MirroredTable>> {
         let path = format!("{}/getTablesMirroringStatus", item(workspace, id));
-        self.list(Call::post("reading the tables' mirroring status", path).repeatable(), "data").await
+        self.list(Call::ask("reading the tables' mirroring status", path), "data").await
     }
 }

@@ -27,8 +27,9 @@ impl Wish {
             Value::Null => None,
             _ => return Ok(()),
         };
+        let Ok(view) = provider.view() else { return Ok(()) };
         if let Some(gateway) = gateway
-            && let Ok(gateways) = provider.gateways().await
+            && let Ok(gateways) = view.gateways().await
         {
             let Some(found) = gateways.iter().find(|it| it.id == gateway) else {
                 return Err(route::not_visible(gateway, &gateways).into());
@@ -40,8 +41,8 @@ impl Wish {
                 self.refuse_references()?;
             }
         }
-        match provider.connection_type(gateway).await {
-            Ok(Some(offered)) => self.refuse_beyond(&offered),
+        match view.connection_type(gateway).await.as_deref() {
+            Ok(Some(offered)) => self.refuse_beyond(offered),
             Ok(None) => Err(Diagnostic::error(
                 "Fabric offers no such connection here",
                 format!(

@@ -238,6 +238,9 @@ async fn requests(State(control): State<Control>, wanted: Result<Query<Wanted>, 
 async fn plant(State(control): State<Control>, body: Bytes) -> Result<StatusCode, Misunderstood> {
     let fault: Fault = read(&body)?;
     let channel = fault.matches.channel;
+    if !(1..=100).contains(&fault.percent) {
+        return Err(Misunderstood("percent must be from 1 to 100".to_owned()));
+    }
     match &fault.effect {
         Effect::Answer { status, .. } if !(100..=999).contains(status) => {
             return Err(Misunderstood(format!("status {status} is no HTTP status")));

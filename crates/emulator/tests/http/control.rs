@@ -332,6 +332,24 @@ async fn throttling_answers_as_the_service_was_seen_to() {
 }
 
 #[tokio::test]
+async fn a_share_of_the_requests_is_struck_evenly() {
+    let site = Site::new().await;
+    let share = |percent: u32| json!({ "match": { "path": "/workspaces" }, "count": 0, "percent": percent, "effect": { "throttle_s": 1 } });
+    plant(&site, share(30)).await;
+    let mut struck = Vec::new();
+    for number in 1..=20 {
+        site.get("/capacities").await;
+        if site.get("/workspaces").await.status == 429 {
+            struck.push(number);
+        }
+    }
+    assert_eq!(struck, [4, 7, 10, 14, 17, 20]);
+    for percent in [0, 101] {
+        assert_eq!(site.control(Method::POST, "/faults", Some(share(percent))).await.status, 400);
+    }
+}
+
+#[tokio::test]
 async fn settings_of_the_rest_api_change_while_it_runs() {
     let site = Site::new().await;
     site.let_identity_write().await;

@@ -4,6 +4,7 @@ mod interrupts;
 mod presence;
 mod service;
 mod shapes;
+mod throttling;
 
 use fabric_api::connections::{
     ConnectionEncryption, Credentials, Login, NewConnection, PrivacyLevel, Route, SecretSource,
@@ -99,8 +100,12 @@ async fn only_what_cannot_have_happened_twice_is_asked_again() {
         (empty(502), true, false),
         (empty(500), true, false),
         (retriable(), true, false),
+        (answer(503, json!({ "errorCode": "Any", "message": "Never.", "isRetriable": false })), false, false),
         (refusal(400, "UnknownError"), false, false),
-        (refusal(401, "TokenExpired"), false, false),
+        // Another token is asked for, once.
+        (refusal(401, "TokenExpired"), true, true),
+        (empty(401), true, true),
+        (refusal(401, "InvalidToken"), false, false),
         (refusal(409, "ItemDisplayNameAlreadyInUse"), false, false),
         // The deleted item's name comes free by itself: nothing was made.
         (refusal(409, "ItemDisplayNameNotAvailableYet"), true, true),
@@ -125,6 +130,22 @@ async fn the_pause_is_the_one_the_service_asks_for() {
     let started = std::time::Instant::now();
     client.workspace(workspace()).await.unwrap();
     assert!(started.elapsed().as_millis() >= 400, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_knows_whether_it_has_changed_something() {
+    let service = Service::start(vec![a_workspace(); 9]).await;
+    let client = service.client();
+    let clone = client.clone();
+    client.workspace(workspace()).await.unwrap();
+    let _ = client.roles(workspace()).await;
+    let _ = client.mirroring(workspace(), item()).await;
+    let _ = client.mirrored_tables(workspace(), item()).await;
+    let _ = client.definition(workspace(), item()).await;
+    assert!(!clone.has_changed(), "reads change nothing");
+    service.script([empty(200)]);
+    client.stop_mirroring(workspace(), item()).await.unwrap();
+    assert!(client.has_changed() && clone.has_changed());
 }
 
 #[tokio::test]
@@ -263,7 +284,7 @@ async fn an_authority_that_cannot_be_reached_is_tried_for_the_first_token_only()
 async fn no_call_is_repeated_without_end() {
     let reserved = refusal(409, "ItemDisplayNameNotAvailableYet");
     let slow = refusal(429, "RequestBlocked").with("Retry-After", "110");
-    for (reply, least, most) in [(reserved, 30, 50), (slow, 3, 3)] {
+    for (reply, least, most) in [(reserved, 30, 50), (slow, 9, 9)] {
         let service = Service::start(vec![reply; 100]).await;
         let error = service.client().create_mirrored_database(workspace(), &new_mirror()).await.unwrap_err();
         assert!(matches!(error, Error::Api { .. }), "{error:?}");
