@@ -11,6 +11,7 @@ mod drift;
 mod drift_rows;
 mod endurance;
 mod entra;
+mod entra_tutorial;
 mod estate;
 mod faults;
 mod functions;
@@ -131,6 +132,7 @@ fn main() -> ExitCode {
         database_states::cases(),
         second_owner::cases(),
         entra::cases(),
+        entra_tutorial::cases(),
         estate::cases(),
         names_and_sids::cases(),
         operator::cases(),
