@@ -12,6 +12,7 @@ mod drift;
 mod drift_rows;
 mod endurance;
 mod entra;
+mod entra_tutorial;
 mod estate;
 mod fabric_calls;
 mod faults;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
         database_states::cases(),
         second_owner::cases(),
         entra::cases(),
+        entra_tutorial::cases(),
         estate::cases(),
         fabric_calls::cases(),
         names_and_sids::cases(),

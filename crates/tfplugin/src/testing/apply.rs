@@ -65,6 +65,13 @@ pub(super) async fn run_until<P: ProviderType>(
     if is_cut { walk.cut_off() } else { walk.ended() }
 }
 
+/// One plan, by a process that is configured.
+pub(super) async fn with<P: ProviderType>(cli: &Cli<P>, process: &Process<P>, plan: &Plan) -> Applied {
+    let mut walk = Walk::new(cli, plan);
+    walk.by(process, &AtomicBool::new(false)).await;
+    walk.ended()
+}
+
 struct Walk<'a, P: ProviderType> {
     cli: &'a Cli<P>,
     plan: &'a Plan,
@@ -110,12 +117,15 @@ impl<'a, P: ProviderType> Walk<'a, P> {
     }
 
     async fn everything(&mut self, process: &Process<P>, halted: &AtomicBool) {
+        if self.plan.has_errors() || process.configure(self.cli, &mut self.log, false).await.is_ok() {
+            self.by(process, halted).await;
+        }
+    }
+
+    async fn by(&mut self, process: &Process<P>, halted: &AtomicBool) {
         if self.plan.has_errors() {
             let detail = "It ended in errors.".to_owned();
             self.log.fail("", "apply", "Cannot apply incomplete plan", detail);
-            return;
-        }
-        if process.configure(self.cli, &mut self.log, false).await.is_err() {
             return;
         }
         let edges = graph::of_apply(&self.plan.changes, &self.dependencies, &self.plan.refreshed);

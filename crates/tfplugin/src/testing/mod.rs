@@ -3,10 +3,11 @@
 //! CLI's own rules, which are written down in `rules.rs`.
 //!
 //! What is not here: modules, `count` and `for_each`, `moved` and `removed` blocks, `lifecycle` (`create_before_destroy`,
-//! `ignore_changes`, conditions), provisioners, deferral, identities, and parallelism: objects are walked one after the
-//! other, in topological order and by address.
+//! `ignore_changes`, conditions), provisioners, deferral, identities, and parallelism within a configuration: objects are
+//! walked one after the other, in topological order and by address.
 
 mod apply;
+mod crowd;
 mod evaluate;
 mod graph;
 mod look;
@@ -282,6 +283,23 @@ impl<P: ProviderType> Cli<P> {
     /// Applies, and calls StopProvider when `interrupt` resolves. What is under way comes to its end; nothing else begins.
     pub async fn apply_interrupted(&self, plan: &Plan, interrupt: impl Future<Output = ()> + Send) -> Applied {
         apply::run_interrupted(self, plan, interrupt).await
+    }
+
+    /// Plans configurations that have nothing to do with each other, each with its state: by one process, so many at a
+    /// time (`-parallelism`). Validated is what is planned, as it is planned.
+    ///
+    /// # Errors
+    /// What a provider said that could not be configured.
+    pub async fn plan_all(&self, members: &[(Configuration, State)], at_once: usize) -> Result<Vec<Plan>, Vec<Said>> {
+        crowd::plan(self, members, at_once).await
+    }
+
+    /// Applies such plans, again by one process.
+    ///
+    /// # Errors
+    /// As of [`Self::plan_all`].
+    pub async fn apply_all(&self, plans: &[Plan], at_once: usize) -> Result<Vec<Applied>, Vec<Said>> {
+        crowd::apply(self, plans, at_once).await
     }
 
     /// Imports an object: ImportResourceState, ReadResource.

@@ -32,23 +32,51 @@ pub(super) async fn run<P: ProviderType>(
     }
     let (blocks, refresh) = (graph::dependencies(configuration), options.refresh);
     if !options.destroy {
-        let mut walk = Walk::new(cli, &mut plan, &mut log, refresh);
-        let _ = walk.everything(&blocks).await;
-        walk.process.end().await;
+        everything(cli, &mut plan, &mut log, refresh, &blocks).await;
     } else {
         if refresh && !state.objects.is_empty() {
-            let mut walk = Walk::new(cli, &mut plan, &mut log, refresh);
-            let _ = walk.everything(&blocks).await;
-            walk.process.end().await;
+            everything(cli, &mut plan, &mut log, refresh, &blocks).await;
             if super::has_errors(&log.diagnostics) || !log.violations.is_empty() {
                 return Plan { changes: Vec::new(), diagnostics: log.diagnostics, violations: log.violations, ..plan };
             }
             (plan.changes, plan.private, log) = Default::default();
         }
-        let mut walk = Walk::new(cli, &mut plan, &mut log, false);
-        let _ = walk.deletions().await;
-        walk.process.end().await;
+        let process = Process::start(cli);
+        if process.configure(cli, &mut log, false).await.is_ok() {
+            Walk::new(cli, &process, &mut plan, &mut log, false).deletions().await;
+        }
+        process.end().await;
     }
+    Plan { diagnostics: log.diagnostics, violations: log.violations, ..plan }
+}
+
+/// In a process of its own.
+async fn everything<P: ProviderType>(
+    cli: &Cli<P>,
+    plan: &mut Plan,
+    log: &mut Log,
+    refresh: bool,
+    blocks: &BTreeMap<String, BTreeSet<String>>,
+) {
+    let process = Process::start(cli);
+    if process.configure(cli, log, false).await.is_ok() {
+        Walk::new(cli, &process, plan, log, refresh).everything(blocks).await;
+    }
+    process.end().await;
+}
+
+/// One configuration, by a process that is configured.
+pub(super) async fn with<P: ProviderType>(
+    cli: &Cli<P>,
+    process: &Process<P>,
+    configuration: &Configuration,
+    state: &State,
+) -> Plan {
+    let (configuration, prior, refreshed) = (configuration.clone(), state.clone(), state.clone());
+    let blocks = graph::dependencies(&configuration);
+    let mut plan = Plan { configuration, prior, refreshed, ..Plan::default() };
+    let mut log = Log::default();
+    Walk::new(cli, process, &mut plan, &mut log, true).everything(&blocks).await;
     Plan { diagnostics: log.diagnostics, violations: log.violations, ..plan }
 }
 
@@ -99,19 +127,18 @@ struct Walk<'a, P: ProviderType> {
     cli: &'a Cli<P>,
     plan: &'a mut Plan,
     log: &'a mut Log,
-    process: Process<P>,
+    process: &'a Process<P>,
     refresh: bool,
     values: Values,
 }
 
 impl<'a, P: ProviderType> Walk<'a, P> {
-    fn new(cli: &'a Cli<P>, plan: &'a mut Plan, log: &'a mut Log, refresh: bool) -> Self {
-        Self { cli, plan, log, process: Process::start(cli), refresh, values: Values::new() }
+    fn new(cli: &'a Cli<P>, process: &'a Process<P>, plan: &'a mut Plan, log: &'a mut Log, refresh: bool) -> Self {
+        Self { cli, plan, log, process, refresh, values: Values::new() }
     }
 
     /// Refreshes and plans the blocks in order of their dependencies, and what has no block any more.
-    async fn everything(&mut self, blocks: &BTreeMap<String, BTreeSet<String>>) -> Result<(), Failed> {
-        self.process.configure(self.cli, self.log, false).await?;
+    async fn everything(&mut self, blocks: &BTreeMap<String, BTreeSet<String>>) {
         let mut nodes = blocks.clone();
         for address in self.plan.prior.objects.keys() {
             nodes.entry(address.clone()).or_default();
@@ -129,7 +156,6 @@ impl<'a, P: ProviderType> Walk<'a, P> {
                 failed.insert(address);
             }
         }
-        Ok(())
     }
 
     async fn block(&mut self, block: &Block, depends_on: BTreeSet<String>) -> Result<(), Failed> {
@@ -144,7 +170,7 @@ impl<'a, P: ProviderType> Walk<'a, P> {
         let config = evaluate::config(self.log, "plan", schema, block, &self.plan.configuration, &self.values)?;
         let is_forced = self.plan.replace.contains(address);
         let of_object = OfObject { address, type_name: &block.type_name, schema, config: &config, is_forced };
-        let planned = object(&self.process, self.log, &of_object, current.as_ref(), None).await?;
+        let planned = object(self.process, self.log, &of_object, current.as_ref(), None).await?;
         // Nothing will write the dependencies of an object that does not change: they are written now.
         if planned.change.action == Action::NoOp
             && let Some(object) = self.plan.refreshed.objects.get_mut(address)
@@ -166,8 +192,7 @@ impl<'a, P: ProviderType> Walk<'a, P> {
     }
 
     /// The walk of `-destroy`, over what is there after the refresh.
-    async fn deletions(&mut self) -> Result<(), Failed> {
-        self.process.configure(self.cli, self.log, false).await?;
+    async fn deletions(&mut self) {
         for (address, object) in self.plan.refreshed.objects.clone() {
             if let Ok(schema) = schema(self.cli, self.log, "plan", &address, &object.type_name)
                 && let Ok(object) = self.process.upgrade(self.log, schema, &address, &object).await
@@ -175,7 +200,6 @@ impl<'a, P: ProviderType> Walk<'a, P> {
                 let _ = self.deletion(&address, &object).await;
             }
         }
-        Ok(())
     }
 
     /// An object of the state, upgraded, and read unless that is off. Its value is null when it is gone; what it was
