@@ -52,6 +52,7 @@ pub fn measure(count: usize, delay: usize) -> Result<Taken> {
             emulator.parts.faults.plant(Fault {
                 matches: Match { channel: Some(Channel::Sql), ..Match::default() },
                 count: 0,
+                percent: 100,
                 effect: Effect::Delay { delay_ms: delay as u64 },
             })?;
         }
