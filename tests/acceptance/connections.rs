@@ -383,10 +383,12 @@ async fn connections_of_other_kinds_are_not_imported(run: &mut Run) -> Result<()
         "displayName": null,
         "connectivityType": "PersonalCloud",
         "connectionDetails": { "type": "AzureSqlMI", "path": "mi;Sales" },
+        "credentialDetails": { "credentialType": "Basic", "connectionEncryption": "Encrypted" },
     });
     let answer = json!({
-        "match": { "channel": "rest", "method": "GET", "path": format!("/connections/{generic}") },
-        "effect": { "status": 200, "body": personal },
+        "match": { "channel": "rest", "method": "GET", "path": "/connections" },
+        "count": 0,
+        "effect": { "status": 200, "body": { "value": [personal] } },
     });
     run.emulator.plant(answer).await?;
     run.plan().await?.said.fails_with("The connection is a personal one").map(drop)

@@ -294,7 +294,11 @@ fn every_key_of_scenarios_is_described() {
     let world = serde_json::to_value(crate::world::Facts::default()).unwrap();
     let rest = serde_json::to_value(crate::scenario::Rest::default()).unwrap();
     for (key, value) in [world, rest].iter().flat_map(|of| of.as_object().unwrap()) {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = match value {
+            serde_json::Value::Array(values) if values.is_empty() => "none".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
         let described = lines.iter().filter(|line| line.starts_with(&format!("| `{key}` | ")));
         let default =
             |line: &&str| line.split(" | ").nth(1).is_some_and(|cell| words_of(cell).any(|word| word == value));
